@@ -1,0 +1,45 @@
+# make run    a sandbox: gatepost with a simulated world, ready for the first message
+# make test   all that users rely on, at most 12 minutes on two cores; brings its own PostgreSQL
+# make check  formatting, vet, staticcheck, and that imports follow the picture
+#
+# The long forms, run before a release: kill, simulate (SEED=7 repeats one history), powercut, race,
+# fuzz (FUZZTIME=30s for each target), bench (BENCH=short for five minutes; see bench/README.md).
+
+PG = scripts/with-postgres
+FUZZTIME ?= 30s
+HISTORIES ?= 5000
+
+.PHONY: run build test check format kill simulate powercut race fuzz bench
+
+run:
+	go run ./cmd/gatepost sandbox
+
+build:
+	go build -trimpath -o bin/gatepost ./cmd/gatepost
+
+test:
+	$(PG) scripts/test
+
+check:
+	scripts/check
+
+format:
+	go tool gofumpt -w .
+
+kill:
+	GATEPOST_KILL=full $(PG) go test -count=1 -timeout 90m -v ./test/kill/...
+
+simulate:
+	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run Simulat ./test/simulate/...
+
+powercut:
+	scripts/powercut
+
+race:
+	$(PG) go test -race -count=1 -timeout 60m ./...
+
+fuzz:
+	scripts/fuzz $(FUZZTIME)
+
+bench:
+	$(PG) bench/run.sh
