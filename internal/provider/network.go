@@ -1,0 +1,93 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+)
+
+// NoAnswer is the error of a conversation that broke off without an answer.
+// handedOver tells whether the next hop may have all of the message: then
+// nobody knows, and the class is Unknown whatever broke.
+func NoAnswer(stage Stage, handedOver bool, err error) *Error {
+	if handedOver {
+		return &Error{
+			Class: Unknown, Scope: ScopeMessage, Cause: "no_answer", Err: err,
+			Text: "The message was handed over and no answer came back: it may have been taken.",
+		}
+	}
+	for i := range networkRows {
+		if r := &networkRows[i]; r.matches(err) {
+			return &Error{Class: r.class, Scope: ScopeAccount, Cause: r.cause, Text: r.text, Fix: r.fix, Reply: CleanReply(err.Error()), Err: err}
+		}
+	}
+	e := &Error{
+		Class: Retry, Scope: ScopeAccount, Cause: "connection_broken", Reply: CleanReply(err.Error()), Err: err,
+		Text: "The connection broke before the message was handed over.",
+	}
+	if stage == StageConnect {
+		e.Cause, e.Text = "unreachable", "The provider could not be reached."
+	}
+	return e
+}
+
+const (
+	blockedPort = "Check host and port. Many hosting providers block the SMTP ports 25, 465 and 587: ask them to open the port, or send through an account that uses HTTPS (Gmail API)."
+	wrongMode   = "Check port and TLS mode: port 465 speaks TLS at once (implicit), ports 587 and 25 start plain (starttls)."
+)
+
+// networkRow is a line of the catalogue for errors that are not answers.
+type networkRow struct {
+	matches   func(error) bool
+	class     Class
+	cause     string
+	text, fix string
+}
+
+// networkRows are tried in order: certificates before anything that wraps them.
+var networkRows = []networkRow{
+	{as[x509.HostnameError], Hold, "tls_wrong_host", "The server's certificate is for another host name.", "Use the host name that the certificate names, or correct the certificate."},
+	{expired, Hold, "tls_certificate_expired", "The server's certificate is expired or not valid yet.", "Renew the certificate on the server; check this machine's clock."},
+	{as[x509.UnknownAuthorityError], Hold, "tls_unknown_authority", "The server's certificate comes from an authority that this machine does not know.", "Give the authority's certificate as ca_file. If the server should have a public certificate, something between may be intercepting TLS."},
+	{as[*tls.CertificateVerificationError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server, or give its authority as ca_file."},
+	{as[x509.CertificateInvalidError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server, or give its authority as ca_file."},
+	{as[tls.RecordHeaderError], Hold, "tls_wrong_mode", "The server does not speak TLS where it was expected to.", wrongMode},
+	{refusedTLS, Hold, "tls_refused", "The server refused the TLS handshake.", "The server must speak TLS 1.2 or later with a common cipher; check its TLS settings."},
+	{as[*net.DNSError], Retry, "host_not_found", "The provider's host name could not be resolved.", "Check the host name and this machine's DNS."},
+	{is(syscall.ECONNREFUSED), Retry, "connection_refused", "The provider refused the connection.", blockedPort},
+	{is(context.Canceled), Retry, "interrupted", "The send was called off before the message was handed over.", ""},
+	{timedOut, Retry, "timeout", "The provider did not answer in time.", blockedPort + " " + wrongMode},
+	{is(syscall.EHOSTUNREACH), Retry, "unreachable", "There is no way to the provider's host.", "Check this machine's network."},
+	{is(syscall.ENETUNREACH), Retry, "unreachable", "There is no way to the provider's network.", "Check this machine's network."},
+	{is(io.EOF), Retry, "connection_closed", "The provider closed the connection before the message was handed over.", ""},
+}
+
+func as[E error](err error) bool {
+	var target E
+	return errors.As(err, &target)
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func expired(err error) bool {
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
+}
+
+// refusedTLS leaves out internal_error (80), which is the server's passing
+// trouble (RFC 8446 section 6.2).
+func refusedTLS(err error) bool {
+	var alert tls.AlertError
+	return errors.As(err, &alert) && alert != 80
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+}

@@ -1,0 +1,207 @@
+package provider
+
+// smtpRows are the answers of SMTP servers: first those that their texts or
+// enhanced codes tell apart, then the meaning of the digits (RFC 5321 section
+// 4.2.1, RFC 3463). Sources of the special ones:
+// support.google.com/a/answer/3726730 and support.google.com/a/answer/2956491,
+// read November 2026.
+var smtpRows = []row{
+	// AUTH.
+	{
+		stages: "auth", code: "534", reason: "5.7.9",
+		class: Hold, cause: "app_password_required",
+		says: "The mailbox wants an application-specific password, because 2-step verification is on.",
+		fix:  "Make an app password for the mailbox, or connect it through the Gmail API.",
+	},
+	{
+		stages: "auth", code: "534", reason: "5.7.14",
+		class: Hold, cause: "web_login_required",
+		says: "The provider wants a sign-in in the browser first.",
+		fix:  "Sign in to the mailbox in a browser and unlock it, or connect it through the Gmail API.",
+	},
+	{
+		stages: "auth", code: "454|421|451", text: "too many login|too many failed|too many auth",
+		class: Park, cause: "too_many_logins", wait: waitTen,
+		says: "The provider saw too many logins.",
+		fix:  "Wait; lower max_connections of the account if it happens again.",
+	},
+	{
+		stages: "auth", code: "535|530|538", // RFC 4954 section 6
+		class: Hold, cause: "credential_refused",
+		says: "The server refused user name and password.",
+		fix:  "Store the right password. Gmail takes app passwords only; where sign-in by password is switched off, connect through the Gmail API.",
+	},
+	{
+		stages: "auth", code: "504|502|500", // mechanism or command not known
+		class: Hold, cause: "auth_not_offered",
+		says: "The server does not take sign-in by password here.",
+		fix:  "Check port and TLS mode: most servers offer AUTH only after TLS.",
+	},
+	{
+		stages: "auth", code: "5yz",
+		class: Hold, cause: "credential_refused",
+		says: "The server refused the sign-in.",
+		fix:  "Read the reply; correct user or password, then release the account.",
+	},
+	{
+		stages: "auth", code: "4yz",
+		class: Retry, cause: "auth_unavailable",
+		says: "The server cannot check the password now.",
+	},
+
+	// Quotas that look like refusals.
+	{
+		stages: "mail|rcpt|data|body", reason: "4.2.1", text: "peak smtp relay limit",
+		class: Park, cause: "relay_peak_limit", wait: waitTen,
+		says: "The organisation has reached the relay's limit of these ten minutes.",
+	},
+	{
+		stages: "connect|mail|rcpt|data|body", text: "daily smtp relay limit|daily sending quota|daily user sending limit|daily sending limit",
+		class: Park, cause: "daily_limit", wait: waitHour,
+		says: "The sending limit of the day is reached; it clears within 24 hours.",
+		fix:  "Wait, or let another account send. Google's limits: https://support.google.com/a/answer/166852",
+	},
+	{
+		stages: "mail|rcpt|data|body", code: "5yz|4yz", reason: "5.4.5|4.4.5",
+		class: Park, cause: "daily_limit", wait: waitHour,
+		says: "A sending limit is reached (5.4.5); it clears within 24 hours.",
+		fix:  "Wait, or let another account send.",
+	},
+
+	// Refusals that speak of the account, not of the message.
+	{
+		stages: "mail|rcpt|data|body", code: "530|538|535",
+		class: Hold, cause: "auth_required",
+		says: "The server wants a sign-in or TLS before it takes mail.",
+		fix:  "Set user and password of the account, and TLS mode starttls or implicit.",
+	},
+	{
+		stages: "connect|mail|rcpt|data|body", code: "5yz", text: "mail relay denied|invalid credentials for relay|relay access denied|relaying denied|not permitted to relay",
+		class: Hold, cause: "relay_denied",
+		says: "The server does not relay for this machine or sender.",
+		fix:  "Sign in with a user that may relay, or register this machine's address (Google: Admin > Apps > Gmail > Routing > SMTP relay service).",
+	},
+
+	// One recipient.
+	{
+		stages: "rcpt", code: "452", reason: "4.5.3",
+		class: Retry, scope: ScopeRecipient, cause: "too_many_recipients",
+		says: "The server takes no more recipients in one transaction; this one goes with the next.",
+	},
+	{
+		stages: "rcpt", code: "452|552", text: "too many recipients",
+		class: Retry, scope: ScopeRecipient, cause: "too_many_recipients",
+		says: "The server takes no more recipients in one transaction; this one goes with the next.",
+	},
+	{
+		stages: "rcpt", code: "5yz", reason: "5.1.1|5.1.6|5.1.10",
+		class: Fail, scope: ScopeRecipient, cause: "no_such_mailbox",
+		says: "There is no such mailbox.",
+		fix:  "Correct the address.",
+	},
+	{
+		stages: "rcpt", code: "5yz", reason: "5.1.",
+		class: Fail, scope: ScopeRecipient, cause: "address_refused",
+		says: "The server does not accept the address.",
+		fix:  "Correct the address.",
+	},
+	{
+		stages: "rcpt", code: "5yz", reason: "5.2.2",
+		class: Fail, scope: ScopeRecipient, cause: "mailbox_full",
+		says: "The recipient's mailbox is full.",
+	},
+	{
+		stages: "rcpt", code: "5yz", reason: "5.2.",
+		class: Fail, scope: ScopeRecipient, cause: "mailbox_disabled",
+		says: "The recipient's mailbox takes no mail.",
+	},
+	{
+		stages: "rcpt", code: "5yz", reason: "5.7.",
+		class: Fail, scope: ScopeRecipient, cause: "refused_by_policy",
+		says: "The recipient's side refuses this mail by policy.",
+		fix:  "Read the reply; it names the policy.",
+	},
+
+	// The message.
+	{
+		stages: "body|data", reason: "5.7.26", code: "5yz",
+		class: Fail, scope: ScopeMessage, cause: "sender_unauthenticated",
+		says: "The sender's domain is not authenticated: SPF and DKIM are missing or not aligned.",
+		fix:  "Publish SPF and DKIM for the domain of From.",
+	},
+	{
+		stages: "body|data", code: "552|550|554", text: "potential security issue|security issue",
+		class: Fail, scope: ScopeMessage, cause: "attachment_refused",
+		says: "The server refuses an attachment or link as dangerous.",
+		fix:  "Leave out the attachment; types that Gmail blocks: https://support.google.com/mail/answer/6590",
+	},
+	{
+		stages: "mail|data|body", code: "552|554|550", reason: "5.3.4|5.2.3",
+		class: Fail, scope: ScopeMessage, cause: "message_too_large",
+		says: "The message is larger than the server takes.",
+		fix:  "Send a link in place of the attachment.",
+	},
+	{
+		stages: "mail", code: "5yz", reason: "5.1.7|5.1.8",
+		class: Fail, scope: ScopeMessage, cause: "sender_refused",
+		says: "The server does not accept the sender's address.",
+		fix:  "Use a sender that this login may use.",
+	},
+
+	// What the digits say.
+	{
+		stages: "connect", code: "421", text: "try again later",
+		class: Retry, cause: "service_unavailable",
+		says: "The server closes the connection for now.",
+		fix:  "If it goes on: set hello to this machine's full host name; some relays refuse \"localhost\".",
+	},
+	{
+		stages: "connect|mail|rcpt|data|body", code: "421",
+		class: Retry, cause: "service_unavailable",
+		says: "The server closes the connection for now.",
+	},
+	{
+		stages: "rcpt", code: "4yz",
+		class: Retry, scope: ScopeRecipient, cause: "refused_for_now",
+		says: "The server does not take this recipient for now.",
+	},
+	{
+		stages: "mail|data|body", code: "4yz",
+		class: Retry, scope: ScopeMessage, cause: "refused_for_now",
+		says: "The server does not take the message for now.",
+	},
+	{
+		stages: "connect", code: "4yz",
+		class: Retry, cause: "service_unavailable",
+		says: "The server does not talk to this machine for now.",
+	},
+	{
+		stages: "connect", code: "5yz",
+		class: Hold, cause: "connection_refused_by_policy",
+		says: "The server does not talk to this machine.",
+		fix:  "Read the reply; check host, port, hello name, and whether this machine's address is blocked there.",
+	},
+	{
+		stages: "rcpt", code: "5yz",
+		class: Fail, scope: ScopeRecipient, cause: "recipient_refused",
+		says: "The server refuses this recipient.",
+		fix:  "Read the reply.",
+	},
+	{
+		stages: "mail|data|body", code: "5yz",
+		class: Fail, scope: ScopeMessage, cause: "message_refused",
+		says: "The server refuses the message.",
+		fix:  "Read the reply.",
+	},
+	{
+		stages: "body",
+		class:  Unknown, scope: ScopeMessage, cause: "ambiguous_answer",
+		says: "The server gave an answer that is none of SMTP after the message was handed over: it may have been taken.",
+	},
+	{
+		stages: "connect|auth|mail|rcpt|data",
+		class:  Retry, cause: "unexpected_answer",
+		says: "The server gave an answer that is none of SMTP.",
+		fix:  "Check host and port: is this an SMTP server?",
+	},
+}
