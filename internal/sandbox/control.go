@@ -1,0 +1,90 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// control is the world's own door: faults, the ledger, and what arrived.
+type control struct {
+	post   *office
+	faults *faults
+	google *google
+}
+
+func newControl(post *office, f *faults, g *google) *control {
+	return &control{post, f, g}
+}
+
+func (c *control) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /control/faults", c.listFaults)
+	mux.HandleFunc("POST /control/faults", c.createFault)
+	mux.HandleFunc("DELETE /control/faults", c.deleteFaults)
+	mux.HandleFunc("POST /control/service-accounts", c.createAccount)
+	mux.HandleFunc("GET /ledger", c.showLedger)
+	// Pages of other sites must not be able to change anything here.
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+const maxControlBody = 64 << 10
+
+// decode reads a small JSON object, strictly: a misspelt field is a mistake.
+func decode(w http.ResponseWriter, r *http.Request, into any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("the body is not the JSON object that is wanted here: %v", err))
+		return false
+	}
+	return true
+}
+
+func refuse(w http.ResponseWriter, status int, text string) {
+	writeJSON(w, status, map[string]string{"error": text})
+}
+
+func (c *control) listFaults(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"faults": c.faults.list()})
+}
+
+func (c *control) createFault(w http.ResponseWriter, r *http.Request) {
+	var rule Rule
+	if !decode(w, r, &rule) {
+		return
+	}
+	if err := rule.check(); err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	if !c.faults.add(rule) {
+		refuse(w, http.StatusConflict, "there are too many faults; delete them first")
+		return
+	}
+	writeJSON(w, http.StatusCreated, rule)
+}
+
+func (c *control) deleteFaults(w http.ResponseWriter, _ *http.Request) {
+	c.faults.clear()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// createAccount gives a key file to those who run the world as a process of its
+// own.
+func (c *control) createAccount(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Scopes []string `json:"scopes"`
+	}
+	if !decode(w, r, &in) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write(c.google.newAccount(in.Scopes))
+}
+
+func (c *control) showLedger(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson; charset=utf-8")
+	http.ServeFile(w, r, c.post.ledger.file.Name())
+}

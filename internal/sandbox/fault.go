@@ -1,0 +1,105 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The faults. docs/sandbox.md tells what each does.
+const (
+	faultTokenRefused  = "token_refused"
+	faultUnauthorized  = "unauthorized"
+	faultQuota         = "quota"
+	faultRate          = "rate"
+	faultServerError   = "server_error"
+	faultRefused       = "refused"
+	faultTimeoutBefore = "timeout_before"
+	faultTimeoutAfter  = "timeout_after"
+	faultCutBefore     = "cut_before"
+	faultCutAfter      = "cut_after"
+	faultErrorAfter    = "error_after"
+	faultLateSent      = "late_sent"
+	faultNewMessageID  = "new_message_id"
+	faultSlow          = "slow"
+)
+
+// faultNames lists the faults.
+func faultNames() []string {
+	return []string{
+		faultTokenRefused, faultUnauthorized, faultQuota, faultRate, faultServerError, faultRefused,
+		faultTimeoutBefore, faultTimeoutAfter, faultCutBefore, faultCutAfter, faultErrorAfter,
+		faultLateSent, faultNewMessageID, faultSlow,
+	}
+}
+
+// Defaults of the faults' arguments.
+const (
+	rateSeconds    = 1
+	serverErrorAs  = 503
+	lateSentMillis = 2000
+	slowMillis     = 1000
+)
+
+// fault is a misbehaviour with its argument.
+type fault struct{ name, arg string }
+
+// modifies tells whether a fault changes how a message is taken, rather than
+// what is answered: of those, several may apply to one message.
+func (f fault) modifies() bool {
+	return f.name == faultLateSent || f.name == faultNewMessageID || f.name == faultSlow
+}
+
+// number is the argument, or a default where there is none.
+func (f fault) number(otherwise int) int {
+	if n, err := strconv.Atoi(f.arg); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+func (f fault) millis(otherwise int) time.Duration {
+	return time.Duration(f.number(otherwise)) * time.Millisecond
+}
+
+// maxFaultNumber keeps arguments sane: a day in milliseconds.
+const maxFaultNumber = 24 * 60 * 60 * 1000
+
+// check says what is wrong with a fault that was asked for.
+func (f fault) check() error {
+	if !slices.Contains(faultNames(), f.name) {
+		return fmt.Errorf("no fault is called %q; there are %s", f.name, strings.Join(faultNames(), ", "))
+	}
+	if f.arg == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(f.arg)
+	if err != nil || n < 0 || n > maxFaultNumber {
+		return fmt.Errorf("the argument of %s must be a number from 0 to %d", f.name, maxFaultNumber)
+	}
+	if (f.name == faultServerError || f.name == faultErrorAfter) && (n < 400 || n > 599) {
+		return fmt.Errorf("the argument of %s must be a status from 400 to 599", f.name)
+	}
+	return nil
+}
+
+// addressFault reads a fault out of a recipient's address:
+// fault.NAME[.ARG]@anything or something+fault.NAME[.ARG]@anything. once is set
+// by the ending -once of name or argument.
+func addressFault(address string) (f fault, once, ok bool) {
+	local, _, _ := strings.Cut(address, "@")
+	if _, tag, tagged := strings.Cut(local, "+"); tagged {
+		local = tag
+	}
+	rest, ok := strings.CutPrefix(strings.ToLower(local), "fault.")
+	if !ok {
+		return fault{}, false, false
+	}
+	name, arg, _ := strings.Cut(rest, ".")
+	name, once = strings.CutSuffix(name, "-once")
+	arg, onceToo := strings.CutSuffix(arg, "-once")
+	f = fault{name, arg}
+	return f, once || onceToo, f.check() == nil
+}

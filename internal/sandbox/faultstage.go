@@ -1,0 +1,46 @@
+package sandbox
+
+// actsForAddress tells whether a fault named by a recipient's address acts at a
+// stage. SMTP refuses a recipient at RCPT, but the one-time form must know the
+// message, which only DATA shows.
+func (f fault) actsForAddress(at stage, once bool) bool {
+	switch at {
+	case atSend:
+		return true
+	case atRcpt:
+		return f.refuses() && !once
+	case atData:
+		return !f.refuses() && f.name != faultTokenRefused || f.refuses() && once
+	}
+	return false
+}
+
+// actsForRule tells whether a fault asked for through the control endpoint acts
+// at a stage. Without a recipient it meets SMTP at MAIL, else at that RCPT.
+func (f fault) actsForRule(at stage, oneRecipient bool) bool {
+	switch at {
+	case atToken:
+		return f.name == faultTokenRefused
+	case atSend:
+		return f.name != faultTokenRefused
+	case atAuth:
+		return f.name == faultUnauthorized && !oneRecipient
+	case atMail:
+		return f.refuses() && f.name != faultRefused && !oneRecipient
+	case atRcpt:
+		return f.name == faultRefused || f.refuses() && oneRecipient
+	case atData:
+		return !f.refuses() && f.name != faultTokenRefused
+	}
+	return false
+}
+
+// refuses tells whether a fault is an answer that SMTP can give to a command
+// before DATA.
+func (f fault) refuses() bool {
+	switch f.name {
+	case faultUnauthorized, faultQuota, faultRate, faultServerError, faultRefused:
+		return true
+	}
+	return false
+}

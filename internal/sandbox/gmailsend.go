@@ -1,0 +1,171 @@
+package sandbox
+
+import (
+	"net/http"
+	"net/mail"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// send takes a message for the account, unless a fault is asked for.
+func (g *google) send(w http.ResponseWriter, r *http.Request, who caller, raw []byte) *apiError {
+	head := readHeader(raw)
+	recipients, bad := recipientsOf(head)
+	if bad != nil {
+		return bad
+	}
+	p := g.faults.plan(question{
+		stage: atSend, via: "gmail", accounts: []string{who.user},
+		recipients: recipients, key: attemptKey(head),
+	})
+	if slow, ok := p.modifier(faultSlow); ok {
+		wait(g.ctx, r.Context(), slow.millis(slowMillis))
+	}
+	if bad := g.misbehaveBefore(r, who, p); bad != nil {
+		return bad
+	}
+	id, err := g.post.take(g.compose(who.user, raw, head, recipients, p))
+	if err != nil {
+		return backendError(http.StatusInternalServerError)
+	}
+	if bad := g.misbehaveAfter(r, p); bad != nil {
+		return bad
+	}
+	writeJSON(w, http.StatusOK, messageRef{ID: id, ThreadID: id, LabelIDs: []string{labelSent}})
+	return nil
+}
+
+// misbehaveBefore does what goes wrong before a message is taken.
+func (g *google) misbehaveBefore(r *http.Request, who caller, p plan) *apiError {
+	switch p.outcome.name {
+	case faultTokenRefused:
+		g.revoke(who.token)
+		g.faults.add(Rule{Fault: faultTokenRefused, Account: who.user, Count: 1})
+		return invalidCredentials()
+	case faultUnauthorized:
+		return invalidCredentials()
+	case faultQuota:
+		return g.overQuota(p.outcome)
+	case faultRate:
+		e := newError(http.StatusTooManyRequests, "rateLimitExceeded", "Rate Limit Exceeded")
+		e.retryAfter = strconv.Itoa(p.outcome.number(rateSeconds))
+		return e
+	case faultServerError:
+		return backendError(p.outcome.number(serverErrorAs))
+	case faultRefused:
+		return invalidArgument("Invalid To header")
+	case faultTimeoutBefore:
+		hangRequest(g.ctx, r)
+	case faultCutBefore:
+		cutRequest(r)
+	}
+	return nil
+}
+
+// misbehaveAfter does what goes wrong although a message was taken.
+func (g *google) misbehaveAfter(r *http.Request, p plan) *apiError {
+	switch p.outcome.name {
+	case faultErrorAfter:
+		return backendError(p.outcome.number(serverErrorAs))
+	case faultTimeoutAfter:
+		hangRequest(g.ctx, r)
+	case faultCutAfter:
+		cutRequest(r)
+	}
+	return nil
+}
+
+// overQuota names a time when it was asked to.
+func (g *google) overQuota(f fault) *apiError {
+	text := "User-rate limit exceeded."
+	if f.arg != "" {
+		until := g.now().Add(time.Duration(f.number(0)) * time.Second)
+		text += "  Retry after " + until.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	return newError(http.StatusForbidden, "userRateLimitExceeded", text)
+}
+
+// compose makes what Gmail makes of a message: the author is the account, a
+// Message-ID and a date are there, and only the Sent copy shows Bcc.
+func (g *google) compose(user string, raw []byte, head header, recipients []string, p plan) parcel {
+	changes := authorChange(head, user)
+	if id := head.first("Message-Id"); id == "" {
+		changes = append(changes, change{"Message-ID", newMessageID()})
+	} else if _, ok := p.modifier(faultNewMessageID); ok {
+		changes = append(changes, renamed(id)...)
+	}
+	if head.first("Date") == "" {
+		changes = append(changes, change{"Date", g.now().Format(time.RFC1123Z)})
+	}
+	in := parcel{
+		via: "gmail", account: user, mailFrom: user, recipients: recipients,
+		raw: raw, header: head,
+		sent: head.with(changes...), sentDelay: g.sentDelay,
+	}
+	if late, ok := p.modifier(faultLateSent); ok {
+		in.sentDelay = late.millis(lateSentMillis)
+	}
+	in.inbox = in.sent
+	if head.has("Bcc") {
+		in.inbox = head.with(append(changes, change{name: "Bcc"})...)
+	}
+	return in
+}
+
+// renamed is how Gmail replaces a Message-ID.
+func renamed(id string) []change {
+	return []change{{"Message-ID", newMessageID()}, {"X-Google-Original-Message-ID", id}}
+}
+
+// authorChange rewrites From when it is not the account.
+func authorChange(head header, user string) []change {
+	from := head.first("From")
+	if author, err := mail.ParseAddress(from); err == nil {
+		if strings.EqualFold(author.Address, user) {
+			return nil
+		}
+		return []change{{"From", (&mail.Address{Name: author.Name, Address: user}).String()}}
+	}
+	return []change{{"From", user}}
+}
+
+// recipientsOf reads To, Cc and Bcc: the Gmail API knows no other envelope.
+func recipientsOf(head header) ([]string, *apiError) {
+	var all []string
+	seen := map[string]bool{}
+	for _, name := range []string{"To", "Cc", "Bcc"} {
+		for _, value := range head.all(name) {
+			list, err := addresses(value)
+			if err != nil {
+				return nil, invalidArgument("Invalid " + name + " header")
+			}
+			for _, a := range list {
+				if key := strings.ToLower(a.Address); !seen[key] {
+					seen[key] = true
+					all = append(all, a.Address)
+				}
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, invalidArgument("Recipient address required")
+	}
+	return all, nil
+}
+
+// addresses reads an address list; a group without members is none.
+func addresses(value string) ([]*mail.Address, error) {
+	if value = strings.TrimSpace(value); value == "" || strings.HasSuffix(value, ":;") {
+		return nil, nil
+	}
+	return mail.ParseAddressList(value)
+}
+
+// attemptKey names a message over its attempts.
+func attemptKey(head header) string {
+	if id := head.first("X-Gatepost-Id"); id != "" {
+		return id
+	}
+	return head.first("Message-Id")
+}

@@ -1,0 +1,68 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// office takes mail in, whichever way it came: a line in the ledger first, then
+// the mailboxes.
+type office struct {
+	ledger *ledger
+	store  *store
+	now    func() time.Time
+	log    *slog.Logger
+}
+
+// parcel is a message on its way in.
+type parcel struct {
+	via, account, mailFrom string
+	recipients             []string
+	raw                    []byte // as taken
+	header                 header // of raw
+	inbox                  []byte // as recipients get it; nil: as taken
+	sent                   []byte // the Sent copy; nil where the sender has none
+	sentDelay              time.Duration
+}
+
+// take keeps a message and returns its id. An error means that nothing was taken.
+func (o *office) take(in parcel) (string, error) {
+	at := o.now()
+	sum := sha256.Sum256(in.raw)
+	m := &message{
+		Entry: Entry{
+			At: at, Via: in.via, Account: in.account,
+			ProviderID: o.store.nextID(),
+			GatepostID: in.header.first("X-Gatepost-Id"),
+			MessageID:  in.header.first("Message-Id"),
+			MailFrom:   in.mailFrom, Recipients: in.recipients,
+			Size: len(in.raw), SHA256: hex.EncodeToString(sum[:]),
+		},
+		subject: in.header.first("Subject"),
+		raw:     in.inbox,
+	}
+	if m.raw == nil {
+		m.raw = in.raw
+	}
+	if err := o.ledger.add(m.Entry); err != nil {
+		o.log.Error("message refused", "via", in.via, "error", err)
+		return "", err
+	}
+	o.store.add(m, in.sentCopy(at))
+	o.log.Info("message taken", "via", in.via, "id", m.ProviderID, "gatepost_id", m.GatepostID, "size", m.Size)
+	return m.ProviderID, nil
+}
+
+func (in parcel) sentCopy(at time.Time) *boxed {
+	if in.sent == nil {
+		return nil
+	}
+	return &boxed{labels: []string{labelSent}, raw: in.sent, owner: in.account, visible: at.Add(in.sentDelay)}
+}
+
+// newMessageID makes a Message-ID of the form that Gmail makes.
+func newMessageID() string { return fmt.Sprintf("<CA%s@mail.gmail.com>", rand.Text()) }

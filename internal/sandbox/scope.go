@@ -1,0 +1,62 @@
+package sandbox
+
+import (
+	"slices"
+	"strings"
+)
+
+// Scopes of the Gmail API.
+const (
+	scopeFull     = "https://mail.google.com/"
+	scopePrefix   = "https://www.googleapis.com/auth/"
+	scopeModify   = scopePrefix + "gmail.modify"
+	scopeReadonly = scopePrefix + "gmail.readonly"
+	scopeMetadata = scopePrefix + "gmail.metadata"
+	scopeCompose  = scopePrefix + "gmail.compose"
+	scopeSend     = scopePrefix + "gmail.send"
+)
+
+// method is a method of the Gmail API with the scopes any of which allows it
+// (from Google's discovery document, gmail v1, revision 20261005).
+type method struct {
+	name   string // as Google's error names it
+	scopes []string
+}
+
+func methodSend() method {
+	return method{"SendMessage", []string{scopeFull, scopeModify, scopeCompose, scopeSend}}
+}
+
+func methodList() method {
+	return method{"ListMessages", []string{scopeFull, scopeModify, scopeReadonly, scopeMetadata}}
+}
+
+func methodGet() method {
+	return method{"GetMessage", []string{scopeFull, scopeModify, scopeReadonly, scopeMetadata}}
+}
+
+func methodProfile() method {
+	return method{"GetProfile", []string{scopeFull, scopeModify, scopeCompose, scopeReadonly, scopeMetadata}}
+}
+
+// covers tells whether a grant allows a method.
+func (g grant) covers(m method) bool {
+	return slices.ContainsFunc(g.scopes, func(s string) bool { return slices.Contains(m.scopes, s) })
+}
+
+// headersOnly tells whether a grant shows no more of a message than its header.
+func (g grant) headersOnly() bool {
+	return !slices.ContainsFunc(g.scopes, func(s string) bool {
+		return s == scopeFull || s == scopeModify || s == scopeReadonly
+	})
+}
+
+// knownScope tells whether Google would know a scope: of Google's own names any
+// is taken, because other rooms of the world may be asked for with them.
+func knownScope(s string) bool {
+	if s == scopeFull || s == "openid" || s == "email" || s == "profile" {
+		return true
+	}
+	name, ok := strings.CutPrefix(s, scopePrefix)
+	return ok && name != "" && name != "gmail"
+}
