@@ -1,0 +1,187 @@
+package email
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Raw is a message that a caller composed, as CheckRaw accepted it.
+type Raw struct {
+	From        Address
+	Sender      Address // zero where the field is missing
+	To, Cc, Bcc []Address
+	Subject     string   // decoded
+	MessageID   string   // as written, with its angle brackets; empty where missing
+	Attachments []string // the file names of all parts that have one
+	Bytes       []byte   // the message with CRLF line ends, Bcc still in it
+
+	header Header
+	body   []byte
+}
+
+// maxFaults bounds how many problems are told of one message.
+const maxFaults = 20
+
+// rawCheck collects what is wrong with a raw message.
+type rawCheck struct {
+	raw    Raw
+	faults []fault
+}
+
+func (c *rawCheck) add(line int, format string, args ...any) {
+	c.faults = append(c.faults, fault{line, fmt.Sprintf(format, args...)})
+}
+
+// CheckRaw checks a whole message that a caller composed and reads from it what
+// gatepost must know. Bare LF becomes CRLF; bare CR, NUL, lines over 998 bytes, a
+// second From and whatever else programs on the way would read differently is
+// refused. All problems are told, with their lines, in the field "raw". The
+// result may share memory with raw.
+func CheckRaw(raw []byte) (Raw, []Problem) {
+	c := &rawCheck{}
+	c.lines(raw)
+	var faults []fault
+	c.raw.header, c.raw.body, faults = splitHeader(c.raw.Bytes, 1)
+	c.faults = append(c.faults, faults...)
+	if len(faults) == 0 {
+		c.fields()
+		c.parts()
+	}
+	return c.raw, c.problems()
+}
+
+func (c *rawCheck) problems() []Problem {
+	var ps []Problem
+	for i, f := range c.faults {
+		if i == maxFaults {
+			more := fmt.Sprintf("and %d more problems", len(c.faults)-maxFaults)
+			return append(ps, Problem{"raw", more})
+		}
+		ps = append(ps, Problem{"raw", f.String()})
+	}
+	return ps
+}
+
+// lines checks every line and sets Bytes to the message with CRLF line ends. It
+// copies only where a line end is a bare LF.
+func (c *rawCheck) lines(raw []byte) {
+	c.raw.Bytes = raw
+	if n := bytes.Count(raw, []byte("\n")); n != bytes.Count(raw, []byte("\r\n")) {
+		c.raw.Bytes = make([]byte, 0, len(raw)+n)
+	}
+	canonical := len(c.raw.Bytes) == len(raw)
+	for n := 1; len(raw) > 0; n++ {
+		line, rest, ended := bytes.Cut(raw, []byte("\n"))
+		raw = rest
+		if ended {
+			line = bytes.TrimSuffix(line, []byte("\r"))
+		}
+		c.line(n, line)
+		if canonical {
+			continue
+		}
+		if c.raw.Bytes = append(c.raw.Bytes, line...); ended {
+			c.raw.Bytes = append(c.raw.Bytes, '\r', '\n')
+		}
+	}
+}
+
+func (c *rawCheck) line(n int, line []byte) {
+	if len(line) > MaxLine {
+		c.add(n, "longer than %d bytes (RFC 5322 section 2.1.1)", MaxLine)
+	}
+	if bytes.IndexByte(line, '\r') >= 0 {
+		c.add(n, "contains a CR that is not part of a line end")
+	}
+	if bytes.IndexByte(line, 0) >= 0 {
+		c.add(n, "contains a NUL byte")
+	}
+}
+
+// onceOnly are the fields that a message has at most once (RFC 5322 section 3.6,
+// RFC 2045 section 3).
+var onceOnly = []string{"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID",
+	"In-Reply-To", "References", "Subject", "Date", "MIME-Version"}
+
+// onceInPart are the fields that every part has at most once: programs differ in
+// whether the first or the last counts.
+var onceInPart = []string{"Content-Type", "Content-Transfer-Encoding", "Content-Disposition"}
+
+func (c *rawCheck) once(h Header, names []string) {
+	for _, name := range names {
+		seen := false
+		for _, f := range h {
+			if !f.Is(name) {
+				continue
+			}
+			if seen {
+				c.add(f.Line, "a second field %s", name)
+			}
+			seen = true
+		}
+	}
+}
+
+// fields reads and checks the fields that gatepost must know.
+func (c *rawCheck) fields() {
+	c.once(c.raw.header, onceOnly)
+	r := &c.raw
+	for _, f := range r.header {
+		switch strings.ToLower(f.Name) {
+		case "from":
+			c.mailbox(f, &r.From)
+		case "sender":
+			c.mailbox(f, &r.Sender)
+		case "to":
+			c.list(f, &r.To)
+		case "cc":
+			c.list(f, &r.Cc)
+		case "bcc":
+			c.list(f, &r.Bcc)
+		case "subject":
+			c.subject(f)
+		case "message-id":
+			r.MessageID = f.Value()
+		}
+	}
+	if len(r.header.Values("From")) == 0 {
+		c.add(1, "there is no field From")
+	}
+}
+
+// mailbox reads a field that must hold exactly one address.
+func (c *rawCheck) mailbox(f Field, a *Address) {
+	list, err := ParseAddressList(f.Value())
+	switch {
+	case err != nil:
+		c.add(f.Line, "the field %s: %v", f.Name, err)
+	case len(list) != 1:
+		c.add(f.Line, "the field %s has %d addresses: exactly one is accepted", f.Name, len(list))
+	default:
+		*a = list[0]
+	}
+}
+
+// list reads a field of recipients; an empty one is as good as none.
+func (c *rawCheck) list(f Field, to *[]Address) {
+	if f.Value() == "" {
+		return
+	}
+	list, err := ParseAddressList(f.Value())
+	if err != nil {
+		c.add(f.Line, "the field %s: %v", f.Name, err)
+	}
+	*to = append(*to, list...)
+}
+
+func (c *rawCheck) subject(f Field) {
+	text, err := words.DecodeHeader(f.Value())
+	if err != nil {
+		text = f.Value()
+	}
+	if err := CheckHeaderValue(text); err != nil {
+		c.add(f.Line, "the subject %v", err)
+	}
+	c.raw.Subject = text
+}

@@ -1,0 +1,237 @@
+package email
+
+import (
+	"bytes"
+	"mime"
+	"strings"
+)
+
+// Budgets of MIME structure.
+const (
+	MaxDepth = 32    // multiparts within each other
+	MaxParts = 1_000 // parts of a message, multiparts included
+)
+
+// The walk over the parts goes through the lines once and keeps the open
+// boundaries on a stack: no recursion, no copies, and each problem has its line.
+// It does not look into message/rfc822 parts: they are somebody else's mail.
+
+// walk is where the walk over the parts stands.
+type walk struct {
+	c     *rawCheck
+	b     []byte   // what is not yet read
+	line  int      // number of b's first line
+	open  []string // boundaries, outermost first
+	empty bool     // the innermost multipart has no part yet
+	parts int
+}
+
+// parts checks the MIME structure and lists the attachments.
+func (c *rawCheck) parts() {
+	head := c.raw.Bytes[:len(c.raw.Bytes)-len(c.raw.body)]
+	w := &walk{c: c, b: c.raw.body, line: 1 + bytes.Count(head, []byte("\n"))}
+	if !w.entity(c.raw.header, 1) {
+		return
+	}
+	for len(w.open) > 0 && w.step() {
+	}
+}
+
+// step goes to the next boundary line; false ends the walk.
+func (w *walk) step() bool {
+	d, ok := w.next()
+	if !ok {
+		w.c.add(w.line, "a multipart does not end: the line --%s-- is missing", w.open[len(w.open)-1])
+		return false
+	}
+	if d.depth != len(w.open)-1 {
+		w.c.add(d.line, "a multipart does not end before the boundary of the one around it")
+		return false
+	}
+	if !d.last {
+		w.empty = false
+		return w.part()
+	}
+	if w.empty {
+		w.c.add(d.line, "a multipart has no part")
+	}
+	w.open, w.empty = w.open[:d.depth], false
+	return true
+}
+
+// delimiter is a boundary line.
+type delimiter struct {
+	depth, line int
+	last        bool // it ends the multipart
+}
+
+// next finds the next line that is a boundary of an open multipart and moves
+// behind it.
+func (w *walk) next() (delimiter, bool) {
+	for len(w.b) > 0 {
+		if !bytes.HasPrefix(w.b, []byte("--")) {
+			i := bytes.Index(w.b, []byte("\n--"))
+			if i < 0 {
+				i = len(w.b) - 1
+			}
+			w.skip(i + 1)
+			continue
+		}
+		line, _, _ := bytes.Cut(w.b, []byte("\n"))
+		at := w.line
+		w.skip(min(len(line)+1, len(w.b)))
+		if d, ok := w.delimiter(line); ok {
+			d.line = at
+			return d, true
+		}
+	}
+	return delimiter{}, false
+}
+
+// skip moves on by n bytes.
+func (w *walk) skip(n int) {
+	w.line += bytes.Count(w.b[:n], []byte("\n"))
+	w.b = w.b[n:]
+}
+
+// delimiter tells whether a line is one (RFC 2046 section 5.1.1), innermost first.
+func (w *walk) delimiter(line []byte) (delimiter, bool) {
+	text := strings.TrimRight(string(line[2:]), " \t\r")
+	for i := len(w.open) - 1; i >= 0; i-- {
+		if text == w.open[i] {
+			return delimiter{depth: i}, true
+		}
+		if text == w.open[i]+"--" {
+			return delimiter{depth: i, last: true}, true
+		}
+	}
+	return delimiter{}, false
+}
+
+// part reads the header of a part and enters it.
+func (w *walk) part() bool {
+	if w.parts++; w.parts > MaxParts {
+		w.c.add(w.line, "more than %d parts", MaxParts)
+		return false
+	}
+	at := w.line
+	h, rest, faults := splitHeader(w.b, at)
+	if len(faults) > 0 {
+		w.c.faults = append(w.c.faults, faults...)
+		return false
+	}
+	if w.hidesDelimiter(h) {
+		return false
+	}
+	w.skip(len(w.b) - len(rest))
+	return w.entity(h, at)
+}
+
+// hidesDelimiter finds boundary lines that also read as header fields: programs
+// differ in what they see there.
+func (w *walk) hidesDelimiter(h Header) bool {
+	for _, f := range h {
+		line, _, _ := bytes.Cut(f.Raw, []byte("\n"))
+		if !bytes.HasPrefix(line, []byte("--")) {
+			continue
+		}
+		if _, ok := w.delimiter(line); ok {
+			w.c.add(f.Line, "a boundary line within the header of a part")
+			return true
+		}
+	}
+	return false
+}
+
+// entity looks at a header: a multipart opens its boundary, a file name is noted.
+func (w *walk) entity(h Header, line int) bool {
+	w.c.once(h, onceInPart)
+	kind, params, err := mime.ParseMediaType(h.Value("Content-Type"))
+	if !isMultipart(h) {
+		if name := fileName(h, params); name != "" {
+			w.c.raw.Attachments = append(w.c.raw.Attachments, name)
+		}
+		return true
+	}
+	if err != nil {
+		w.c.add(line, "the Content-Type of a multipart cannot be read: %v", err)
+		return false
+	}
+	return w.multipart(h, line, kind, params["boundary"])
+}
+
+// isMultipart goes by the start of the value, so that a type that cannot be
+// parsed is refused, not overlooked.
+func isMultipart(h Header) bool {
+	v := h.Value("Content-Type")
+	return len(v) >= 10 && strings.EqualFold(v[:10], "multipart/")
+}
+
+func (w *walk) multipart(h Header, line int, kind, boundary string) bool {
+	switch strings.ToLower(h.Value("Content-Transfer-Encoding")) {
+	case "", "7bit", "8bit", "binary":
+	default:
+		w.c.add(line, "a %s may not have a transfer encoding of its own (RFC 2045 section 6.4)", kind)
+	}
+	if !validBoundary(boundary) {
+		w.c.add(line, "a %s without a usable boundary (RFC 2046 section 5.1.1)", kind)
+		return false
+	}
+	for _, o := range w.open {
+		if boundary == o || boundary == o+"--" || o == boundary+"--" {
+			w.c.add(line, "the boundary of a %s is that of the one around it", kind)
+			return false
+		}
+	}
+	if len(w.open) == MaxDepth {
+		w.c.add(line, "multiparts more than %d deep", MaxDepth)
+		return false
+	}
+	w.open, w.empty = append(w.open, boundary), true
+	return true
+}
+
+func validBoundary(s string) bool {
+	if s == "" || len(s) > 70 || strings.HasSuffix(s, " ") {
+		return false
+	}
+	for _, r := range s {
+		alnum := r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		if !alnum && !strings.ContainsRune("'()+_,-./:=? ", r) {
+			return false
+		}
+	}
+	return true
+}
+
+// fileName is the name of a part: of its disposition, else of its type. One that
+// cannot be parsed is taken as it stands, up to the next quote or semicolon,
+// because a forbidden type must not pass by being written badly.
+func fileName(h Header, typeParams map[string]string) string {
+	disposition := h.Value("Content-Disposition")
+	_, params, _ := mime.ParseMediaType(disposition)
+	name := params["filename"]
+	if name == "" && params == nil {
+		name = roughName(disposition, "filename=")
+	}
+	if name == "" {
+		name = typeParams["name"]
+	}
+	if name == "" && typeParams == nil {
+		name = roughName(h.Value("Content-Type"), "name=")
+	}
+	if decoded, err := words.DecodeHeader(name); err == nil {
+		return decoded
+	}
+	return name
+}
+
+func roughName(value, param string) string {
+	i := strings.Index(strings.ToLower(value), param)
+	if i < 0 || i+len(param) > len(value) {
+		return ""
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(value[i+len(param):], `"`), ";")
+	name, _, _ = strings.Cut(name, `"`)
+	return strings.TrimSpace(name)
+}
