@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// Account is an address that can send through a provider with a credential.
+type Account struct {
+	Team, ID    email.ID
+	Address     string // bare, domain in lower case
+	Transport   string // kind of provider
+	Credential  email.ID
+	Senders     []string // further addresses, or "@domain", that may stand in From
+	Config      json.RawMessage
+	Held        bool // a person must act; its mail waits
+	ParkedUntil time.Time
+	Cause       string // why it is held or parked
+	Reason      string // the same for a person, with what to do
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+const accountColumns = `team_id, id, address, transport, credential_id, senders, config, held, parked_until, cause, reason,
+	created_at, updated_at`
+
+func scanAccount(row interface{ Scan(...any) error }) (*Account, error) {
+	var a Account
+	var senders, config string
+	var parked, created, updated int64
+	err := row.Scan(&a.Team, &a.ID, &a.Address, &a.Transport, &a.Credential, &senders, &config, &a.Held, &parked, &a.Cause,
+		&a.Reason, &created, &updated)
+	if err != nil {
+		return nil, err
+	}
+	a.Config, a.ParkedUntil = json.RawMessage(config), fromMillis(parked)
+	a.CreatedAt, a.UpdatedAt = fromMillis(created), fromMillis(updated)
+	return &a, json.Unmarshal([]byte(senders), &a.Senders)
+}
+
+// AddAccount keeps a new account.
+func (s *Store) AddAccount(ctx context.Context, a *Account) error {
+	return s.do(ctx, "keep account "+a.ID, func(ctx context.Context, t *tx) error {
+		senders := a.Senders
+		if senders == nil {
+			senders = []string{}
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8)`,
+			a.Team, a.ID, a.Address, a.Transport, a.Credential, jsonText(senders), string(a.Config), millis(a.CreatedAt))
+		return err
+	})
+}
+
+// Account returns one account of a team, or ErrNotFound.
+func (s *Store) Account(ctx context.Context, team, id email.ID) (*Account, error) {
+	a, err := scanAccount(s.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND id = $2`, team, id))
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", id, found(err))
+	}
+	return a, nil
+}
+
+// Accounts lists a team's accounts, oldest first.
+func (s *Store) Accounts(ctx context.Context, team email.ID) ([]*Account, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 ORDER BY id`, team)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	return scanAll(rows, scanAccount)
+}
+
+// ParkAccount keeps an account's mail waiting until a time; a later time that is
+// already set stays.
+func (s *Store) ParkAccount(ctx context.Context, team, id email.ID, until time.Time, e Event) error {
+	return s.do(ctx, "park account "+id, func(ctx context.Context, t *tx) error {
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET parked_until = $3, cause = $4, reason = $5, updated_at = $6
+			WHERE team_id = $1 AND id = $2 AND parked_until < $3 AND held = 0`, team, id, millis(until), e.Data.Cause, e.Data.Text, millis(e.At))
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		e.Team, e.Subject = team, id
+		return insertAccountEvent(ctx, t, e)
+	})
+}
+
+// HoldAccount keeps an account's mail waiting until a person releases it.
+func (s *Store) HoldAccount(ctx context.Context, team, id email.ID, e Event) error {
+	return s.do(ctx, "hold account "+id, func(ctx context.Context, t *tx) error {
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET held = 1, cause = $3, reason = $4, updated_at = $5
+			WHERE team_id = $1 AND id = $2 AND held = 0`, team, id, e.Data.Cause, e.Data.Text, millis(e.At))
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		e.Team, e.Subject = team, id
+		return insertAccountEvent(ctx, t, e)
+	})
+}
+
+// ReleaseAccount lets a held or parked account send again at once. It is not an
+// error when it was neither.
+func (s *Store) ReleaseAccount(ctx context.Context, team, id email.ID, e Event) error {
+	return s.do(ctx, "release account "+id, func(ctx context.Context, t *tx) error {
+		a, err := scanAccount(t.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND id = $2`, team, id))
+		if err != nil {
+			return found(err)
+		}
+		if !a.Held && a.ParkedUntil.IsZero() {
+			return nil
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE accounts SET held = 0, parked_until = 0, cause = '', reason = '', updated_at = $3
+			WHERE team_id = $1 AND id = $2`, team, id, millis(e.At)); err != nil {
+			return err
+		}
+		e.Team, e.Subject = team, id
+		return insertAccountEvent(ctx, t, e)
+	})
+}
+
+// Team is the boundary of everything: every row belongs to one.
+type Team struct {
+	ID        email.ID
+	Name      string
+	CreatedAt time.Time
+}
+
+// FirstTeam returns the team of this gatepost, and keeps t as that when there is
+// none yet.
+func (s *Store) FirstTeam(ctx context.Context, t Team) (Team, error) {
+	read := func(ctx context.Context, q querier) (out Team, err error) {
+		var at int64
+		err = q.QueryRowContext(ctx, `SELECT id, name, created_at FROM teams ORDER BY created_at, id LIMIT 1`).Scan(&out.ID, &out.Name, &at)
+		out.CreatedAt = fromMillis(at)
+		return out, found(err)
+	}
+	if out, err := read(ctx, s.read); !errors.Is(err, ErrNotFound) {
+		return out, err
+	}
+	var out Team
+	err := s.do(ctx, "keep the first team", func(ctx context.Context, x *tx) (err error) {
+		if out, err = read(ctx, x); !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		out = t
+		_, err = x.ExecContext(ctx, `INSERT INTO teams (id, name, created_at) VALUES ($1, $2, $3)`, t.ID, t.Name, millis(t.CreatedAt))
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// dialect is what differs between the two databases. Everything else is one SQL
+// text for both.
+type dialect struct {
+	name    string
+	writers int               // goroutines that commit groups
+	begin   string            // starts a group's transaction
+	lock    string            // appended to the SELECT that picks rows to claim
+	words   *strings.Replacer // fills in the schema
+	// snapshot is the isolation at which several reads agree with each other.
+	snapshot sql.IsolationLevel
+
+	connect func(s *Store) error
+	// refused tells whether an error at COMMIT means that nothing was committed.
+	refused func(err error) bool
+	// discard makes sure that the pool does not hand a broken connection out again.
+	discard func(c *sql.Conn)
+	// tend, if any, looks after the database in the background until ctx ends.
+	tend func(ctx context.Context, s *Store)
+	// now is SQL for the time that several nodes agree on, in Unix milliseconds;
+	// empty where there is only one node.
+	now string
+
+	insertKeys     func(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error)
+	insertMessages func(ctx context.Context, t *tx, ms []*NewMessage) error
+	settle         func(ctx context.Context, t *tx, fs []*Finish) error
+	record         func(ctx context.Context, t *tx, fs []*Finish) error
+	appendChanges  func(ctx context.Context, t *tx) error
+}
+
+func dialectOf(opt Options) *dialect {
+	if opt.Database != "" {
+		return postgres()
+	}
+	return sqlite()
+}

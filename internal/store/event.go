@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// Event is one thing that happened to a message or an account. Seq rises from 1
+// for each subject.
+type Event struct {
+	Team    email.ID
+	Subject email.ID // of the message or account
+	Seq     int
+	ID      email.ID
+	Kind    email.EventKind
+	At      time.Time
+	Data    EventData
+}
+
+// EventData is what an event tells besides its kind.
+type EventData struct {
+	Recipients []string `json:"recipients,omitempty"` // those it is about, where not all
+	Account    email.ID `json:"account,omitempty"`
+	Attempt    int      `json:"attempt,omitempty"`
+	Cause      string   `json:"cause,omitempty"`
+	Text       string   `json:"text,omitempty"` // what happened, for a person
+	Fix        string   `json:"fix,omitempty"`  // what to do about it
+	Reply      string   `json:"reply,omitempty"`
+	ProviderID string   `json:"provider_id,omitempty"`
+	// NextAt is when the message is tried or looked for again, Unix milliseconds.
+	NextAt            int64 `json:"next_at,omitempty"`
+	PossibleDuplicate bool  `json:"possible_duplicate,omitempty"`
+}
+
+func (e Event) data() string { return jsonText(e.Data) }
+
+func insertEvent(ctx context.Context, t *tx, e Event) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO events (team_id, subject, seq, id, kind, at, data) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		e.Team, e.Subject, e.Seq, e.ID, e.Kind, millis(e.At), e.data())
+	return err
+}
+
+// insertAccountEvent numbers the event itself: changes of an account are rare
+// and come from different claims.
+func insertAccountEvent(ctx context.Context, t *tx, e Event) error {
+	err := t.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) + 1 FROM events WHERE team_id = $1 AND subject = $2`,
+		e.Team, e.Subject).Scan(&e.Seq)
+	if err != nil {
+		return err
+	}
+	return insertEvent(ctx, t, e)
+}
+
+// Events returns the events of one message or account, oldest first.
+func (s *Store) Events(ctx context.Context, team, subject email.ID) ([]Event, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT team_id, subject, seq, id, kind, at, data FROM events
+		WHERE team_id = $1 AND subject = $2 ORDER BY seq`, team, subject)
+	if err != nil {
+		return nil, fmt.Errorf("events of %s: %w", subject, err)
+	}
+	return scanAll(rows, func(row interface{ Scan(...any) error }) (Event, error) {
+		var e Event
+		var at int64
+		var data string
+		if err := row.Scan(&e.Team, &e.Subject, &e.Seq, &e.ID, &e.Kind, &at, &data); err != nil {
+			return e, err
+		}
+		e.At = fromMillis(at)
+		return e, json.Unmarshal([]byte(data), &e.Data)
+	})
+}

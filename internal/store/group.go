@@ -1,0 +1,403 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// maxGroup is how many operations share a transaction at most.
+const maxGroup = 256
+
+// joinTimeout is how long an operation waits for a place before ErrBusy.
+const joinTimeout = 5 * time.Second
+
+// request is one operation on its way through a group: exactly one of add,
+// finish, claim and change is set, and carries its own result.
+type request struct {
+	add    *NewMessage
+	finish *Finish
+	claim  *ClaimRequest
+	change *change
+	err    error
+	done   chan struct{}
+}
+
+// change is any other write. apply may run more than once, in a fresh
+// transaction each time, so it must set its results anew.
+type change struct {
+	apply func(ctx context.Context, t *tx) error
+	// landed tells, after a connection was lost at COMMIT, whether the change is
+	// in the database. Nil where doing it again is harmless: the caller is told
+	// that it failed.
+	landed func(ctx context.Context, q querier) (bool, error)
+}
+
+// querier is what both a connection and a pool can do.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// tx is a group's transaction.
+type tx struct {
+	querier
+	w      *writer
+	counts map[countKey]int64
+}
+
+type countKey struct {
+	team  email.ID
+	state email.State
+}
+
+// count notes that n more recipients of a team are in a state.
+func (t *tx) count(team email.ID, state email.State, n int) {
+	t.counts[countKey{team, state}] += int64(n)
+}
+
+// move notes that n recipients went from one state to another.
+func (t *tx) move(team email.ID, from, to email.State, n int) {
+	t.count(team, from, -n)
+	t.count(team, to, n)
+}
+
+// do commits one change and returns when it is on disk.
+func (s *Store) do(ctx context.Context, what string, apply func(ctx context.Context, t *tx) error) error {
+	r := &request{change: &change{apply: apply}}
+	s.submit(ctx, r)
+	if r.err != nil {
+		return fmt.Errorf("%s: %w", what, r.err)
+	}
+	return nil
+}
+
+// submit puts requests into groups and waits until each has its answer. Once a
+// request has a place the context no longer matters: an operation whose commit
+// nobody waits for would leave claims without a sender.
+func (s *Store) submit(ctx context.Context, reqs ...*request) {
+	if s.inline != nil {
+		s.inline.commit(reqs)
+		return
+	}
+	for _, r := range reqs {
+		r.done = make(chan struct{})
+		if err := s.join(ctx, r); err != nil {
+			r.err = err
+			close(r.done)
+		}
+	}
+	for _, r := range reqs {
+		<-r.done
+	}
+}
+
+func (s *Store) join(ctx context.Context, r *request) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	select {
+	case s.queue <- r:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(joinTimeout)
+	defer timer.Stop()
+	select {
+	case s.queue <- r:
+		return nil
+	case <-timer.C:
+		return ErrBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// writer commits groups on a connection of its own.
+type writer struct {
+	s     *Store
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func newWriter(s *Store) *writer { return &writer{s: s} }
+
+func (w *writer) run() {
+	defer w.release()
+	for r := range w.s.queue {
+		w.commit(w.gather(r))
+	}
+}
+
+// gather takes what waits, without waiting for more: a lone client loses no time.
+func (w *writer) gather(first *request) []*request {
+	group := []*request{first}
+	for len(group) < maxGroup {
+		select {
+		case r, ok := <-w.s.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, r)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// errUncertain marks an error at COMMIT: the group may be in the database.
+var errUncertain = errors.New("the outcome of the commit is not known")
+
+// commit runs a group and answers each of its requests. When a row spoils the
+// group before COMMIT, its operations are done one by one.
+func (w *writer) commit(group []*request) {
+	ctx := context.Background()
+	err := w.attempt(ctx, group)
+	switch {
+	case errors.Is(err, errUncertain):
+		w.resolve(ctx, group, err)
+	case err != nil && len(group) > 1:
+		for _, r := range group {
+			w.commit([]*request{r})
+		}
+		return
+	default:
+		for _, r := range group {
+			r.err = err
+		}
+	}
+	for _, r := range group {
+		if r.done != nil {
+			close(r.done)
+		}
+	}
+}
+
+// attempt runs a group in one transaction.
+func (w *writer) attempt(ctx context.Context, group []*request) error {
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	t := &tx{querier: w, w: w, counts: map[countKey]int64{}}
+	if _, err := w.conn.ExecContext(ctx, w.s.dialect.begin); err != nil {
+		w.drop()
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := w.fill(ctx, t, group); err != nil {
+		w.rollback(ctx)
+		return err
+	}
+	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return w.commitFailed(ctx, err)
+	}
+	if err := w.s.opt.Fault("commit.after"); err != nil {
+		return fmt.Errorf("%w: %w", errUncertain, err)
+	}
+	return nil
+}
+
+// fill does the group's work up to COMMIT. A panic (a crash in a test) leaves no
+// transaction open behind it.
+func (w *writer) fill(ctx context.Context, t *tx, group []*request) error {
+	done := false
+	defer func() {
+		if !done {
+			w.rollback(ctx)
+		}
+	}()
+	err := w.apply(ctx, t, group)
+	if err == nil {
+		err = w.s.opt.Fault("commit.before")
+	}
+	done = true
+	return err
+}
+
+// commitFailed says what a failed COMMIT left behind. SQLite rolls back, so
+// nothing; PostgreSQL tells when it refused, and when the connection is gone it
+// may have committed.
+func (w *writer) commitFailed(ctx context.Context, err error) error {
+	if w.s.dialect.refused(err) {
+		w.rollback(ctx)
+		return err
+	}
+	w.drop()
+	return fmt.Errorf("%w: %w", errUncertain, err)
+}
+
+// apply runs the operations: what is added or finished first can be claimed in
+// the same group.
+func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
+	var adds []*NewMessage
+	var finishes []*Finish
+	for _, r := range group {
+		switch {
+		case r.add != nil:
+			adds = append(adds, r.add)
+		case r.finish != nil:
+			finishes = append(finishes, r.finish)
+		}
+	}
+	if err := addMessages(ctx, t, adds); err != nil {
+		return err
+	}
+	if err := finishAttempts(ctx, t, finishes); err != nil {
+		return err
+	}
+	for _, r := range group {
+		if err := w.applyOther(ctx, t, r); err != nil {
+			return err
+		}
+	}
+	return w.s.dialect.appendChanges(ctx, t)
+}
+
+func (w *writer) applyOther(ctx context.Context, t *tx, r *request) error {
+	switch {
+	case r.claim != nil:
+		return claim(ctx, t, r.claim)
+	case r.change != nil:
+		return r.change.apply(ctx, t)
+	}
+	return nil
+}
+
+// resolve answers a group whose COMMIT got no answer, by looking on a fresh
+// connection for what each operation would have left.
+func (w *writer) resolve(ctx context.Context, group []*request, cause error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for _, r := range group {
+		landed, err := w.landed(ctx, r)
+		switch {
+		case err != nil:
+			r.err = errors.Join(cause, err)
+		case !landed:
+			r.err = fmt.Errorf("not committed: %w", cause)
+		default:
+			r.err = nil
+		}
+	}
+}
+
+func (w *writer) landed(ctx context.Context, r *request) (bool, error) {
+	var landed bool
+	err := retryFresh(ctx, func() (err error) {
+		switch {
+		case r.add != nil:
+			landed, err = w.s.addLanded(ctx, r.add)
+		case r.finish != nil:
+			landed, err = w.s.finishLanded(ctx, r.finish)
+		case r.claim != nil:
+			landed, err = w.s.claimLanded(ctx, r.claim)
+		case r.change.landed != nil:
+			landed, err = r.change.landed(ctx, w.s.read)
+		}
+		return err
+	})
+	return landed, err
+}
+
+// retryFresh repeats a read until it works or the time is up: right after a lost
+// connection the pool may hand out more dead ones, or the server may be starting.
+func retryFresh(ctx context.Context, read func() error) error {
+	for {
+		err := read()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (w *writer) connect(ctx context.Context) error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.s.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	w.conn, w.stmts = conn, map[string]*sql.Stmt{}
+	return nil
+}
+
+// rollback ends a failed transaction; a connection that cannot even do that is
+// not used again.
+func (w *writer) rollback(ctx context.Context) {
+	if _, err := w.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		w.drop()
+	}
+}
+
+// drop gives the connection up as broken, so that the pool does not reuse it.
+func (w *writer) drop() {
+	if w.conn == nil {
+		return
+	}
+	w.s.dialect.discard(w.conn)
+	w.release()
+}
+
+func (w *writer) release() {
+	if w.conn == nil {
+		return
+	}
+	for _, st := range w.stmts {
+		_ = st.Close()
+	}
+	_ = w.conn.Close()
+	w.conn, w.stmts = nil, nil
+}
+
+// The writer is a querier that prepares each statement once.
+
+func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := w.stmts[query]; st != nil {
+		return st, nil
+	}
+	st, err := w.conn.PrepareContext(ctx, query)
+	if err == nil {
+		w.stmts[query] = st
+	}
+	return st, err
+}
+
+// ExecContext implements querier.
+func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := w.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+// QueryContext implements querier.
+func (w *writer) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := w.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+// QueryRowContext implements querier.
+func (w *writer) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	st, err := w.prepared(ctx, query)
+	if err != nil {
+		return w.conn.QueryRowContext(ctx, query, args...) // reports the same error
+	}
+	return st.QueryRowContext(ctx, args...)
+}

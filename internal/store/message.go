@@ -1,0 +1,383 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// Recipient is one address of a new message.
+type Recipient struct {
+	Address string
+	Role    string // "to", "cc", "bcc", or "" where a raw message does not say
+}
+
+// NewMessage is a message on its way into the store, complete and checked: what
+// one transaction keeps of a submission.
+type NewMessage struct {
+	Team, ID, Account email.ID
+	Type              string
+	Lane              email.Lane
+	OnUnknown         email.OnUnknown
+	MailFrom          string // RFC 5321 MAIL FROM
+	Sender            string // RFC 5322 From, bare address
+	Subject           string
+	MessageID         string // with angle brackets
+	Tags              []string
+	Metadata          map[string]string
+	Size              int64 // bytes of the RFC 5322 message
+	Recipients        []Recipient
+	WrappedKey        []byte // the content's own key, wrapped by the team's
+	Content           []byte // sealed; nil where Blob names it in the bucket
+	Blob              string
+	EventID           email.ID // of message.submitted
+	CreatedAt, DueAt  time.Time
+	IdempotencyKey    string // empty: none
+	Fingerprint       []byte // of the request, to be compared under the same key
+
+	// Existing is set by AddMessages when the key was used before: nothing was
+	// added, and this is what the first use made.
+	Existing *FirstUse
+	twin     *NewMessage // same key earlier in the same group
+}
+
+// FirstUse is what an idempotency key stands for.
+type FirstUse struct {
+	Message     email.ID
+	Fingerprint []byte
+	CreatedAt   time.Time
+}
+
+const messageColumns = `team_id, id, account_id, type, on_unknown, mail_from, sender, subject, message_id, tags, metadata,
+	size, created_at, blob`
+
+func (m *NewMessage) tags() string {
+	if len(m.Tags) == 0 {
+		return "[]"
+	}
+	return jsonText(m.Tags)
+}
+
+func (m *NewMessage) metadata() string {
+	if len(m.Metadata) == 0 {
+		return "{}"
+	}
+	return jsonText(m.Metadata)
+}
+
+func (m *NewMessage) submitted() Event {
+	return Event{Team: m.Team, Subject: m.ID, Seq: 1, ID: m.EventID, Kind: email.EventSubmitted, At: m.CreatedAt}
+}
+
+// AddMessages keeps messages: each with its recipients, content key, queue row,
+// idempotency record and first event in one synced transaction. The error slice
+// has one place per message; nil means that it is on disk, or that Existing says
+// what an earlier use of its idempotency key made.
+func (s *Store) AddMessages(ctx context.Context, ms ...*NewMessage) []error {
+	reqs := make([]*request, len(ms))
+	for i, m := range ms {
+		reqs[i] = &request{add: m}
+	}
+	s.submit(ctx, reqs...)
+	errs := make([]error, len(ms))
+	for i, r := range reqs {
+		if r.err != nil {
+			errs[i] = fmt.Errorf("keep message %s: %w", ms[i].ID, r.err)
+		}
+	}
+	return errs
+}
+
+// AddMessage keeps one message; see AddMessages.
+func (s *Store) AddMessage(ctx context.Context, m *NewMessage) error {
+	return s.AddMessages(ctx, m)[0]
+}
+
+func addMessages(ctx context.Context, t *tx, ms []*NewMessage) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	fresh, err := addKeys(ctx, t, ms)
+	if err != nil {
+		return fmt.Errorf("insert idempotency keys: %w", err)
+	}
+	if err := t.w.s.dialect.insertMessages(ctx, t, fresh); err != nil {
+		return fmt.Errorf("insert messages: %w", err)
+	}
+	for _, m := range fresh {
+		t.count(m.Team, Submitted, len(m.Recipients))
+		t.count(m.Team, email.Queued, len(m.Recipients))
+	}
+	return nil
+}
+
+// addKeys inserts the idempotency records and returns the messages that are to
+// be added: those without a key and those whose key is new.
+func addKeys(ctx context.Context, t *tx, ms []*NewMessage) (fresh []*NewMessage, err error) {
+	first := map[[2]string]*NewMessage{}
+	var keyed []*NewMessage
+	for _, m := range ms {
+		m.Existing, m.twin = nil, nil
+		if m.IdempotencyKey == "" {
+			continue
+		}
+		key := [2]string{m.Team, m.IdempotencyKey}
+		if m.twin = first[key]; m.twin == nil {
+			first[key] = m
+			keyed = append(keyed, m)
+		}
+	}
+	if len(keyed) > 0 {
+		taken, err := t.w.s.dialect.insertKeys(ctx, t, keyed)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range taken {
+			if m.Existing, err = firstUse(ctx, t, m.Team, m.IdempotencyKey); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, m := range ms {
+		if m.twin != nil {
+			m.Existing = m.twin.Existing
+			if m.Existing == nil {
+				m.Existing = &FirstUse{Message: m.twin.ID, Fingerprint: m.twin.Fingerprint, CreatedAt: m.twin.CreatedAt}
+			}
+		}
+		if m.Existing == nil {
+			fresh = append(fresh, m)
+		}
+	}
+	return fresh, nil
+}
+
+func firstUse(ctx context.Context, q querier, team email.ID, key string) (*FirstUse, error) {
+	var u FirstUse
+	var at int64
+	err := q.QueryRowContext(ctx, `SELECT message_id, fingerprint, created_at FROM idempotency WHERE team_id = $1 AND key = $2`,
+		team, key).Scan(&u.Message, &u.Fingerprint, &at)
+	u.CreatedAt = fromMillis(at)
+	return &u, found(err)
+}
+
+// FirstUse returns what an idempotency key of a team stands for, or ErrNotFound.
+// It saves composing a message that would not be added; AddMessages decides.
+func (s *Store) FirstUse(ctx context.Context, team email.ID, key string) (*FirstUse, error) {
+	return firstUse(ctx, s.read, team, key)
+}
+
+func (s *Store) addLanded(ctx context.Context, m *NewMessage) (bool, error) {
+	if m.Existing != nil && m.twin == nil {
+		return true, nil // it was there before the group
+	}
+	if m.twin != nil {
+		m = m.twin
+	}
+	var one int
+	err := s.read.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE team_id = $1 AND id = $2`, m.Team, m.ID).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Message is what a message's row says, without its content.
+type Message struct {
+	Team, ID, Account email.ID
+	Type              string
+	OnUnknown         email.OnUnknown
+	MailFrom, Sender  string
+	Subject           string
+	MessageID         string
+	Tags              []string
+	Metadata          map[string]string
+	Size              int64
+	CreatedAt         time.Time
+	Blob              string
+	Recipients        []RecipientStatus
+	Entry             *Entry // its place in the queue, nil when nothing waits
+}
+
+// RecipientStatus is where one recipient of a message is.
+type RecipientStatus struct {
+	N         int
+	Address   string
+	Role      string
+	State     email.State
+	Cause     string
+	Reply     string
+	UpdatedAt time.Time
+}
+
+func scanMessage(row interface{ Scan(...any) error }) (*Message, error) {
+	var m Message
+	var tags, metadata string
+	var at int64
+	if err := row.Scan(&m.Team, &m.ID, &m.Account, &m.Type, &m.OnUnknown, &m.MailFrom, &m.Sender, &m.Subject, &m.MessageID,
+		&tags, &metadata, &m.Size, &at, &m.Blob); err != nil {
+		return nil, err
+	}
+	m.CreatedAt = fromMillis(at)
+	return &m, errors.Join(json.Unmarshal([]byte(tags), &m.Tags), json.Unmarshal([]byte(metadata), &m.Metadata))
+}
+
+// Message returns one message of a team with its recipients, or ErrNotFound.
+func (s *Store) Message(ctx context.Context, team, id email.ID) (*Message, error) {
+	var m *Message
+	err := s.snapshot(ctx, func(q querier) (err error) {
+		m, err = scanMessage(q.QueryRowContext(ctx, `SELECT `+messageColumns+` FROM messages WHERE team_id = $1 AND id = $2`, team, id))
+		if err != nil {
+			return found(err)
+		}
+		return fillStatus(ctx, q, m)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("message %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// Messages lists a team's messages, newest first, at most limit of them and only
+// those with an id below before (empty: from the newest).
+func (s *Store) Messages(ctx context.Context, team, before email.ID, limit int) ([]*Message, error) {
+	if before == "" {
+		before = "~"
+	}
+	var out []*Message
+	err := s.snapshot(ctx, func(q querier) error {
+		out = nil
+		rows, err := q.QueryContext(ctx, `SELECT `+messageColumns+` FROM messages WHERE team_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+			team, before, limit)
+		if err != nil {
+			return err
+		}
+		if out, err = scanAll(rows, scanMessage); err != nil {
+			return err
+		}
+		for _, m := range out {
+			if err := fillStatus(ctx, q, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return out, nil
+}
+
+// fillStatus reads the recipients and, for those without a verdict, the state of
+// the queue row: both from one snapshot, or a recipient could seem to be nowhere.
+func fillStatus(ctx context.Context, q querier, m *Message) error {
+	e, err := entry(ctx, q, m.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	m.Entry = e
+	rows, err := q.QueryContext(ctx, `SELECT n, address, role, state, cause, reply, updated_at FROM recipients
+		WHERE team_id = $1 AND message_id = $2 ORDER BY n`, m.Team, m.ID)
+	if err != nil {
+		return err
+	}
+	m.Recipients, err = scanAll(rows, func(row interface{ Scan(...any) error }) (RecipientStatus, error) {
+		var r RecipientStatus
+		var at int64
+		err := row.Scan(&r.N, &r.Address, &r.Role, &r.State, &r.Cause, &r.Reply, &at)
+		r.UpdatedAt = fromMillis(at)
+		if r.State == "" && e != nil {
+			r.State, r.Cause = e.State, e.Cause
+		}
+		return r, err
+	})
+	return err
+}
+
+// Stored is what a send needs of a message.
+type Stored struct {
+	MailFrom   string
+	Size       int64
+	Blob       string // in the bucket, or
+	Content    []byte // inline; sealed either way
+	WrappedKey []byte
+	Open       []OpenRecipient
+}
+
+// OpenRecipient is a recipient without a verdict.
+type OpenRecipient struct {
+	N       int
+	Address string
+}
+
+// Load reads what a send needs.
+func (s *Store) Load(ctx context.Context, team, id email.ID) (*Stored, error) {
+	var m Stored
+	err := s.read.QueryRowContext(ctx, `SELECT m.mail_from, m.size, m.blob, m.content, k.wrapped FROM messages m
+		JOIN content_keys k ON k.team_id = m.team_id AND k.message_id = m.id WHERE m.team_id = $1 AND m.id = $2`, team, id).
+		Scan(&m.MailFrom, &m.Size, &m.Blob, &m.Content, &m.WrappedKey)
+	if err != nil {
+		return nil, fmt.Errorf("load message %s: %w", id, found(err))
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT n, address FROM recipients
+		WHERE team_id = $1 AND message_id = $2 AND state = '' ORDER BY n`, team, id)
+	if err != nil {
+		return nil, fmt.Errorf("load recipients of %s: %w", id, err)
+	}
+	m.Open, err = scanAll(rows, func(row interface{ Scan(...any) error }) (OpenRecipient, error) {
+		var r OpenRecipient
+		return r, row.Scan(&r.N, &r.Address)
+	})
+	return &m, err
+}
+
+// snapshot runs reads that must agree with each other.
+func (s *Store) snapshot(ctx context.Context, read func(q querier) error) error {
+	t, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.snapshot})
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() //nolint:errcheck // nothing was written
+	return read(t)
+}
+
+// found turns the driver's "no rows" into ours.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
+
+func scanAll[T any](rows *sql.Rows, scan func(row interface{ Scan(...any) error }) (T, error)) ([]T, error) {
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only strings, numbers and maps of them come here
+	}
+	return string(b)
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

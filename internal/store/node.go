@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// clock is the time that nodes agree on: the database's own on PostgreSQL. SQLite
+// has one node, whose clock it is.
+func (s *Store) clock(ctx context.Context, q querier) (ms int64, err error) {
+	if s.dialect.now == "" {
+		return s.opt.Now().UnixMilli(), nil
+	}
+	err = q.QueryRowContext(ctx, `SELECT `+s.dialect.now).Scan(&ms)
+	return ms, err
+}
+
+// Enter makes a node present and raises its epoch: what its earlier epochs were
+// sending has no sender any more (Orphans).
+func (s *Store) Enter(ctx context.Context, node email.ID) (epoch int64, err error) {
+	err = s.do(ctx, "enter as node "+node, func(ctx context.Context, t *tx) error {
+		now, err := s.clock(ctx, t)
+		if err != nil {
+			return err
+		}
+		return t.QueryRowContext(ctx, `INSERT INTO nodes (id, epoch, started_at, heartbeat_at) VALUES ($1, 1, $2, $2)
+			ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, started_at = excluded.started_at, heartbeat_at = excluded.heartbeat_at
+			RETURNING epoch`, node, now).Scan(&epoch)
+	})
+	return epoch, err
+}
+
+// Heartbeat says that a node's epoch is alive. ErrFenced means that a later
+// epoch of the node has entered: this process must not send any more.
+func (s *Store) Heartbeat(ctx context.Context, node email.ID, epoch int64) error {
+	return s.do(ctx, "heartbeat of node "+node, func(ctx context.Context, t *tx) error {
+		now, err := s.clock(ctx, t)
+		if err != nil {
+			return err
+		}
+		r, err := t.ExecContext(ctx, `UPDATE nodes SET heartbeat_at = $3 WHERE id = $1 AND epoch = $2`, node, epoch, now)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		return ErrFenced
+	})
+}
+
+// Leave ends a node's presence at a graceful stop, so that nobody waits for its
+// lease.
+func (s *Store) Leave(ctx context.Context, node email.ID, epoch int64) error {
+	return s.do(ctx, "leave as node "+node, func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE nodes SET heartbeat_at = 0 WHERE id = $1 AND epoch = $2`, node, epoch)
+		return err
+	})
+}
+
+// Ping commits a write, through a group and a sync like any other: reading would
+// not show a full disk, a read-only one, or a demoted database server.
+func (s *Store) Ping(ctx context.Context, now time.Time) error {
+	return s.do(ctx, "write", func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ('ready', $1)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []byte(now.UTC().Format(time.RFC3339Nano)))
+		return err
+	})
+}

@@ -1,0 +1,347 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"sort"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"gatepost/internal/email"
+)
+
+// postgres is the engine for several nodes. Two writers keep the server busy
+// while one of them waits for its sync; a group is a handful of statements over
+// arrays, sent together.
+func postgres() *dialect {
+	return &dialect{
+		name:    "postgres",
+		writers: 2,
+		begin:   "BEGIN",
+		lock:    " FOR UPDATE SKIP LOCKED",
+		words: strings.NewReplacer("{{id}}", `TEXT COLLATE "C"`, "{{bytes}}", "BYTEA",
+			" {{clustered}}", "", "{{serial}}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+		snapshot: sql.LevelRepeatableRead,
+		connect:  connectPostgres,
+		refused:  func(err error) bool { var p *pgconn.PgError; return errors.As(err, &p) && !shutdown(p.Code) },
+		discard:  func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
+		now:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+
+		insertKeys:     insertKeysBatch,
+		insertMessages: insertMessagesBatch,
+		settle:         settleBatch,
+		record:         recordBatch,
+		appendChanges:  appendChangesBatch,
+	}
+}
+
+// errDiscard tells the pool that a connection is not to be used again.
+var errDiscard = driver.ErrBadConn
+
+// shutdown tells the codes with which a server ends a connection in the middle
+// of what it was asked (57P01 admin_shutdown and its kind): no verdict.
+func shutdown(code string) bool { return strings.HasPrefix(code, "57P") }
+
+func connectPostgres(s *Store) error {
+	cfg, err := pgx.ParseConfig(s.opt.Database)
+	if err != nil {
+		return errors.New("the database URL is not usable: write postgres://user:password@host:5432/name")
+	}
+	if cfg.RuntimeParams == nil {
+		cfg.RuntimeParams = map[string]string{}
+	}
+	cfg.RuntimeParams["synchronous_commit"] = "on"
+	cfg.RuntimeParams["application_name"] = "gatepost"
+	db := stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(readers + s.dialect.writers + 2)
+	db.SetMaxIdleConns(readers + s.dialect.writers)
+	s.read, s.write = db, db
+	if err := db.Ping(); err != nil {
+		_ = db.Close()
+		return unreachable(cfg, err)
+	}
+	return nil
+}
+
+// unreachable says where the database was looked for, without the password.
+func unreachable(cfg *pgx.ConnConfig, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("PostgreSQL at %s:%d cannot be reached (%w): is it running, and is the URL right?", cfg.Host, cfg.Port, op)
+	}
+	var p *pgconn.PgError
+	if errors.As(err, &p) {
+		return fmt.Errorf("PostgreSQL at %s:%d refused user %q for database %q: %s (%s)", cfg.Host, cfg.Port, cfg.User, cfg.Database, p.Message, p.Code)
+	}
+	return err
+}
+
+// onPgx runs f on the pgx connection under the writer's transaction.
+func onPgx(t *tx, f func(c *pgx.Conn) error) error {
+	return t.w.conn.Raw(func(dc any) error { return f(dc.(*stdlib.Conn).Conn()) })
+}
+
+// send runs a batch in one round trip and reports its first error.
+func send(ctx context.Context, t *tx, b *pgx.Batch) error {
+	return onPgx(t, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+}
+
+func insertKeysBatch(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error) {
+	// Two writers that insert the same keys in different orders would deadlock.
+	sort.Slice(ms, func(i, j int) bool {
+		if ms[i].Team != ms[j].Team {
+			return ms[i].Team < ms[j].Team
+		}
+		return ms[i].IdempotencyKey < ms[j].IdempotencyKey
+	})
+	var teams, keys, ids []string
+	var prints [][]byte
+	var at []int64
+	for _, m := range ms {
+		teams, keys, ids = append(teams, m.Team), append(keys, m.IdempotencyKey), append(ids, m.ID)
+		prints, at = append(prints, m.Fingerprint), append(at, millis(m.CreatedAt))
+	}
+	fresh := map[email.ID]bool{}
+	err := onPgx(t, func(c *pgx.Conn) error {
+		rows, err := c.Query(ctx, `INSERT INTO idempotency (team_id, key, fingerprint, message_id, created_at)
+			SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
+			ON CONFLICT DO NOTHING RETURNING message_id`, teams, keys, prints, ids, at)
+		if err != nil {
+			return err
+		}
+		return collect(rows, fresh)
+	})
+	var taken []*NewMessage
+	for _, m := range ms {
+		if !fresh[m.ID] {
+			taken = append(taken, m)
+		}
+	}
+	return taken, err
+}
+
+func collect(rows pgx.Rows, into map[email.ID]bool) error {
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, id := range ids {
+		into[id] = true
+	}
+	return err
+}
+
+// columns gathers rows column by column, as unnest wants them.
+type columns struct {
+	text  [][]string
+	num   [][]int64
+	bytes [][][]byte
+}
+
+func insertMessagesBatch(ctx context.Context, t *tx, ms []*NewMessage) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	b := &pgx.Batch{}
+	batchMessages(b, ms)
+	batchRecipients(b, ms)
+	batchQueue(b, ms)
+	var events []Event
+	for _, m := range ms {
+		events = append(events, m.submitted())
+	}
+	batchEvents(b, events)
+	return send(ctx, t, b)
+}
+
+func batchMessages(b *pgx.Batch, ms []*NewMessage) {
+	c := columns{text: make([][]string, 12), num: make([][]int64, 2), bytes: make([][][]byte, 2)}
+	for _, m := range ms {
+		for i, v := range []string{m.Team, m.ID, m.Account, m.Type, string(m.OnUnknown), m.MailFrom, m.Sender, m.Subject,
+			m.MessageID, m.tags(), m.metadata(), m.Blob} {
+			c.text[i] = append(c.text[i], v)
+		}
+		c.num[0], c.num[1] = append(c.num[0], m.Size), append(c.num[1], millis(m.CreatedAt))
+		c.bytes[0], c.bytes[1] = append(c.bytes[0], m.Content), append(c.bytes[1], m.WrappedKey)
+	}
+	x := c.text
+	b.Queue(`INSERT INTO messages (`+messageColumns+`, content) SELECT * FROM unnest($1::text[], $2::text[], $3::text[],
+		$4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
+		$13::bigint[], $14::text[], $15::bytea[])`,
+		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], c.num[0], c.num[1], x[11], c.bytes[0])
+	b.Queue(`INSERT INTO content_keys (team_id, message_id, wrapped) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])`,
+		x[0], x[1], c.bytes[1])
+}
+
+func batchRecipients(b *pgx.Batch, ms []*NewMessage) {
+	var teams, ids, addresses, roles []string
+	var ns, at []int64
+	for _, m := range ms {
+		for i, r := range m.Recipients {
+			teams, ids = append(teams, m.Team), append(ids, m.ID)
+			addresses, roles = append(addresses, r.Address), append(roles, r.Role)
+			ns, at = append(ns, int64(i)), append(at, millis(m.CreatedAt))
+		}
+	}
+	b.Queue(`INSERT INTO recipients (team_id, message_id, n, address, role, state, cause, reply, updated_at)
+		SELECT team, id, n, address, role, '', '', '', at FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
+		$6::bigint[]) AS r(team, id, n, address, role, at)`, teams, ids, ns, addresses, roles, at)
+}
+
+func batchQueue(b *pgx.Batch, ms []*NewMessage) {
+	var ids, teams, routes, unknown []string
+	var lanes, due, unsettled []int64
+	for _, m := range ms {
+		ids, teams, routes = append(ids, m.ID), append(teams, m.Team), append(routes, m.Account)
+		unknown, lanes = append(unknown, string(m.OnUnknown)), append(lanes, int64(m.Lane))
+		due, unsettled = append(due, millis(m.DueAt)), append(unsettled, int64(len(m.Recipients)))
+	}
+	b.Queue(`INSERT INTO queue (`+queueColumns+`)
+		SELECT id, team, route, lane, 'queued', due, 0, 0, '', 0, 0, 0, 0, 0, unsettled, 1, 0, on_unknown, ''
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+		AS q(id, team, route, lane, due, unsettled, on_unknown)`, ids, teams, routes, lanes, due, unsettled, unknown)
+}
+
+func batchEvents(b *pgx.Batch, es []Event) {
+	if len(es) == 0 {
+		return
+	}
+	var teams, subjects, ids, kinds, data []string
+	var seqs, at []int64
+	for _, e := range es {
+		teams, subjects, ids = append(teams, e.Team), append(subjects, e.Subject), append(ids, e.ID)
+		kinds, data = append(kinds, string(e.Kind)), append(data, e.data())
+		seqs, at = append(seqs, int64(e.Seq)), append(at, millis(e.At))
+	}
+	b.Queue(`INSERT INTO events (team_id, subject, seq, id, kind, at, data)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[])`,
+		teams, subjects, seqs, ids, kinds, at, data)
+}
+
+func settleBatch(ctx context.Context, t *tx, fs []*Finish) error {
+	applied := map[email.ID]bool{}
+	err := onPgx(t, func(c *pgx.Conn) error {
+		for _, statement := range []func(*pgx.Batch, []*Finish) bool{batchDelete, batchUpdate} {
+			b := &pgx.Batch{}
+			if !statement(b, fs) {
+				continue
+			}
+			r := c.SendBatch(ctx, b)
+			rows, err := r.Query()
+			if err == nil {
+				err = collect(rows, applied)
+			}
+			if err := errors.Join(err, r.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, f := range fs {
+		f.applied = applied[f.Message]
+	}
+	return err
+}
+
+func batchDelete(b *pgx.Batch, fs []*Finish) bool {
+	var ids, from []string
+	var fences []int64
+	for _, f := range fs {
+		if f.Next == nil {
+			ids, from, fences = append(ids, f.Message), append(from, string(f.From)), append(fences, f.Fence)
+		}
+	}
+	b.Queue(`DELETE FROM queue q USING unnest($1::text[], $2::bigint[], $3::text[]) AS f(id, fence, state)
+		WHERE q.message_id = f.id AND q.fence = f.fence AND q.state = f.state RETURNING q.message_id`, ids, fences, from)
+	return len(ids) > 0
+}
+
+func batchUpdate(b *pgx.Batch, fs []*Finish) bool {
+	var ids, from, states, causes []string
+	nums := make([][]int64, 8)
+	for _, f := range fs {
+		n := f.Next
+		if n == nil {
+			continue
+		}
+		ids, from = append(ids, f.Message), append(from, string(f.From))
+		states, causes = append(states, string(n.State)), append(causes, n.Cause)
+		for i, v := range []int64{f.Fence, millis(n.DueAt), millis(n.UnknownAt), int64(n.Retries), n.RetryTime.Milliseconds(),
+			int64(n.Unsettled), int64(f.Seq + len(f.Events)), int64(flag(n.Duplicate))} {
+			nums[i] = append(nums[i], v)
+		}
+	}
+	b.Queue(`UPDATE queue q SET state = f.next, due_at = f.due, unknown_at = f.unknown, retries = f.retries, retry_ms = f.ms,
+		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+		$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+		AS f(id, state, next, cause, fence, due, unknown, retries, ms, unsettled, seq, duplicate)
+		WHERE q.message_id = f.id AND q.fence = f.fence AND q.state = f.state RETURNING q.message_id`,
+		ids, from, states, causes, nums[0], nums[1], nums[2], nums[3], nums[4], nums[5], nums[6], nums[7])
+	return len(ids) > 0
+}
+
+func recordBatch(ctx context.Context, t *tx, fs []*Finish) error {
+	b := &pgx.Batch{}
+	batchVerdicts(b, fs)
+	batchCopies(b, fs)
+	var events []Event
+	for _, f := range fs {
+		events = append(events, f.events()...)
+	}
+	batchEvents(b, events)
+	return send(ctx, t, b)
+}
+
+func batchVerdicts(b *pgx.Batch, fs []*Finish) {
+	text := make([][]string, 5)
+	var ns, at []int64
+	for _, f := range fs {
+		for _, v := range f.Verdicts {
+			for i, s := range []string{f.Team, f.Message, string(v.State), v.Cause, v.Reply} {
+				text[i] = append(text[i], s)
+			}
+			ns, at = append(ns, int64(v.N)), append(at, millis(f.At))
+		}
+	}
+	if len(ns) == 0 {
+		return
+	}
+	b.Queue(`UPDATE recipients r SET state = v.state, cause = v.cause, reply = v.reply, updated_at = v.at
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+		AS v(team, id, n, state, cause, reply, at)
+		WHERE r.team_id = v.team AND r.message_id = v.id AND r.n = v.n`, text[0], text[1], ns, text[2], text[3], text[4], at)
+}
+
+func batchCopies(b *pgx.Batch, fs []*Finish) {
+	var routes, provided, ids []string
+	for _, f := range fs {
+		if f.ProviderID != "" {
+			routes, provided, ids = append(routes, f.Route), append(provided, f.ProviderID), append(ids, f.Message)
+		}
+	}
+	if len(ids) > 0 {
+		b.Queue(`INSERT INTO copies (account_id, provider_id, message_id) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+			ON CONFLICT DO NOTHING`, routes, provided, ids)
+	}
+}
+
+func appendChangesBatch(ctx context.Context, t *tx) error {
+	var teams, states []string
+	var ns []int64
+	for k, n := range t.counts {
+		if n != 0 {
+			teams, states, ns = append(teams, k.team), append(states, string(k.state)), append(ns, n)
+		}
+	}
+	if len(ns) == 0 {
+		return nil
+	}
+	b := &pgx.Batch{}
+	b.Queue(`INSERT INTO changes (team_id, state, n) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])`, teams, states, ns)
+	return send(ctx, t, b)
+}

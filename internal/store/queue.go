@@ -1,0 +1,405 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// Entry is a message's place in the queue: what waits, and for what. The row is
+// also the record of an attempt: one UPDATE sets sending, the attempt's number
+// and a fence, and every later write names that fence.
+type Entry struct {
+	Team, Message, Route email.ID
+	Lane                 email.Lane
+	State                email.State
+	DueAt                time.Time
+	Attempt              int
+	Fence                int64
+	Node                 email.ID
+	Epoch                int64
+	StartedAt            time.Time // of the last attempt
+	UnknownAt            time.Time // since when the last attempt's outcome is unknown
+	Retries              int
+	RetryTime            time.Duration // waited for tries so far; parked and held time is not in it
+	Unsettled            int           // recipients without a verdict
+	Seq                  int           // of the newest event
+	Duplicate            bool          // a second copy may have been sent
+	OnUnknown            email.OnUnknown
+	Cause                string
+}
+
+const queueColumns = `message_id, team_id, route, lane, state, due_at, attempt, fence, node, epoch, started_at, unknown_at,
+	retries, retry_ms, unsettled, seq, duplicate, on_unknown, cause`
+
+func scanEntry(row interface{ Scan(...any) error }) (*Entry, error) {
+	var e Entry
+	var due, started, unknown, ms int64
+	err := row.Scan(&e.Message, &e.Team, &e.Route, &e.Lane, &e.State, &due, &e.Attempt, &e.Fence, &e.Node, &e.Epoch, &started,
+		&unknown, &e.Retries, &ms, &e.Unsettled, &e.Seq, &e.Duplicate, &e.OnUnknown, &e.Cause)
+	e.DueAt, e.StartedAt, e.UnknownAt = fromMillis(due), fromMillis(started), fromMillis(unknown)
+	e.RetryTime = time.Duration(ms) * time.Millisecond
+	return &e, err
+}
+
+func entry(ctx context.Context, q querier, id email.ID) (*Entry, error) {
+	e, err := scanEntry(q.QueryRowContext(ctx, `SELECT `+queueColumns+` FROM queue WHERE message_id = $1`, id))
+	if err != nil {
+		return nil, found(err)
+	}
+	return e, nil
+}
+
+func (s *Store) entries(ctx context.Context, where string, args ...any) ([]*Entry, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+queueColumns+` FROM queue WHERE `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanAll(rows, scanEntry)
+}
+
+// ClaimRequest asks for messages of one account that are due.
+type ClaimRequest struct {
+	Team, Route email.ID
+	Node        email.ID
+	Epoch       int64
+	Now         time.Time
+	Limit       int // never more than there are free send slots
+
+	claims []*Entry
+	fence  int64
+}
+
+// Claim takes due messages of an account: urgent lane first, then by due time.
+// Each is recorded as being sent, with a new attempt number and fence, before
+// Claim returns. Nothing is claimed for an account that is held or parked.
+func (s *Store) Claim(ctx context.Context, c ClaimRequest) ([]*Entry, error) {
+	fence, err := s.newFence()
+	if err != nil {
+		return nil, err
+	}
+	c.fence = fence
+	r := &request{claim: &c}
+	s.submit(ctx, r)
+	if r.err != nil {
+		return nil, fmt.Errorf("claim messages of %s: %w", c.Route, r.err)
+	}
+	return c.claims, nil
+}
+
+// newFence is a number that no other claim has, this node's or another's.
+func (s *Store) newFence() (int64, error) {
+	var b [8]byte
+	if _, err := io.ReadFull(s.opt.Random, b[:]); err != nil {
+		return 0, fmt.Errorf("make a fence: %w", err)
+	}
+	return int64(binary.BigEndian.Uint64(b[:]) >> 1), nil
+}
+
+func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
+	rows, err := t.QueryContext(ctx, t.w.s.dialect.claimSQL(), c.Route, millis(c.Now), c.Limit, c.fence, c.Node, c.Epoch, c.Team)
+	if err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	if c.claims, err = scanAll(rows, scanEntry); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	for _, e := range c.claims {
+		t.move(e.Team, email.Queued, email.Sending, e.Unsettled)
+	}
+	return nil
+}
+
+// claimSQL picks lane by lane, so that mail which is due later does not have to
+// be stepped over to get at what is due now.
+func (d *dialect) claimSQL() string {
+	lane := func(lane int, limit string) string {
+		return fmt.Sprintf(`SELECT message_id FROM queue WHERE route = $1 AND state = 'queued' AND lane = %d AND due_at <= $2
+			ORDER BY due_at LIMIT %s%s`, lane, limit, d.lock)
+	}
+	return `WITH open AS (SELECT 1 FROM accounts WHERE team_id = $7 AND id = $1 AND held = 0 AND parked_until <= $2),
+		urgent AS (` + lane(0, "$3") + `),
+		normal AS (` + lane(1, "$3 - (SELECT COUNT(*) FROM urgent)") + `),
+		bulk AS (` + lane(2, "$3 - (SELECT COUNT(*) FROM urgent) - (SELECT COUNT(*) FROM normal)") + `)
+		UPDATE queue SET state = 'sending', attempt = attempt + 1, fence = $4, node = $5, epoch = $6, started_at = $2
+		WHERE EXISTS (SELECT 1 FROM open) AND message_id IN
+			(SELECT message_id FROM urgent UNION ALL SELECT message_id FROM normal UNION ALL SELECT message_id FROM bulk)
+		RETURNING ` + queueColumns
+}
+
+func (s *Store) claimLanded(ctx context.Context, c *ClaimRequest) (bool, error) {
+	var err error
+	c.claims, err = s.entries(ctx, `fence = $1 AND state = 'sending' AND node = $2 AND epoch = $3`, c.fence, c.Node, c.Epoch)
+	return err == nil, err
+}
+
+// Verdict is what became of one recipient.
+type Verdict struct {
+	N     int
+	State email.State
+	Cause string
+	Reply string
+}
+
+// Next is where a message waits on when recipients are left without a verdict.
+type Next struct {
+	State     email.State // queued, unknown or held
+	DueAt     time.Time
+	UnknownAt time.Time
+	Retries   int
+	RetryTime time.Duration
+	Unsettled int
+	Duplicate bool
+	Cause     string
+}
+
+// Finish is the outcome of an attempt, or of a look for one: verdicts, the
+// message's next place (nil: none, all recipients have verdicts) and events.
+// It takes effect only while the queue row still has the state From and the
+// fence of the claim; otherwise somebody else has decided in the meantime.
+type Finish struct {
+	Team, Message, Route email.ID
+	Fence                int64
+	From                 email.State
+	Seq                  int // newest event so far
+	Unsettled            int // recipients without a verdict so far
+	At                   time.Time
+	Verdicts             []Verdict
+	Next                 *Next
+	Events               []Event // Subject, Team, Seq and At are filled in
+	ProviderID           string
+
+	applied bool
+}
+
+// FinishOf starts the outcome of an entry.
+func FinishOf(e *Entry, at time.Time) *Finish {
+	return &Finish{Team: e.Team, Message: e.Message, Route: e.Route, Fence: e.Fence, From: e.State, Seq: e.Seq,
+		Unsettled: e.Unsettled, At: at}
+}
+
+func (f *Finish) events() []Event {
+	out := make([]Event, len(f.Events))
+	for i, e := range f.Events {
+		e.Team, e.Subject, e.Seq, e.At = f.Team, f.Message, f.Seq+1+i, f.At
+		out[i] = e
+	}
+	return out
+}
+
+// ErrFenced says that an outcome came too late: its claim is no longer in force,
+// and nothing was written.
+var ErrFenced = errors.New("the claim is no longer in force")
+
+// FinishAttempts writes outcomes: verdicts, queue row and events in one
+// transaction. The error slice has one place per outcome.
+func (s *Store) FinishAttempts(ctx context.Context, fs ...*Finish) []error {
+	reqs := make([]*request, len(fs))
+	for i, f := range fs {
+		reqs[i] = &request{finish: f}
+	}
+	s.submit(ctx, reqs...)
+	errs := make([]error, len(fs))
+	for i, r := range reqs {
+		err := r.err
+		if err == nil && !fs[i].applied {
+			err = ErrFenced
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("finish message %s: %w", fs[i].Message, err)
+		}
+	}
+	return errs
+}
+
+func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
+	if len(fs) == 0 {
+		return nil
+	}
+	d := t.w.s.dialect
+	if err := d.settle(ctx, t, fs); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	var applied []*Finish
+	for _, f := range fs {
+		if f.applied {
+			applied = append(applied, f)
+		}
+	}
+	if len(applied) == 0 {
+		return nil
+	}
+	if err := d.record(ctx, t, applied); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	for _, f := range applied {
+		f.countInto(t)
+	}
+	return nil
+}
+
+func (f *Finish) countInto(t *tx) {
+	t.count(f.Team, f.From, -f.Unsettled)
+	for _, v := range f.Verdicts {
+		t.count(f.Team, v.State, 1)
+	}
+	if f.Next != nil {
+		t.count(f.Team, f.Next.State, f.Next.Unsettled)
+	}
+}
+
+// finishLanded looks for the outcome's first event: its id is the outcome's own.
+func (s *Store) finishLanded(ctx context.Context, f *Finish) (bool, error) {
+	if !f.applied {
+		return true, nil
+	}
+	if len(f.Events) == 0 {
+		return false, nil
+	}
+	var n int
+	err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE team_id = $1 AND subject = $2 AND seq = $3 AND id = $4`,
+		f.Team, f.Message, f.Seq+1, f.Events[0].ID).Scan(&n)
+	return n == 1, err
+}
+
+// Orphans are the entries that an earlier epoch of a node was sending: whoever
+// sent them is gone, so nobody will report an outcome.
+func (s *Store) Orphans(ctx context.Context, node email.ID, epoch int64) ([]*Entry, error) {
+	es, err := s.entries(ctx, `state = 'sending' AND node = $1 AND epoch < $2`, node, epoch)
+	if err != nil {
+		return nil, fmt.Errorf("entries of an earlier epoch: %w", err)
+	}
+	return es, nil
+}
+
+// Abandoned are the entries that other nodes were sending whose heartbeat is
+// older than the lease, by the database's clock.
+func (s *Store) Abandoned(ctx context.Context, self email.ID, lease time.Duration) ([]*Entry, error) {
+	now, err := s.clock(ctx, s.read)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's clock: %w", err)
+	}
+	es, err := s.entries(ctx, `state = 'sending' AND node <> $1 AND node NOT IN
+		(SELECT id FROM nodes WHERE heartbeat_at > $2)`, self, now-lease.Milliseconds())
+	if err != nil {
+		return nil, fmt.Errorf("entries of lost nodes: %w", err)
+	}
+	return es, nil
+}
+
+// Unknowns are the entries of an account whose next look is due, oldest attempt
+// first.
+func (s *Store) Unknowns(ctx context.Context, route email.ID, now time.Time, limit int) ([]*Entry, error) {
+	es, err := s.entries(ctx, `route = $1 AND state = 'unknown' AND due_at <= $2 ORDER BY started_at LIMIT $3`, route, millis(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("unknown outcomes of %s: %w", route, err)
+	}
+	return es, nil
+}
+
+// Due says when an account's next message or look is due.
+type Due struct {
+	Team, Route email.ID
+	Send        time.Time // zero: nothing is queued; not before the account's parked time
+	Look        time.Time // zero: nothing is unknown
+}
+
+// Dues lists the accounts that have something in the queue. It steps from route
+// to route through the index, so its cost grows with the accounts that have mail
+// waiting, not with the mail. Held accounts have no Send.
+func (s *Store) Dues(ctx context.Context) ([]Due, error) {
+	rows, err := s.read.QueryContext(ctx, `WITH RECURSIVE routes(route) AS (
+			SELECT (SELECT MIN(route) FROM queue)
+			UNION ALL
+			SELECT (SELECT MIN(q.route) FROM queue q WHERE q.route > routes.route) FROM routes WHERE routes.route IS NOT NULL)
+		SELECT a.team_id, a.id, a.held, a.parked_until,
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 0), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 1), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 2), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown'), -1)
+		FROM routes r JOIN accounts a ON a.id = r.route`)
+	if err != nil {
+		return nil, fmt.Errorf("what is due: %w", err)
+	}
+	return scanAll(rows, scanDue)
+}
+
+func scanDue(row interface{ Scan(...any) error }) (Due, error) {
+	var d Due
+	var held bool
+	var parked, look int64
+	var lanes [3]int64
+	err := row.Scan(&d.Team, &d.Route, &held, &parked, &lanes[0], &lanes[1], &lanes[2], &look)
+	send := int64(-1)
+	for _, l := range lanes {
+		if l >= 0 && (send < 0 || l < send) {
+			send = l
+		}
+	}
+	if send >= 0 && !held {
+		d.Send = time.UnixMilli(max(send, parked)).UTC()
+	}
+	if look >= 0 {
+		d.Look = time.UnixMilli(look).UTC()
+	}
+	return d, err
+}
+
+// Released says what Release did.
+type Released struct{ Route email.ID }
+
+// ErrNotHeld says that a message is not held.
+var ErrNotHeld = errors.New("the message is not held")
+
+// Release lets a held message go on: it is queued and due now. If it was held
+// because an attempt's outcome is unknown, what follows may be a second copy and
+// is marked so.
+func (s *Store) Release(ctx context.Context, team, message email.ID, event Event) (Released, error) {
+	var out Released
+	err := s.do(ctx, "release message "+message, func(ctx context.Context, t *tx) error {
+		e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET state = 'queued', due_at = $3, seq = seq + 1,
+			duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, retries = 0, retry_ms = 0, cause = ''
+			WHERE team_id = $1 AND message_id = $2 AND state = 'held' RETURNING `+queueColumns, team, message, millis(event.At)))
+		if errors.Is(found(err), ErrNotFound) {
+			return notHeld(ctx, t, team, message)
+		}
+		if err != nil {
+			return err
+		}
+		out.Route = e.Route
+		t.move(team, email.Held, email.Queued, e.Unsettled)
+		event.Team, event.Subject, event.Seq = team, message, e.Seq
+		return insertEvent(ctx, t, event)
+	})
+	return out, err
+}
+
+func notHeld(ctx context.Context, q querier, team, message email.ID) error {
+	var one int
+	err := q.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE team_id = $1 AND id = $2`, team, message).Scan(&one)
+	if err != nil {
+		return found(err)
+	}
+	return ErrNotHeld
+}
+
+// Copies tells which of an account's provider ids belong to messages that are
+// accounted for.
+func (s *Store) Copies(ctx context.Context, account email.ID, providerIDs []string) (map[string]bool, error) {
+	known := map[string]bool{}
+	for _, id := range providerIDs {
+		var one int
+		err := found(s.read.QueryRowContext(ctx, `SELECT 1 FROM copies WHERE account_id = $1 AND provider_id = $2`, account, id).Scan(&one))
+		if err == nil {
+			known[id] = true
+		} else if !errors.Is(err, ErrNotFound) {
+			return nil, fmt.Errorf("known copies of %s: %w", account, err)
+		}
+	}
+	return known, nil
+}
