@@ -19,10 +19,11 @@ func createFile(path string, content []byte) error {
 		return err
 	}
 	defer func() { _ = os.Remove(temp) }()
-	if err := place(temp, path); err != nil {
-		return err
+	err = place(temp, path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("name %s: %w", path, err)
 	}
-	return syncFolder(dir)
+	return errors.Join(err, syncFolder(dir)) // also for the one who came second
 }
 
 // writeTemp writes a synced file beside the wanted one. CreateTemp gives it

@@ -1,0 +1,46 @@
+// Package access says who asks and what they may do: API keys and their scopes.
+//
+// It is not where an operation is carried out or audited; it only answers
+// whether it may be.
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"gatepost/internal/email"
+)
+
+// ErrUnauthenticated says that the caller did not prove who they are. The text
+// around it says why, in words that may be shown to them.
+var ErrUnauthenticated = errors.New("not authenticated")
+
+func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrUnauthenticated, reason) }
+
+// The scopes of an API key.
+const (
+	ScopeAll           = "*"
+	ScopeMessagesSend  = "messages:send"
+	ScopeMessagesRead  = "messages:read"
+	ScopeAccountsRead  = "accounts:read"
+	ScopeAccountsWrite = "accounts:write" // accounts and credentials
+)
+
+// Scopes lists all scopes, for those who check or show them.
+func Scopes() []string {
+	return []string{ScopeAll, ScopeMessagesSend, ScopeMessagesRead, ScopeAccountsRead, ScopeAccountsWrite}
+}
+
+// Grant is what an authenticated caller may do, and for which team.
+type Grant struct {
+	Team    email.ID
+	Key     email.ID
+	KeyName string
+	Scopes  []string
+}
+
+// May tells whether the grant holds a scope.
+func (g Grant) May(scope string) bool {
+	return slices.Contains(g.Scopes, scope) || slices.Contains(g.Scopes, ScopeAll)
+}

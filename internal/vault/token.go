@@ -1,0 +1,78 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// TokenRequest names an access token: who asks, for whom, for what.
+type TokenRequest struct {
+	Team       email.ID
+	Credential email.ID
+	Subject    string // the user to act for; empty where the credential is the user's own
+	Scopes     []string
+	// Renew says that the provider refused the token given last.
+	Renew bool
+}
+
+// Fetch gets a new token for a subject with an opened credential. A zero time
+// means that the provider did not say when the token expires.
+type Fetch func(ctx context.Context, cred store.Credential, secret email.Secret, subject string, scopes []string) (access email.Secret, expires time.Time, err error)
+
+// WithTokens says how tokens are fetched. transient tells errors of the road (a
+// broken connection, a server overloaded) from refusals of the credential; nil
+// takes all for refusals.
+func WithTokens(fetch Fetch, transient func(error) bool) Option {
+	return func(v *Vault) { v.tokens.fetch, v.tokens.transient = fetch, transient }
+}
+
+// Token gives a live access token. Tokens are kept in memory and fetched early,
+// by one caller for all who wait. While a new one cannot be fetched the old one
+// serves until it expires. A refusal is remembered for a minute, so that a dead
+// credential costs at most one call a minute; its error is the one that Fetch
+// gave. Once the credential is replaced, all that was kept of the old one is
+// dropped.
+//
+// With Renew the token that was refused is replaced by another: one fetch for
+// all callers that report it within a minute.
+func (v *Vault) Token(ctx context.Context, r TokenRequest) (email.Secret, error) {
+	if v.tokens.fetch == nil {
+		return email.Secret{}, errors.New("this vault was given no way to fetch tokens")
+	}
+	row, err := v.store.Credential(ctx, r.Team, r.Credential)
+	if err != nil {
+		return email.Secret{}, fmt.Errorf("read credential %s: %w", r.Credential, err)
+	}
+	ask := tokenAsk{key: r.key(), version: row.UpdatedAt, renew: r.Renew}
+	return v.tokens.get(ctx, ask, func(ctx context.Context) (email.Secret, time.Time, error) {
+		secret, err := v.openSecret(ctx, r.Team, r.Credential, row.Sealed)
+		if err != nil {
+			return email.Secret{}, time.Time{}, err
+		}
+		return v.tokens.fetch(ctx, row, secret, r.Subject, slices.Clone(r.Scopes))
+	})
+}
+
+// Forget drops all tokens and refusals of a credential, which is then tried
+// afresh: it was changed, or a person asks to try again.
+func (v *Vault) Forget(credential email.ID) { v.tokens.forget(credential) }
+
+// tokenKey tells tokens apart.
+type tokenKey struct {
+	team, credential email.ID
+	subject, scopes  string
+}
+
+// key brings the scopes in order: they are a set (RFC 6749 section 3.3).
+func (r TokenRequest) key() tokenKey {
+	scopes := slices.Clone(r.Scopes)
+	slices.Sort(scopes)
+	return tokenKey{r.Team, r.Credential, r.Subject, strings.Join(slices.Compact(scopes), " ")}
+}
