@@ -75,36 +75,32 @@ func (s *Store) Accounts(ctx context.Context, team email.ID) ([]*Account, error)
 	return scanAll(rows, scanAccount)
 }
 
-// ParkAccount keeps an account's mail waiting until a time; a later time that is
-// already set stays.
-func (s *Store) ParkAccount(ctx context.Context, team, id email.ID, until time.Time, e Event) error {
-	return s.do(ctx, "park account "+id, func(ctx context.Context, t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE accounts SET parked_until = $3, cause = $4, reason = $5, updated_at = $6
-			WHERE team_id = $1 AND id = $2 AND parked_until < $3 AND held = 0`, team, id, millis(until), e.Data.Cause, e.Data.Text, millis(e.At))
-		if err != nil {
-			return err
-		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		e.Team, e.Subject = team, id
-		return insertAccountEvent(ctx, t, e)
-	})
+// changeAccount holds or parks an account and tells it as an event, once: what is
+// held stays held, and a later parked time stays.
+func changeAccount(ctx context.Context, t *tx, c *AccountChange, e Event) error {
+	const where = `, cause = $3, reason = $4, updated_at = $5 WHERE team_id = $1 AND id = $2 AND held = 0`
+	update := `UPDATE accounts SET held = 1` + where
+	args := []any{e.Team, e.Subject, e.Data.Cause, e.Data.reason(), millis(e.At)}
+	if !c.Hold {
+		update = `UPDATE accounts SET parked_until = $6` + where + ` AND parked_until < $6`
+		args = append(args, millis(c.Until))
+	}
+	r, err := t.ExecContext(ctx, update, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return insertAccountEvent(ctx, t, e)
 }
 
-// HoldAccount keeps an account's mail waiting until a person releases it.
-func (s *Store) HoldAccount(ctx context.Context, team, id email.ID, e Event) error {
-	return s.do(ctx, "hold account "+id, func(ctx context.Context, t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE accounts SET held = 1, cause = $3, reason = $4, updated_at = $5
-			WHERE team_id = $1 AND id = $2 AND held = 0`, team, id, e.Data.Cause, e.Data.Text, millis(e.At))
-		if err != nil {
-			return err
-		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
+// ChangeAccount holds or parks an account.
+func (s *Store) ChangeAccount(ctx context.Context, team, id email.ID, c AccountChange) error {
+	return s.do(ctx, "change account "+id, func(ctx context.Context, t *tx) error {
+		e := c.Event
 		e.Team, e.Subject = team, id
-		return insertAccountEvent(ctx, t, e)
+		return changeAccount(ctx, t, &c, e)
 	})
 }
 

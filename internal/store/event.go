@@ -38,6 +38,14 @@ type EventData struct {
 
 func (e Event) data() string { return jsonText(e.Data) }
 
+// reason is what happened and what to do, for the account's row.
+func (d EventData) reason() string {
+	if d.Fix == "" {
+		return d.Text
+	}
+	return d.Text + ": " + d.Fix
+}
+
 func insertEvent(ctx context.Context, t *tx, e Event) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO events (team_id, subject, seq, id, kind, at, data) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		e.Team, e.Subject, e.Seq, e.ID, e.Kind, millis(e.At), e.data())

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"gatepost/internal/email"
@@ -173,8 +175,16 @@ type Finish struct {
 	Next                 *Next
 	Events               []Event // Subject, Team, Seq and At are filled in
 	ProviderID           string
+	Account              *AccountChange // what the outcome says about the account, if anything
 
 	applied bool
+}
+
+// AccountChange holds or parks an account.
+type AccountChange struct {
+	Hold  bool
+	Until time.Time // parked until, when not held
+	Event Event     // cause and text; Team and Subject are filled in
 }
 
 // FinishOf starts the outcome of an entry.
@@ -239,6 +249,26 @@ func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
 	}
 	for _, f := range applied {
 		f.countInto(t)
+	}
+	return changeAccounts(ctx, t, applied)
+}
+
+// changeAccounts takes the accounts in order: two writers that change the same
+// ones in different orders would deadlock.
+func changeAccounts(ctx context.Context, t *tx, fs []*Finish) error {
+	var changes []*Finish
+	for _, f := range fs {
+		if f.Account != nil {
+			changes = append(changes, f)
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b *Finish) int { return strings.Compare(a.Route, b.Route) })
+	for _, f := range changes {
+		e := f.Account.Event
+		e.Team, e.Subject, e.At = f.Team, f.Route, f.At
+		if err := changeAccount(ctx, t, f.Account, e); err != nil {
+			return fmt.Errorf("change account %s: %w", f.Route, err)
+		}
 	}
 	return nil
 }

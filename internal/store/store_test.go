@@ -298,7 +298,7 @@ func TestHeldAndParkedAccountsAreNotClaimed(t *testing.T) {
 			return store.Event{ID: newID(t, "evt"), Kind: email.EventAccountParked, At: start, Data: store.EventData{Cause: "quota"}}
 		}
 		until := start.Add(time.Hour)
-		must(t, s.ParkAccount(t.Context(), team, route, until, e()))
+		must(t, s.ChangeAccount(t.Context(), team, route, store.AccountChange{Until: until, Event: e()}))
 		none, err := s.Claim(t.Context(), claimRequest(route, 1))
 		must(t, err)
 		dues, err := s.Dues(t.Context())
@@ -306,7 +306,7 @@ func TestHeldAndParkedAccountsAreNotClaimed(t *testing.T) {
 		if len(none) != 0 || len(dues) != 1 || !dues[0].Send.Equal(until) {
 			t.Errorf("parked: claimed %d, due %+v", len(none), dues)
 		}
-		must(t, s.HoldAccount(t.Context(), team, route, e()))
+		must(t, s.ChangeAccount(t.Context(), team, route, store.AccountChange{Hold: true, Event: e()}))
 		if dues, err = s.Dues(t.Context()); err != nil || len(dues) != 1 || !dues[0].Send.IsZero() {
 			t.Errorf("held: due %+v %v", dues, err)
 		}
