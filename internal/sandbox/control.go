@@ -11,10 +11,11 @@ type control struct {
 	post   *office
 	faults *faults
 	google *google
+	pages  pages
 }
 
 func newControl(post *office, f *faults, g *google) *control {
-	return &control{post, f, g}
+	return &control{post: post, faults: f, google: g, pages: newPages()}
 }
 
 func (c *control) handler() http.Handler {
@@ -24,6 +25,9 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("DELETE /control/faults", c.deleteFaults)
 	mux.HandleFunc("POST /control/service-accounts", c.createAccount)
 	mux.HandleFunc("GET /ledger", c.showLedger)
+	mux.HandleFunc("GET /api/messages", c.listMessages)
+	mux.HandleFunc("GET /api/messages/{id}", c.showMessage)
+	c.addPages(mux)
 	// Pages of other sites must not be able to change anything here.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -85,6 +89,6 @@ func (c *control) createAccount(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *control) showLedger(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/x-ndjson; charset=utf-8")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	http.ServeFile(w, r, c.post.ledger.file.Name())
 }

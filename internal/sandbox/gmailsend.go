@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatepost/internal/email"
 )
 
 // send takes a message for the account, unless a fault is asked for.
@@ -164,7 +166,7 @@ func addresses(value string) ([]*mail.Address, error) {
 
 // attemptKey names a message over its attempts.
 func attemptKey(head header) string {
-	if id := head.first("X-Gatepost-Id"); id != "" {
+	if id := head.first(email.HeaderID); id != "" {
 		return id
 	}
 	return head.first("Message-Id")

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -35,11 +36,13 @@ func openLedger(path string) (*ledger, error) {
 
 // add returns once the line is in the file.
 func (l *ledger) add(e Entry) error {
-	line, err := json.Marshal(e)
-	if err != nil {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line) // ends the line
+	enc.SetEscapeHTML(false)      // <id@host> shall be found by grep
+	if err := enc.Encode(e); err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
-	if _, err := l.file.Write(append(line, '\n')); err != nil {
+	if _, err := l.file.Write(line.Bytes()); err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
 	return nil

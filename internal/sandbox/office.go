@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"gatepost/internal/email"
 )
 
 // office takes mail in, whichever way it came: a line in the ledger first, then
@@ -37,7 +39,7 @@ func (o *office) take(in parcel) (string, error) {
 		Entry: Entry{
 			At: at, Via: in.via, Account: in.account,
 			ProviderID: o.store.nextID(),
-			GatepostID: in.header.first("X-Gatepost-Id"),
+			GatepostID: in.header.first(email.HeaderID),
 			MessageID:  in.header.first("Message-Id"),
 			MailFrom:   in.mailFrom, Recipients: in.recipients,
 			Size: len(in.raw), SHA256: hex.EncodeToString(sum[:]),

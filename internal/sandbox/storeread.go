@@ -58,27 +58,32 @@ func (s *store) history() uint64 {
 	return s.seq
 }
 
-// latest returns messages for a recipient, or all when to is empty, newest first.
-func (s *store) latest(to string, limit int) []*message {
+// latest returns all messages, newest first.
+func (s *store) latest(limit int) []*message {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var out []*message
-	if to == "" {
-		for _, m := range slices.Backward(s.all[max(0, len(s.all)-limit):]) {
-			out = append(out, m)
-		}
-		return out
-	}
-	for _, b := range slices.Backward(s.boxes[strings.ToLower(to)]) {
-		if len(out) == limit {
-			break
-		}
-		if b.has([]string{labelInbox}) {
-			out = append(out, b.of)
-		}
+	for _, m := range slices.Backward(s.all[max(0, len(s.all)-limit):]) {
+		out = append(out, m)
 	}
 	return out
 }
+
+// in returns the messages of a mailbox that carry a label, newest first.
+func (s *store) in(owner, label string, limit int) []*message {
+	page, _ := s.list(listQuery{
+		owner: owner, limit: limit, now: endOfTime(),
+		want: func(b *boxed) bool { return b.has([]string{label}) },
+	})
+	var out []*message
+	for _, b := range page {
+		out = append(out, b.of)
+	}
+	return out
+}
+
+// endOfTime makes also those Sent copies visible that shall appear late.
+func endOfTime() time.Time { return time.Unix(1<<40, 0) }
 
 // boxSummary is a mailbox in the list of mailboxes.
 type boxSummary struct {
