@@ -1,0 +1,185 @@
+// Package oauth holds the ways to an access token: today a Google service
+// account that acts for a Workspace user (JWT bearer, RFC 7523, with domain-wide
+// delegation). Its errors carry the classes of provider.Error.
+//
+// It keeps nothing: caching, early renewal and single flight are vault's.
+package oauth
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gatepost/internal/provider"
+)
+
+// GoogleTokenURL is the only token endpoint that a key file may name
+// (developers.google.com/identity/protocols/oauth2/service-account).
+const GoogleTokenURL = "https://oauth2.googleapis.com/token"
+
+// olderTokenURLs stand in key files made years ago; Google's present endpoint
+// serves those keys too.
+var olderTokenURLs = []string{
+	"https://accounts.google.com/o/oauth2/token",
+	"https://www.googleapis.com/oauth2/v3/token",
+	"https://www.googleapis.com/oauth2/v4/token",
+}
+
+// ServiceAccount is a parsed Google key file. It never shows its key.
+type ServiceAccount struct {
+	email    string
+	clientID string
+	keyID    string
+	tokenURL string
+	key      *rsa.PrivateKey
+}
+
+// Email is the service account's own address (client_email).
+func (s *ServiceAccount) Email() string { return s.email }
+
+// ClientID is the number that the Workspace administrator enters for
+// delegation; empty when the file lacks it.
+func (s *ServiceAccount) ClientID() string { return s.clientID }
+
+// KeyID names the key (private_key_id).
+func (s *ServiceAccount) KeyID() string { return s.keyID }
+
+// KeyFileError lists what is wrong with a key file, field by field.
+type KeyFileError []provider.FieldError
+
+// Error implements error.
+func (e KeyFileError) Error() string {
+	parts := make([]string, len(e))
+	for i, f := range e {
+		parts[i] = f.Field + ": " + f.Message
+	}
+	return "read the key file: " + strings.Join(parts, "; ")
+}
+
+// keyFile is what gatepost reads of Google's JSON.
+type keyFile struct {
+	Type         string `json:"type"`
+	ClientEmail  string `json:"client_email"`
+	ClientID     string `json:"client_id"`
+	PrivateKeyID string `json:"private_key_id"`
+	PrivateKey   string `json:"private_key"`
+	TokenURI     string `json:"token_uri"`
+}
+
+// maxKeyFile is far above any real key file.
+const maxKeyFile = 64 << 10
+
+// ParseServiceAccount reads a Google key file. Errors are a KeyFileError that
+// names every wrong field. tokenURL replaces Google's token endpoint where it is
+// not empty (sandbox); the file itself cannot send the signed request elsewhere.
+func ParseServiceAccount(keyJSON []byte, tokenURL string) (*ServiceAccount, error) {
+	f, err := decodeKeyFile(keyJSON)
+	if err != nil {
+		return nil, err
+	}
+	wrong := f.check(tokenURL)
+	key, err := parseKey(f.PrivateKey)
+	if err != nil {
+		wrong = append(wrong, provider.FieldError{Field: "private_key", Message: err.Error()})
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	if tokenURL == "" {
+		tokenURL = GoogleTokenURL
+	}
+	return &ServiceAccount{email: f.ClientEmail, clientID: f.ClientID, keyID: f.PrivateKeyID, tokenURL: tokenURL, key: key}, nil
+}
+
+func decodeKeyFile(keyJSON []byte) (keyFile, error) {
+	var f keyFile
+	if len(keyJSON) > maxKeyFile {
+		return f, fileError("larger than 64 KiB: not a key file")
+	}
+	keyJSON = bytes.TrimPrefix(bytes.TrimSpace(keyJSON), []byte("\xef\xbb\xbf"))
+	if err := json.Unmarshal(keyJSON, &f); err != nil {
+		return f, fileError("not the JSON file that Google gave: download the key again as JSON")
+	}
+	if f.Type != "service_account" {
+		return f, KeyFileError{{Field: "type", Message: wrongType(f.Type)}}
+	}
+	return f, nil
+}
+
+func fileError(message string) KeyFileError {
+	return KeyFileError{{Field: "key_file", Message: message}}
+}
+
+// wrongType says what the file is instead; other kinds lack most fields, so
+// naming those would only confuse.
+func wrongType(found string) string {
+	const want = `must be "service_account"`
+	switch found {
+	case "":
+		return want + "; it is missing: is this an OAuth client file? Make a key under IAM > Service accounts > Keys"
+	case "authorized_user":
+		return want + "; this file holds a person's own login (gcloud), not a service account's key"
+	case "external_account", "impersonated_service_account", "external_account_authorized_user", "gdch_service_account":
+		return fmt.Sprintf("%s; gatepost does not take files of type %q yet", want, found)
+	}
+	return want
+}
+
+// check looks at all fields but the key.
+func (f keyFile) check(override string) KeyFileError {
+	var wrong KeyFileError
+	missing := func(field, value string) {
+		if value == "" {
+			wrong = append(wrong, provider.FieldError{Field: field, Message: "is missing; download the key again as JSON"})
+		}
+	}
+	missing("client_email", f.ClientEmail)
+	missing("private_key_id", f.PrivateKeyID)
+	if f.ClientEmail != "" && !strings.Contains(f.ClientEmail, "@") {
+		wrong = append(wrong, provider.FieldError{Field: "client_email", Message: "is not an address"})
+	}
+	if override == "" && !googleToken(f.TokenURI) {
+		wrong = append(wrong, provider.FieldError{Field: "token_uri", Message: "must be " + GoogleTokenURL + ": a key is never used elsewhere"})
+	}
+	return wrong
+}
+
+func googleToken(uri string) bool {
+	for _, known := range append(olderTokenURLs, GoogleTokenURL, "") {
+		if uri == known {
+			return true
+		}
+	}
+	return false
+}
+
+// parseKey reads the PEM text; line ends that were escaped twice (a "\n" of two
+// characters, the usual harm when a key passes through an environment variable)
+// are repaired.
+func parseKey(text string) (*rsa.PrivateKey, error) {
+	if text == "" {
+		return nil, errors.New("is missing; download the key again as JSON")
+	}
+	text = strings.NewReplacer(`\r\n`, "\n", `\n`, "\n", "\r\n", "\n").Replace(text)
+	block, _ := pem.Decode([]byte(strings.TrimSpace(text) + "\n"))
+	if block == nil {
+		return nil, errors.New("is damaged: no PEM block with its line ends could be found; download the key again as JSON")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+			return key, nil
+		}
+		return nil, errors.New("is damaged: its PEM block holds no private key; download the key again as JSON")
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("is not an RSA key, which Google's service accounts use")
+	}
+	return key, nil
+}

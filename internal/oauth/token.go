@@ -1,0 +1,125 @@
+package oauth
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+)
+
+// Token is an access token and when it ends.
+type Token struct {
+	Access  email.Secret
+	Expires time.Time
+}
+
+const (
+	// lifetime is the longest that Google lets a signed request claim.
+	lifetime = time.Hour
+	// backdate allows for a clock that is a little ahead of Google's.
+	backdate = 10 * time.Second
+	// maxAnswer bounds what is read of an answer.
+	maxAnswer = 64 << 10
+	// patience bounds one request when the context does not.
+	patience = 30 * time.Second
+)
+
+// Token asks for a token with these scopes that acts for the user subject
+// (RFC 7523 section 2.1). It makes one request, follows no redirect, and every
+// error is a *provider.Error. A nil client means the system's network.
+//
+// The signing is our own, over crypto/rsa, because x/oauth2/jwt takes the time
+// from the system and follows redirects with the signed request.
+func (s *ServiceAccount) Token(ctx context.Context, client *http.Client, subject string, scopes []string, now time.Time) (Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	assertion, err := s.assertion(subject, scopes, now)
+	if err != nil {
+		return Token{}, &provider.Error{
+			Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "key_unusable", Err: err,
+			Text: "The service account's key cannot sign.", Fix: "Make a new key and store it in place of this one.",
+		}
+	}
+	resp, err := post(ctx, client, s.tokenURL, assertion)
+	if err != nil {
+		return Token{}, provider.NoAnswer(provider.StageToken, false, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return Token{}, provider.NoAnswer(provider.StageToken, false, fmt.Errorf("read the token endpoint's answer: %w", err))
+	}
+	about := provider.About{ClientID: s.clientID, KeyID: s.keyID, Scopes: scopes, Subject: subject, ClockOffset: clockOffset(resp, now)}
+	return readAnswer(resp, body, about, now)
+}
+
+// post sends the form once. Redirects are answers, not directions: the signed
+// request must not reach another host.
+func post(ctx context.Context, client *http.Client, to, assertion string) (*http.Response, error) {
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, fmt.Errorf("address of the token endpoint: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("User-Agent", "gatepost")
+	var once http.Client
+	if client != nil {
+		once = *client
+	}
+	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return once.Do(req)
+}
+
+// assertion is the signed request (RFC 7515 compact form, RS256).
+func (s *ServiceAccount) assertion(subject string, scopes []string, now time.Time) (string, error) {
+	header := map[string]string{"alg": "RS256", "typ": "JWT", "kid": s.keyID}
+	issued := now.Add(-backdate)
+	claims := map[string]any{
+		"iss": s.email, "scope": strings.Join(scopes, " "), "aud": s.tokenURL,
+		"iat": issued.Unix(), "exp": issued.Add(lifetime).Unix(),
+	}
+	if subject != "" {
+		claims["sub"] = subject
+	}
+	h, err := json.Marshal(header)
+	if err != nil {
+		return "", fmt.Errorf("write the token request: %w", err)
+	}
+	c, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("write the token request: %w", err)
+	}
+	text := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
+	sum := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, sum[:])
+	if err != nil {
+		return "", fmt.Errorf("sign the token request: %w", err)
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+// clockOffset is this machine's clock minus the provider's, by the answer's
+// Date, where they differ by more than a minute.
+func clockOffset(resp *http.Response, now time.Time) time.Duration {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	if d := now.Sub(date); d.Abs() > time.Minute {
+		return d
+	}
+	return 0
+}

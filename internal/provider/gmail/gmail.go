@@ -1,0 +1,98 @@
+// Package gmail sends through the Gmail API as a Workspace user, with tokens
+// that a service account gets by domain-wide delegation, and looks into that
+// user's Sent mail.
+//
+// It does not get or keep tokens (oauth, vault), and does not speak Gmail's SMTP
+// (package smtp does).
+package gmail
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+)
+
+// The scopes, asked for one purpose at a time, so that one that is missing never
+// breaks the other (developers.google.com/workspace/gmail/api/auth/scopes).
+const (
+	ScopeSend = "https://www.googleapis.com/auth/gmail.send"
+	ScopeLook = "https://www.googleapis.com/auth/gmail.metadata"
+)
+
+// publicAPI is the Gmail API (discovery document, rootUrl).
+const publicAPI = "https://gmail.googleapis.com"
+
+// Kind is the way to send through the Gmail API with a service account.
+func Kind() provider.Kind {
+	return provider.Kind{
+		Name:       "gmail",
+		Credential: "google_service_account",
+		Validate:   validate,
+		Limits:     limits,
+		Open:       open,
+	}
+}
+
+// account sends for one mailbox. Its fields do not change after open.
+type account struct {
+	address   string
+	settings  settings
+	deps      provider.Deps
+	base      string
+	transport *http.Transport
+}
+
+// looker is an account whose Sent mail may be read.
+type looker struct{ *account }
+
+// open makes the account. What it returns implements provider.Looker only where
+// the settings say that gatepost may look.
+func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
+	s, wrong := parse(a.Config)
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("open account %s: %s: %s", a.ID, wrong[0].Field, wrong[0].Message)
+	}
+	if a.Address == "" {
+		return nil, fmt.Errorf("open account %s: it has no address to send as", a.ID)
+	}
+	if deps.Token == nil {
+		return nil, errors.New("open a gmail account: no source of tokens given")
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	acc := &account{address: a.Address, settings: s, deps: deps, base: publicAPI}
+	if deps.BaseURL != "" {
+		acc.base = strings.TrimRight(deps.BaseURL, "/")
+	}
+	acc.transport = newTransport(deps, s.MaxParallel+lookParallel)
+	if s.mayLook() {
+		return looker{acc}, nil
+	}
+	return acc, nil
+}
+
+// Close implements provider.Closer.
+func (a *account) Close() error {
+	a.transport.CloseIdleConnections()
+	return nil
+}
+
+// about fills in what an advice must name. Whose key it is stands in the errors
+// of the token endpoint, which come from oauth.
+func (a *account) about(scope string) provider.About {
+	return provider.About{Subject: a.address, Scopes: []string{scope}}
+}
+
+var (
+	_ provider.Provider = (*account)(nil)
+	_ provider.Closer   = (*account)(nil)
+	_ provider.Looker   = looker{}
+	_ provider.Closer   = looker{}
+	_ email.Content     = (*withBcc)(nil)
+)

@@ -1,0 +1,177 @@
+package gmail
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+)
+
+const (
+	// lookParallel is how many headers are read at a time.
+	lookParallel = 4
+	// pageSize of messages.list; 500 is its most, but Sent is read from the top and
+	// the wanted messages are young.
+	pageSize = 100
+	// clockMargin allows for a clock that differs from Gmail's: internalDate is
+	// Gmail's time, Since is ours.
+	clockMargin = 2 * time.Minute
+)
+
+// Look implements provider.Looker. It lists Sent by label (gmail.metadata may not
+// search), newest first, and reads one header field of each message that is not
+// accounted for, until it has found all or is past the oldest attempt.
+func (l looker) Look(ctx context.Context, q provider.LookQuery) (map[email.ID]string, error) {
+	found := map[email.ID]string{}
+	if len(q.IDs) == 0 {
+		return found, nil
+	}
+	limit, token := q.Since.Add(-clockMargin), ""
+	for {
+		page, err := l.listSent(ctx, token)
+		if err != nil {
+			return nil, lookError(err)
+		}
+		past, err := l.readPage(ctx, q, page.ids(), limit, found)
+		if err != nil {
+			return nil, lookError(err)
+		}
+		if past || len(found) == len(q.IDs) || page.Next == "" {
+			return found, nil
+		}
+		token = page.Next
+	}
+}
+
+// lookError keeps the contract's type: nothing was learned.
+func lookError(err error) error {
+	if e, ok := errors.AsType[*provider.Error](err); ok {
+		return e
+	}
+	return &provider.Error{
+		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "look_failed", Err: err,
+		Text: "Sent could not be read: " + err.Error() + ".",
+	}
+}
+
+// sentPage is one answer of messages.list.
+type sentPage struct {
+	Messages []struct {
+		ID string `json:"id"`
+	} `json:"messages"`
+	Next string `json:"nextPageToken"`
+}
+
+func (p sentPage) ids() []string {
+	ids := make([]string, len(p.Messages))
+	for i, m := range p.Messages {
+		ids[i] = m.ID
+	}
+	return ids
+}
+
+func (a *account) listSent(ctx context.Context, token string) (sentPage, error) {
+	query := url.Values{"labelIds": {"SENT"}, "maxResults": {strconv.Itoa(pageSize)}}
+	if token != "" {
+		query.Set("pageToken", token)
+	}
+	var page sentPage
+	err := a.get(ctx, "messages", query, &page)
+	return page, err
+}
+
+// readPage reads the headers of a page in order, a few at a time, and tells
+// whether it is past the time limit. The last message of the page is always read,
+// for its date, even if all of the page is accounted for.
+func (l looker) readPage(ctx context.Context, q provider.LookQuery, ids []string, limit time.Time, found map[email.ID]string) (past bool, err error) {
+	unread, err := unaccounted(ctx, q, ids)
+	if err != nil {
+		return false, err
+	}
+	for start := 0; start < len(unread); start += lookParallel {
+		group, err := l.readGroup(ctx, unread[start:min(start+lookParallel, len(unread))])
+		if err != nil {
+			return false, err
+		}
+		for _, m := range group {
+			if id := m.gatepostID(); q.IDs[id] {
+				found[id] = m.ID
+			}
+			past = past || m.before(limit)
+		}
+		if past || len(found) == len(q.IDs) {
+			return past, nil
+		}
+	}
+	return false, nil
+}
+
+// unaccounted leaves out the messages that the store knows, but for the last.
+func unaccounted(ctx context.Context, q provider.LookQuery, ids []string) ([]string, error) {
+	if q.Known == nil || len(ids) == 0 {
+		return ids, nil
+	}
+	known, err := q.Known(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var unread []string
+	for i, id := range ids {
+		if !known[id] || i == len(ids)-1 {
+			unread = append(unread, id)
+		}
+	}
+	return unread, nil
+}
+
+// sentMessage is what gatepost reads of a message in Sent.
+type sentMessage struct {
+	ID      string `json:"id"`
+	Date    string `json:"internalDate"` // milliseconds, as text
+	Payload struct {
+		Headers []struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+		} `json:"headers"`
+	} `json:"payload"`
+}
+
+func (m sentMessage) gatepostID() email.ID {
+	for _, h := range m.Payload.Headers {
+		if strings.EqualFold(h.Name, email.HeaderID) {
+			return strings.TrimSpace(h.Value)
+		}
+	}
+	return ""
+}
+
+// before tells whether the message is older than the limit; one without a date
+// does not say.
+func (m sentMessage) before(limit time.Time) bool {
+	ms, err := strconv.ParseInt(m.Date, 10, 64)
+	return err == nil && time.UnixMilli(ms).Before(limit)
+}
+
+// readGroup reads some headers at the same time. Messages that have just been
+// deleted come back empty.
+func (l looker) readGroup(ctx context.Context, ids []string) ([]sentMessage, error) {
+	group, errs := make([]sentMessage, len(ids)), make([]error, len(ids))
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() {
+			query := url.Values{"format": {"metadata"}, "metadataHeaders": {email.HeaderID}}
+			errs[i] = l.get(ctx, "messages/"+url.PathEscape(id), query, &group[i])
+			if errors.Is(errs[i], errNotFound) {
+				errs[i] = nil
+			}
+		})
+	}
+	wg.Wait()
+	return group, errors.Join(errs...)
+}

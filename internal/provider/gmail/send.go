@@ -1,0 +1,133 @@
+package gmail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+)
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 10
+
+// Send implements provider.Provider.
+func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Content) (provider.Receipt, error) {
+	whole, problem := addressed(env, msg)
+	if problem != nil {
+		return provider.Receipt{}, problem
+	}
+	if whole.Size() > maxSize {
+		return provider.Receipt{}, refuse("message_too_large", "The message is larger than the 36,700,160 bytes that Gmail takes.", "Send a link in place of the attachment.")
+	}
+	receipt, problem := a.attempt(ctx, env, whole, false)
+	if problem != nil && worthAgain(problem) {
+		receipt, problem = a.attempt(ctx, env, whole, problem.Cause == provider.CauseTokenRefused)
+	}
+	if problem != nil {
+		return provider.Receipt{}, problem
+	}
+	return receipt, nil
+}
+
+// worthAgain tells whether Gmail refused before it took anything, for a reason
+// that often passes at once: a token that has just been revoked, or "Precondition
+// check failed", which is at times transient (google-api-go-client issue 645).
+func worthAgain(e *provider.Error) bool {
+	return e.Cause == provider.CauseTokenRefused || e.Cause == provider.CausePrecondition
+}
+
+// attempt makes one POST and judges how it ended.
+func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Content, renew bool) (provider.Receipt, *provider.Error) {
+	token, problem := a.token(ctx, ScopeSend, renew)
+	if problem != nil {
+		return provider.Receipt{}, problem
+	}
+	u, err := newUpload(ctx, msg, a.deps.Trace)
+	if err != nil {
+		return provider.Receipt{}, unreadable(err)
+	}
+	defer u.Close()
+	req, err := a.request(u, msg, token)
+	if err != nil {
+		return provider.Receipt{}, provider.NoAnswer(provider.StageConnect, false, err)
+	}
+	resp, err := a.transport.RoundTrip(req.WithContext(traced(ctx, u)))
+	if err != nil {
+		return provider.Receipt{}, broken(u, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	u.told("answer.read")
+	handedOver, _ := u.stop()
+	if resp.StatusCode/100 == 2 {
+		return a.taken(env, resp, body, err)
+	}
+	stage := provider.StageSend
+	if resp.StatusCode >= 500 && !handedOver {
+		stage = provider.StageCall // refused while the body was still going out
+	}
+	return provider.Receipt{}, a.refused(stage, ScopeSend, resp, body)
+}
+
+// broken judges a request without an answer.
+func broken(u *upload, err error) *provider.Error {
+	handedOver, inside := u.stop()
+	switch {
+	case handedOver:
+		return provider.NoAnswer(provider.StageSend, true, err)
+	case inside == nil:
+		return provider.NoAnswer(provider.StageConnect, false, err)
+	case errors.Is(inside, context.DeadlineExceeded), errors.Is(inside, context.Canceled):
+		return provider.NoAnswer(provider.StageSend, false, inside)
+	case u.ended():
+		return &provider.Error{
+			Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "guard", Err: inside,
+			Text: "This node was not sure any more that the attempt was its own, and stopped before the last bytes.",
+		}
+	}
+	return unreadable(inside)
+}
+
+func unreadable(err error) *provider.Error {
+	return &provider.Error{
+		Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "content_unreadable", Err: err,
+		Text: "gatepost could not read the message from its store.", Fix: "See the log of the store.",
+	}
+}
+
+// taken reads the receipt. A yes that cannot be read is no verdict.
+func (a *account) taken(env email.Envelope, resp *http.Response, body []byte, readErr error) (provider.Receipt, *provider.Error) {
+	var sent struct {
+		ID string `json:"id"`
+	}
+	if readErr == nil {
+		readErr = json.Unmarshal(body, &sent)
+	}
+	if readErr != nil || sent.ID == "" {
+		return provider.Receipt{}, &provider.Error{
+			Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "unreadable_answer", Err: readErr,
+			Text:  "Gmail said yes in a form that cannot be read: the message may have been taken.",
+			Reply: provider.CleanReply(resp.Status + " " + string(body)),
+		}
+	}
+	return provider.AcceptedBy(env, sent.ID, resp.Status), nil
+}
+
+// token gets a token for one scope; its errors keep the class that oauth gave.
+func (a *account) token(ctx context.Context, scope string, renew bool) (email.Secret, *provider.Error) {
+	token, err := a.deps.Token(ctx, []string{scope}, renew)
+	if err == nil {
+		return token, nil
+	}
+	if e, ok := errors.AsType[*provider.Error](err); ok {
+		return email.Secret{}, e
+	}
+	return email.Secret{}, &provider.Error{
+		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "token_unavailable", Err: err,
+		Text: "gatepost could not get a token for the account.", Fix: "See the log of the vault.",
+	}
+}

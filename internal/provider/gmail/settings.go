@@ -1,0 +1,69 @@
+package gmail
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"gatepost/internal/provider"
+)
+
+// settings are an account's own, as stored.
+type settings struct {
+	// MayLook says that delegation covers gmail.metadata too, so that an attempt
+	// without an outcome can be decided by reading Sent.
+	MayLook       *bool `json:"may_look"`
+	MaxRecipients int   `json:"max_recipients"`
+	MaxParallel   int   `json:"max_parallel"`
+}
+
+func (s settings) mayLook() bool { return s.MayLook == nil || *s.MayLook }
+
+// Defaults: 100 recipients a message for the Gmail API
+// (support.google.com/a/answer/166852); four calls at a time stay far from "Too
+// many concurrent requests for user".
+const (
+	defaultRecipients = 100
+	maxRecipients     = 500
+	defaultParallel   = 4
+	maxParallel       = 50
+)
+
+// parse reads settings strictly and completes them.
+func parse(config json.RawMessage) (settings, []provider.FieldError) {
+	s := settings{MaxRecipients: defaultRecipients, MaxParallel: defaultParallel}
+	if len(bytes.TrimSpace(config)) > 0 {
+		d := json.NewDecoder(bytes.NewReader(config))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&s); err != nil {
+			return s, []provider.FieldError{{Field: "", Message: "is not valid: " + err.Error()}}
+		}
+	}
+	if s.MayLook == nil {
+		yes := true
+		s.MayLook = &yes
+	}
+	var wrong []provider.FieldError
+	wrong = within(wrong, "max_recipients", s.MaxRecipients, maxRecipients)
+	wrong = within(wrong, "max_parallel", s.MaxParallel, maxParallel)
+	return s, wrong
+}
+
+func within(wrong []provider.FieldError, field string, value, most int) []provider.FieldError {
+	if value >= 1 && value <= most {
+		return wrong
+	}
+	return append(wrong, provider.FieldError{Field: field, Message: "must be between 1 and " + strconv.Itoa(most)})
+}
+
+func validate(config json.RawMessage) (json.RawMessage, []provider.FieldError) {
+	s, wrong := parse(config)
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	complete, err := json.Marshal(s)
+	if err != nil {
+		return nil, []provider.FieldError{{Field: "", Message: err.Error()}}
+	}
+	return complete, nil
+}

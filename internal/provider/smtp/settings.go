@@ -1,0 +1,143 @@
+package smtp
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"gatepost/internal/provider"
+)
+
+// The TLS modes.
+const (
+	startTLS = "starttls" // TLS after STARTTLS, always; RFC 3207
+	implicit = "implicit" // TLS from the first byte; RFC 8314
+	noTLS    = "none"     // for a relay on this very machine
+)
+
+// settings are an account's own, as stored.
+type settings struct {
+	Host           string `json:"host"`
+	Port           int    `json:"port"`
+	TLS            string `json:"tls"`
+	CAFile         string `json:"ca_file,omitempty"`
+	User           string `json:"user,omitempty"`
+	Hello          string `json:"hello"`
+	MaxConnections int    `json:"max_connections"`
+	MaxRecipients  int    `json:"max_recipients"`
+}
+
+const (
+	defaultConnections = 10
+	mostConnections    = 200
+	defaultRecipients  = 100 // RFC 5321 section 4.5.3.1.8: a server takes 100 at least
+	mostRecipients     = 1000
+)
+
+// parse reads settings strictly and completes them.
+func parse(config json.RawMessage) (settings, []provider.FieldError) {
+	s := settings{TLS: startTLS, MaxConnections: defaultConnections, MaxRecipients: defaultRecipients}
+	d := json.NewDecoder(bytes.NewReader(config))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, []provider.FieldError{{Field: "", Message: "is not valid: " + err.Error()}}
+	}
+	if s.Port == 0 {
+		s.Port = map[string]int{implicit: 465, noTLS: 25}[s.TLS]
+	}
+	if s.Port == 0 {
+		s.Port = 587
+	}
+	if s.Hello == "" {
+		s.Hello = ownName()
+	}
+	return s, s.check()
+}
+
+func (s settings) check() []provider.FieldError {
+	var wrong []provider.FieldError
+	say := func(bad bool, field, message string) {
+		if bad {
+			wrong = append(wrong, provider.FieldError{Field: field, Message: message})
+		}
+	}
+	say(s.Host == "" || strings.ContainsAny(s.Host, " \t\r\n/@"), "host", "must be a host name or an IP address")
+	say(s.Port < 1 || s.Port > 65535, "port", "must be between 1 and 65535")
+	say(s.TLS != startTLS && s.TLS != implicit && s.TLS != noTLS, "tls", `must be "starttls", "implicit" or "none"`)
+	say(s.TLS == noTLS && !loopback(s.Host), "tls", `"none" is for a relay on this machine only (localhost, 127.0.0.0/8, ::1)`)
+	say(strings.ContainsAny(s.User, "\r\n\x00"), "user", "must not hold line breaks")
+	say(strings.ContainsFunc(s.Hello, notPrintable), "hello", "must be a host name")
+	say(s.MaxConnections < 1 || s.MaxConnections > mostConnections, "max_connections", "must be between 1 and "+strconv.Itoa(mostConnections))
+	say(s.MaxRecipients < 1 || s.MaxRecipients > mostRecipients, "max_recipients", "must be between 1 and "+strconv.Itoa(mostRecipients))
+	return wrong
+}
+
+func notPrintable(r rune) bool { return r <= ' ' || r >= 0x7f }
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip != nil && ip.IsLoopback()
+}
+
+// ownName is the name to say in EHLO. Some relays refuse "localhost" (Google:
+// 421 4.7.0), so a machine without a full name gives one with a dot.
+func ownName() string {
+	name, err := os.Hostname()
+	if err == nil && strings.Contains(name, ".") && !strings.ContainsFunc(name, notPrintable) {
+		return name
+	}
+	return "localhost.localdomain"
+}
+
+func (s settings) address() string {
+	return net.JoinHostPort(strings.Trim(s.Host, "[]"), strconv.Itoa(s.Port))
+}
+
+func readAuthority(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the authority's certificate: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("the file holds no certificate in PEM form")
+	}
+	return pool, nil
+}
+
+func validate(config json.RawMessage) (json.RawMessage, []provider.FieldError) {
+	s, wrong := parse(config)
+	if s.CAFile != "" {
+		if _, err := readAuthority(s.CAFile); err != nil {
+			wrong = append(wrong, provider.FieldError{Field: "ca_file", Message: err.Error()})
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	complete, err := json.Marshal(s)
+	if err != nil {
+		return nil, []provider.FieldError{{Field: "", Message: err.Error()}}
+	}
+	return complete, nil
+}
+
+// limits knows only what the account says: a relay tells its size limit in the
+// reply to EHLO, and then Send heeds it.
+func limits(config json.RawMessage) provider.Limits {
+	s, _ := parse(config)
+	return provider.Limits{
+		MaxRecipients: s.MaxRecipients,
+		MaxParallel:   s.MaxConnections,
+		Source:        "the account's settings; RFC 5321 section 4.5.3.1.8",
+	}
+}
