@@ -9,9 +9,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// smallContent is how long content may be to be opened whole, so that its
-// decoder is free again while the bytes go to a slow network.
-const smallContent = 64 << 10
+// smallContent is how long content may be to be opened whole. Below that length
+// this takes less memory than a decoder, which is free again while the bytes go
+// to a slow network.
+const smallContent = windowSize
 
 // contentReader opens, then decompresses.
 type contentReader struct {
@@ -25,39 +26,50 @@ type contentReader struct {
 // start reads the first segment and opens small content whole.
 func (r *contentReader) start() error {
 	n, err := io.ReadFull(r.sealed, r.dec.first[:])
-	first := r.dec.first[:n]
-	switch {
-	case err == nil:
-		return r.stream(io.MultiReader(bytes.NewReader(first), r.sealed))
-	case r.sealed.err != io.EOF:
+	if err != nil && r.sealed.err != io.EOF {
 		return r.in.failure()
-	case !isSmall(first):
-		return r.stream(bytes.NewReader(first))
 	}
-	plain, err := r.dec.zstd.DecodeAll(first, nil)
+	first := r.dec.first[:n]
+	if size, ok := smallSize(first); ok {
+		return r.whole(first, size)
+	}
+	r.out = r.dec.zstd
+	if err := r.dec.zstd.Reset(io.MultiReader(bytes.NewReader(first), r.sealed)); err != nil {
+		return r.in.failure()
+	}
+	return nil
+}
+
+// smallSize reads the length of small content from the start of its compressed
+// form (RFC 8878 section 3.1.1.1). Only content of one block states it.
+func smallSize(compressed []byte) (int, bool) {
+	var h zstd.Header
+	if err := h.Decode(compressed); err != nil || !h.HasFCS || h.FrameContentSize > smallContent {
+		return 0, false
+	}
+	return int(h.FrameContentSize), true
+}
+
+// whole opens content of the given size and gives the decoder back.
+func (r *contentReader) whole(first []byte, size int) error {
+	compressed := first
+	if r.sealed.err == nil {
+		// What does not compress is stored as it is, behind a few bytes of header.
+		compressed = make([]byte, len(first)+size+64)
+		copy(compressed, first)
+		n, _ := io.ReadFull(r.sealed, compressed[len(first):])
+		compressed = compressed[:len(first)+n]
+	}
+	if r.sealed.err != io.EOF {
+		return r.in.failure()
+	}
+	plain, err := r.dec.zstd.DecodeAll(compressed, make([]byte, 0, size))
 	if err != nil {
 		return r.in.failure()
 	}
 	r.out = bytes.NewReader(plain)
 	r.release()
 	return nil
-}
-
-func (r *contentReader) stream(compressed io.Reader) error {
-	r.out = r.dec.zstd
-	if err := r.dec.zstd.Reset(compressed); err != nil {
-		return r.in.failure()
-	}
-	return nil
-}
-
-// isSmall tells whether compressed content says of itself that it is small.
-func isSmall(compressed []byte) bool {
-	var h zstd.Header
-	if err := h.Decode(compressed); err != nil {
-		return false
-	}
-	return h.HasFCS && h.FrameContentSize <= smallContent
 }
 
 // Read implements io.Reader.

@@ -134,15 +134,16 @@ func TestFingerprintKeepsPartsApart(t *testing.T) {
 		}
 		return string(k.mac(b))
 	}
-	if parts("ab", "c") != parts("ab", "c") {
+	want := parts("ab", "c")
+	if parts("ab", "c") != want {
 		t.Error("the same parts give different fingerprints")
 	}
 	for _, other := range []string{parts("a", "bc"), parts("abc"), parts("ab", "c", ""), parts("c", "ab")} {
-		if other == parts("ab", "c") {
+		if other == want {
 			t.Error("different parts give the same fingerprint")
 		}
 	}
-	if string(testDataKey(t, 2).mac([][]byte{[]byte("ab"), []byte("c")})) == parts("ab", "c") {
+	if string(testDataKey(t, 2).mac([][]byte{[]byte("ab"), []byte("c")})) == want {
 		t.Error("two teams give the same fingerprint")
 	}
 }

@@ -52,6 +52,9 @@ func New(st *store.Store, m *Master, random io.Reader, now func() time.Time, opt
 	return v
 }
 
+// Format implements fmt.Formatter, so that no verb shows what is inside.
+func (v *Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
 // Start compares the master key with the one that the database was sealed with.
 // The first start on a database leaves the check there. Nothing may be sealed
 // before.
