@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -10,12 +11,20 @@ import (
 )
 
 // summaryMain prints medians per label, mode, concurrency and size as Markdown tables.
-func summaryMain(files []string) error {
+func summaryMain(args []string) error {
+	fs := flag.NewFlagSet("summary", flag.ExitOnError)
+	against := fs.String("against", "", "label (or how it begins) of the server with which the others are compared")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
 	var all groups
-	for _, name := range files {
+	for _, name := range fs.Args() {
 		if err := all.read(name); err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
+	}
+	if *against != "" {
+		comparison(&all, *against).print(&all)
 	}
 	for _, t := range tables() {
 		t.print(&all)
@@ -87,12 +96,16 @@ func median(v []float64) float64 {
 // figure is a column of medians.
 func figure(head, format string, f func(result) float64) column {
 	return column{head: head, text: func(_ group, rs []result) string {
-		v := make([]float64, len(rs))
-		for i, r := range rs {
-			v[i] = f(r)
-		}
-		return fmt.Sprintf(format, median(v))
+		return fmt.Sprintf(format, medianOf(rs, f))
 	}}
+}
+
+func medianOf(rs []result, f func(result) float64) float64 {
+	v := make([]float64, len(rs))
+	for i, r := range rs {
+		v[i] = f(r)
+	}
+	return median(v)
 }
 
 func count(head string, f func(result) int) column {

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func tables() []table { return []table{baseTable(), mixedTable(), killTable(), idleTable()} }
 
@@ -20,6 +23,37 @@ func runs() column {
 	return column{head: "runs", text: func(_ group, rs []result) string { return fmt.Sprint(len(rs)) }}
 }
 
+// comparison is the short table: what is asked first, and how many times the other server's rate it is.
+func comparison(all *groups, against string) table {
+	return table{modes: []string{"smtp", "http"}, columns: []column{
+		server(),
+		of("bytes", func(g group) int { return g.size }),
+		of("clients", func(g group) int { return g.c }),
+		figure("end to end/s", "%.0f", endToEnd),
+		{head: "times " + against, text: func(g group, rs []result) string { return times(all, against, g, rs) }},
+		figure("accept p50 ms", "%.2f", func(r result) float64 { return r.AcceptP50Ms }),
+		figure("p99", "%.2f", func(r result) float64 { return r.AcceptP99Ms }),
+		figure("CPU s/1000", "%.2f", func(r result) float64 { return r.PeerCPUPer1000 }),
+		figure("PSS MiB", "%.0f", func(r result) float64 { return r.PSSMiB }),
+		figure("database CPU s/1000", "%.2f", func(r result) float64 { return r.BesideCPUPer1000 }),
+		figure("database PSS MiB", "%.0f", func(r result) float64 { return r.BesidePSSMiB }),
+		count("lost", func(r result) int { return r.Lost }),
+		count("duplicates", func(r result) int { return r.Duplicates }),
+	}}
+}
+
+func endToEnd(r result) float64 { return r.E2EPerS }
+
+// times is a group's rate divided by that of the other server under the same load.
+func times(all *groups, against string, g group, rs []result) string {
+	for _, other := range all.order {
+		if strings.HasPrefix(other.label, against) && other.c == g.c && other.size == g.size && other.n == g.n {
+			return fmt.Sprintf("%.1f", medianOf(rs, endToEnd)/max(1e-9, medianOf(all.runs[other], endToEnd)))
+		}
+	}
+	return "–"
+}
+
 func baseTable() table {
 	return table{modes: []string{"smtp", "http"}, columns: []column{
 		server(), mode(),
@@ -30,7 +64,7 @@ func baseTable() table {
 		figure("accept/s", "%.0f", func(r result) float64 { return r.AcceptPerS }),
 		figure("accept p50 ms", "%.2f", func(r result) float64 { return r.AcceptP50Ms }),
 		figure("p99", "%.2f", func(r result) float64 { return r.AcceptP99Ms }),
-		figure("end to end/s", "%.0f", func(r result) float64 { return r.E2EPerS }),
+		figure("end to end/s", "%.0f", endToEnd),
 		figure("e2e p50 ms", "%.1f", func(r result) float64 { return r.E2EP50Ms }),
 		figure("p99", "%.1f", func(r result) float64 { return r.E2EP99Ms }),
 		figure("max", "%.1f", func(r result) float64 { return r.E2EMaxMs }),
@@ -59,7 +93,7 @@ func mixedTable() table {
 		figure("p99", "%.1f", func(r result) float64 { return r.UrgentP99Ms }),
 		figure("max", "%.1f", func(r result) float64 { return r.UrgentMax }),
 		count("urgent arrived", func(r result) int { return r.UrgentArrived }),
-		figure("end to end/s", "%.0f", func(r result) float64 { return r.E2EPerS }),
+		figure("end to end/s", "%.0f", endToEnd),
 		figure("sink peak connections", "%.0f", func(r result) float64 { return float64(r.SinkPeak) }),
 		count("lost", func(r result) int { return r.Lost }),
 		count("duplicates", func(r result) int { return r.Duplicates }),
