@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	netmail "net/mail"
+	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -117,9 +118,12 @@ func (p Parts) bodies(m *mail.Msg) {
 	}
 }
 
-// writeText hands a body to the quoted-printable writer, which makes CRLF of
-// every CR, LF and CRLF.
+// writeText hands a body to the quoted-printable writer, which makes CRLF of LF.
+// CR is taken out before: that writer drops the line end of "\ré\n" (Go 1.26).
 func writeText(s string) func(io.Writer) (int64, error) {
+	if strings.Contains(s, "\r") {
+		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	}
 	return func(w io.Writer) (int64, error) {
 		n, err := io.WriteString(w, s)
 		return int64(n), err

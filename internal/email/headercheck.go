@@ -13,7 +13,7 @@ const (
 	MaxHeaderBytes  = 256_000 // all fields together
 	MaxHeaderFields = 1_000
 	MaxLine         = 998 // bytes without CRLF (RFC 5322 section 2.1.1)
-	maxFieldName    = 76
+	maxFieldName    = 64
 	maxFileName     = 255
 )
 
@@ -63,13 +63,14 @@ func CheckHeaderName(name string) error {
 	return nil
 }
 
-// checkFieldName holds a name to ftext: printable ASCII but the colon.
+// checkFieldName holds a name to what all parsers take: RFC 5322 section 3.6.8
+// allows all printable ASCII but the colon, some know only the tokens of RFC 2045.
 func checkFieldName(name string) error {
 	if name == "" {
 		return errors.New("the field name is empty")
 	}
 	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c > '~' || c == ':' {
+		if c := name[i]; c <= ' ' || c > '~' || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
 			return fmt.Errorf("%q may not be in a field name", c)
 		}
 	}

@@ -27,10 +27,21 @@ const maxFaults = 20
 type rawCheck struct {
 	raw    Raw
 	faults []fault
+	more   int // faults that are only counted
 }
 
 func (c *rawCheck) add(line int, format string, args ...any) {
+	if len(c.faults) == maxFaults {
+		c.more++
+		return
+	}
 	c.faults = append(c.faults, fault{line, fmt.Sprintf(format, args...)})
+}
+
+func (c *rawCheck) addAll(faults []fault) {
+	for _, f := range faults {
+		c.add(f.line, "%s", f.text)
+	}
 }
 
 // CheckRaw checks a whole message that a caller composed and reads from it what
@@ -43,7 +54,7 @@ func CheckRaw(raw []byte) (Raw, []Problem) {
 	c.lines(raw)
 	var faults []fault
 	c.raw.header, c.raw.body, faults = splitHeader(c.raw.Bytes, 1)
-	c.faults = append(c.faults, faults...)
+	c.addAll(faults)
 	if len(faults) == 0 {
 		c.fields()
 		c.parts()
@@ -53,12 +64,11 @@ func CheckRaw(raw []byte) (Raw, []Problem) {
 
 func (c *rawCheck) problems() []Problem {
 	var ps []Problem
-	for i, f := range c.faults {
-		if i == maxFaults {
-			more := fmt.Sprintf("and %d more problems", len(c.faults)-maxFaults)
-			return append(ps, Problem{"raw", more})
-		}
+	for _, f := range c.faults {
 		ps = append(ps, Problem{"raw", f.String()})
+	}
+	if c.more > 0 {
+		ps = append(ps, Problem{"raw", fmt.Sprintf("and %d more problems", c.more)})
 	}
 	return ps
 }

@@ -147,6 +147,7 @@ func TestCheckRawRefuses(t *testing.T) {
 		from + "Content-Type: multipart/mixed; boundary=a b\r\n\r\n":                           "cannot be read",
 		strings.Replace(mixed, "=b", "=\"b:c\"", 1) + "\r\n--b:c\r\n--b:c\r\n\r\n--b:c--":      "boundary line within the header",
 		mixed + "\r\n--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b--":            "is that of the one around it",
+		mixed + "\r\n--b\r\nContent-Type: multipart/mixed; boundary=b--\r\n\r\n--b--":          "is that of the one around it",
 		mixed + "\r\n--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n--b--": "line 9: a multipart does not end before",
 		nested(33): "more than 32 deep",
 		mixed + "\r\n" + strings.Repeat("--b\r\n\r\n", MaxParts+1) + "--b--": "more than 1000 parts",
@@ -207,6 +208,7 @@ func FuzzCheckRaw(f *testing.F) {
 	f.Add([]byte("From: a@b.c\nTo: x@b.c\n\nhello\n"))
 	f.Add([]byte("From: a@b.c\r\nBcc: x@b.c\r\n y@b.c\r\n\r\n\r\n.\r\n"))
 	f.Add([]byte("From: a@b.c\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"))
+	f.Add([]byte("From: a@b.c\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX=Y: 1\r\n\r\nx\r\n--b--\r\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r, problems := CheckRaw(raw)
 		if len(problems) > 0 {

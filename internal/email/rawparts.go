@@ -19,17 +19,18 @@ const (
 // walk is where the walk over the parts stands.
 type walk struct {
 	c     *rawCheck
-	b     []byte   // what is not yet read
-	line  int      // number of b's first line
-	open  []string // boundaries, outermost first
-	empty bool     // the innermost multipart has no part yet
+	b     []byte               // what is not yet read
+	line  int                  // number of b's first line
+	open  []string             // boundaries, outermost first
+	marks map[string]delimiter // their boundary lines, without the leading --
+	empty bool                 // the innermost multipart has no part yet
 	parts int
 }
 
 // parts checks the MIME structure and lists the attachments.
 func (c *rawCheck) parts() {
 	head := c.raw.Bytes[:len(c.raw.Bytes)-len(c.raw.body)]
-	w := &walk{c: c, b: c.raw.body, line: 1 + bytes.Count(head, []byte("\n"))}
+	w := &walk{c: c, b: c.raw.body, line: 1 + bytes.Count(head, []byte("\n")), marks: map[string]delimiter{}}
 	if !w.entity(c.raw.header, 1) {
 		return
 	}
@@ -55,7 +56,7 @@ func (w *walk) step() bool {
 	if w.empty {
 		w.c.add(d.line, "a multipart has no part")
 	}
-	w.open, w.empty = w.open[:d.depth], false
+	w.pop()
 	return true
 }
 
@@ -94,18 +95,24 @@ func (w *walk) skip(n int) {
 	w.b = w.b[n:]
 }
 
-// delimiter tells whether a line is one (RFC 2046 section 5.1.1), innermost first.
+// delimiter tells whether a line is one (RFC 2046 section 5.1.1).
 func (w *walk) delimiter(line []byte) (delimiter, bool) {
-	text := strings.TrimRight(string(line[2:]), " \t\r")
-	for i := len(w.open) - 1; i >= 0; i-- {
-		if text == w.open[i] {
-			return delimiter{depth: i}, true
-		}
-		if text == w.open[i]+"--" {
-			return delimiter{depth: i, last: true}, true
-		}
-	}
-	return delimiter{}, false
+	d, ok := w.marks[string(bytes.TrimRight(line[2:], " \t\r"))]
+	return d, ok
+}
+
+func (w *walk) push(boundary string) {
+	w.marks[boundary] = delimiter{depth: len(w.open)}
+	w.marks[boundary+"--"] = delimiter{depth: len(w.open), last: true}
+	w.open, w.empty = append(w.open, boundary), true
+}
+
+// pop closes the innermost multipart.
+func (w *walk) pop() {
+	n := len(w.open) - 1
+	delete(w.marks, w.open[n])
+	delete(w.marks, w.open[n]+"--")
+	w.open, w.empty = w.open[:n], false
 }
 
 // part reads the header of a part and enters it.
@@ -117,7 +124,7 @@ func (w *walk) part() bool {
 	at := w.line
 	h, rest, faults := splitHeader(w.b, at)
 	if len(faults) > 0 {
-		w.c.faults = append(w.c.faults, faults...)
+		w.c.addAll(faults)
 		return false
 	}
 	if w.hidesDelimiter(h) {
@@ -177,18 +184,23 @@ func (w *walk) multipart(h Header, line int, kind, boundary string) bool {
 		w.c.add(line, "a %s without a usable boundary (RFC 2046 section 5.1.1)", kind)
 		return false
 	}
-	for _, o := range w.open {
-		if boundary == o || boundary == o+"--" || o == boundary+"--" {
-			w.c.add(line, "the boundary of a %s is that of the one around it", kind)
-			return false
-		}
+	if w.marked(boundary) {
+		w.c.add(line, "the boundary of a %s is that of the one around it", kind)
+		return false
 	}
 	if len(w.open) == MaxDepth {
 		w.c.add(line, "multiparts more than %d deep", MaxDepth)
 		return false
 	}
-	w.open, w.empty = append(w.open, boundary), true
+	w.push(boundary)
 	return true
+}
+
+// marked tells whether a line of that boundary would also be one of another.
+func (w *walk) marked(boundary string) bool {
+	_, opens := w.marks[boundary]
+	_, ends := w.marks[boundary+"--"]
+	return opens || ends
 }
 
 func validBoundary(s string) bool {
@@ -202,36 +214,4 @@ func validBoundary(s string) bool {
 		}
 	}
 	return true
-}
-
-// fileName is the name of a part: of its disposition, else of its type. One that
-// cannot be parsed is taken as it stands, up to the next quote or semicolon,
-// because a forbidden type must not pass by being written badly.
-func fileName(h Header, typeParams map[string]string) string {
-	disposition := h.Value("Content-Disposition")
-	_, params, _ := mime.ParseMediaType(disposition)
-	name := params["filename"]
-	if name == "" && params == nil {
-		name = roughName(disposition, "filename=")
-	}
-	if name == "" {
-		name = typeParams["name"]
-	}
-	if name == "" && typeParams == nil {
-		name = roughName(h.Value("Content-Type"), "name=")
-	}
-	if decoded, err := words.DecodeHeader(name); err == nil {
-		return decoded
-	}
-	return name
-}
-
-func roughName(value, param string) string {
-	i := strings.Index(strings.ToLower(value), param)
-	if i < 0 || i+len(param) > len(value) {
-		return ""
-	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(value[i+len(param):], `"`), ";")
-	name, _, _ = strings.Cut(name, `"`)
-	return strings.TrimSpace(name)
 }
