@@ -324,16 +324,22 @@ func (s *Store) Load(ctx context.Context, team, id email.ID) (*Stored, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load message %s: %w", id, found(err))
 	}
+	m.Open, err = s.OpenRecipients(ctx, team, id)
+	return &m, err
+}
+
+// OpenRecipients are the recipients of a message without a verdict.
+func (s *Store) OpenRecipients(ctx context.Context, team, id email.ID) ([]OpenRecipient, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT n, address FROM recipients
 		WHERE team_id = $1 AND message_id = $2 AND state = '' ORDER BY n`, team, id)
 	if err != nil {
-		return nil, fmt.Errorf("load recipients of %s: %w", id, err)
+		return nil, fmt.Errorf("open recipients of %s: %w", id, err)
 	}
-	m.Open, err = scanAll(rows, func(row interface{ Scan(...any) error }) (OpenRecipient, error) {
+	return scanAll(rows, func(row interface{ Scan(...any) error }) (OpenRecipient, error) {
 		var r OpenRecipient
-		return r, row.Scan(&r.N, &r.Address)
+		err := row.Scan(&r.N, &r.Address)
+		return r, err
 	})
-	return &m, err
 }
 
 // snapshot runs reads that must agree with each other.

@@ -1,0 +1,206 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// account is an account as the engine uses it.
+type account struct {
+	row     *store.Account
+	address email.Address
+	kind    provider.Kind
+	limits  provider.Limits
+	opened  *opened
+}
+
+// opened is an account's provider, kept over reads of the row.
+type opened struct {
+	row      *store.Account
+	provider provider.Provider
+	err      error // why it could not be opened
+}
+
+// looker is the account's way to look in Sent, or nil where it may not.
+func (a *account) looker() provider.Looker {
+	l, _ := a.opened.provider.(provider.Looker)
+	return l
+}
+
+// maySendAs tells whether an address may stand in From.
+func (a *account) maySendAs(from email.Address) bool {
+	if from.Equal(a.address) {
+		return true
+	}
+	for _, s := range a.row.Senders {
+		if domain, ok := strings.CutPrefix(s, "@"); ok && domain == from.Domain {
+			return true
+		}
+		if one, err := email.ParseAddress(s); err == nil && one.Equal(from) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *account) allowed() string {
+	return strings.Join(append([]string{a.row.Address}, a.row.Senders...), ", ")
+}
+
+// accountsFresh is how long the rows of a team's accounts are trusted. A claim
+// asks the row itself whether the account is held or parked.
+const accountsFresh = time.Second
+
+// accounts knows the accounts of each team and keeps their providers open.
+type accounts struct {
+	e      *Engine
+	mu     sync.Mutex
+	teams  map[email.ID]teamAccounts
+	opened map[email.ID]*opened
+}
+
+type teamAccounts struct {
+	list []*account
+	at   time.Time
+}
+
+func newAccounts(e *Engine) *accounts {
+	return &accounts{e: e, teams: map[email.ID]teamAccounts{}, opened: map[email.ID]*opened{}}
+}
+
+// list returns a team's accounts, oldest first.
+func (x *accounts) list(ctx context.Context, team email.ID) ([]*account, error) {
+	now := x.e.cfg.Now()
+	x.mu.Lock()
+	known := x.teams[team]
+	x.mu.Unlock()
+	if known.list != nil && now.Sub(known.at).Abs() < accountsFresh {
+		return known.list, nil
+	}
+	rows, err := x.e.cfg.Store.Accounts(ctx, team)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*account, 0, len(rows))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, row := range rows {
+		list = append(list, x.account(row))
+	}
+	x.teams[team] = teamAccounts{list, now}
+	return list, nil
+}
+
+// get returns one account.
+func (x *accounts) get(ctx context.Context, team, id email.ID) (*account, error) {
+	list, err := x.list(ctx, team)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if a.row.ID == id {
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("account %s: %w", id, store.ErrNotFound)
+}
+
+// forget makes the next use read the rows again.
+func (x *accounts) forget(team, _ email.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.teams, team)
+}
+
+// account joins a row with its kind and its provider, which is opened anew only
+// when what it depends on has changed.
+func (x *accounts) account(row *store.Account) *account {
+	a := &account{row: row, kind: x.e.kinds[row.Transport]}
+	a.address, _ = email.ParseAddress(row.Address)
+	if a.kind.Limits != nil {
+		a.limits = a.kind.Limits(row.Config)
+	}
+	old := x.opened[row.ID]
+	if old == nil || !sameProvider(old.row, row) {
+		if old != nil {
+			old.close()
+		}
+		old = x.open(row, a.kind)
+		x.opened[row.ID] = old
+	}
+	a.opened = old
+	return a
+}
+
+func sameProvider(a, b *store.Account) bool {
+	return a.Transport == b.Transport && a.Credential == b.Credential && a.Address == b.Address && bytes.Equal(a.Config, b.Config)
+}
+
+func (x *accounts) open(row *store.Account, kind provider.Kind) *opened {
+	if kind.Open == nil {
+		return &opened{row: row, err: fmt.Errorf("this gatepost has no transport %q", row.Transport)}
+	}
+	p, err := kind.Open(provider.Account{ID: row.ID, Address: row.Address, Config: row.Config}, x.deps(row))
+	return &opened{row: row, provider: p, err: err}
+}
+
+// deps gives a provider the account's secrets through the vault.
+func (x *accounts) deps(row *store.Account) provider.Deps {
+	cfg := x.e.cfg
+	return provider.Deps{
+		Dial: cfg.Dial, RootCAs: cfg.RootCAs, Now: cfg.Now, BaseURL: cfg.BaseURLs[row.Transport], Trace: cfg.Trace,
+		Token: func(ctx context.Context, scopes []string, renew bool) (email.Secret, error) {
+			return cfg.Vault.Token(ctx, vault.TokenRequest{
+				Team: row.Team, Credential: row.Credential, Subject: row.Address, Scopes: scopes, Renew: renew,
+			})
+		},
+		Password: func(ctx context.Context) (email.Secret, error) {
+			_, secret, err := cfg.Vault.Secret(ctx, row.Team, row.Credential)
+			return secret, err
+		},
+	}
+}
+
+func (o *opened) close() {
+	if c, ok := o.provider.(provider.Closer); ok {
+		_ = c.Close()
+	}
+}
+
+// close closes all providers.
+func (x *accounts) close() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, o := range x.opened {
+		o.close()
+	}
+	clear(x.opened)
+	clear(x.teams)
+}
+
+// Check proves that an account works, without sending; see provider.Provider.
+func (e *Engine) Check(ctx context.Context, team, id email.ID) error {
+	a, err := e.accounts.get(ctx, team, id)
+	if err != nil {
+		return err
+	}
+	if a.opened.err != nil {
+		return a.opened.err
+	}
+	err = a.opened.provider.Check(ctx)
+	var p *provider.Error
+	if errors.As(err, &p) {
+		return p
+	}
+	return err
+}

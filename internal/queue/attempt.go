@@ -1,0 +1,127 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// outcome is what an attempt brought back, before anybody decides what it means.
+type outcome struct {
+	open    []store.OpenRecipient // the envelope, in order
+	receipt provider.Receipt
+	err     *provider.Error // for the whole message; nil: the receipt tells of each
+	canLook bool            // the account's Sent can tell, should the outcome be unknown
+}
+
+// attempt sends one claimed message. It always comes back with an outcome, by
+// the time limit of a send, and never sends twice.
+func (e *Engine) attempt(ctx context.Context, en *store.Entry) (o outcome) {
+	msg, failed := e.load(ctx, en, &o)
+	if failed != nil {
+		o.err = failed
+		return o
+	}
+	o.canLook = msg.account.looker() != nil
+	defer func() {
+		if p := recover(); p != nil {
+			e.cfg.Log.Error("a send panicked; its outcome is unknown", "message", en.Message, "account", en.Route, "panic", p, "stack", string(debug.Stack()))
+			o.err = &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "panic", Text: "gatepost failed while it sent the message"}
+		}
+	}()
+	env := email.Envelope{From: msg.mailFrom}
+	for _, r := range o.open {
+		env.Recipients = append(env.Recipients, r.Address)
+	}
+	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, e.guard), env, msg.content)
+	o.receipt, o.err = receipt, asProviderError(err)
+	if o.err == nil && len(receipt.Recipients) != len(o.open) {
+		o.err = &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "incomplete_receipt",
+			Text: fmt.Sprintf("the transport told of %d recipients out of %d", len(receipt.Recipients), len(o.open))}
+	}
+	return o
+}
+
+// loaded is what a send needs besides the envelope's recipients.
+type loaded struct {
+	account  *account
+	mailFrom string
+	content  email.Content
+}
+
+// load reads what a send needs. Whatever fails here, nothing has left.
+func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded, *provider.Error) {
+	stored, err := e.cfg.Store.Load(ctx, en.Team, en.Message)
+	if err != nil {
+		return nil, before(err, "store_unreadable", "the message could not be read from the store")
+	}
+	o.open = stored.Open
+	a, err := e.accounts.get(ctx, en.Team, en.Route)
+	if err != nil {
+		return nil, before(err, "account_unreadable", "the account could not be read from the store")
+	}
+	if a.opened.err != nil {
+		return nil, &provider.Error{Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "account_unusable",
+			Text: "the account's settings cannot be used", Fix: "correct the account", Err: a.opened.err, Reply: a.opened.err.Error()}
+	}
+	key, err := e.cfg.Vault.UnwrapContentKey(ctx, en.Team, en.Message, stored.WrappedKey)
+	if errors.Is(err, vault.ErrNotOpened) {
+		return nil, unreadable(err)
+	}
+	if err != nil {
+		return nil, before(err, "store_unreadable", "the message's key could not be read from the store")
+	}
+	l := &loaded{account: a, mailFrom: stored.MailFrom}
+	if l.content, err = (content{e.cfg.Store.Bucket, key, stored}).open(); err != nil {
+		return nil, unreadable(err)
+	}
+	return l, nil
+}
+
+func before(err error, cause, text string) *provider.Error {
+	return &provider.Error{Class: provider.Retry, Scope: provider.ScopeMessage, Cause: cause, Text: text, Err: err}
+}
+
+func unreadable(err error) *provider.Error {
+	return &provider.Error{Class: provider.Hold, Scope: provider.ScopeMessage, Cause: "content_unreadable", Err: err,
+		Text: "the stored content is damaged and does not open", Fix: "restore the data folder from a backup, then release the message"}
+}
+
+// asProviderError takes an error that a transport did not classify for an
+// unknown outcome: that is the reading which can lose nothing.
+func asProviderError(err error) *provider.Error {
+	if err == nil {
+		return nil
+	}
+	var p *provider.Error
+	if errors.As(err, &p) {
+		return p
+	}
+	return &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "unclassified", Text: "the transport gave no verdict", Err: err, Reply: err.Error()}
+}
+
+// ErrStale says that this process may no longer count its claims as its own.
+var ErrStale = errors.New("this node has not been heard of for longer than its lease")
+
+// guard is asked by a provider right before the write that lets the next hop
+// take a message. Where several nodes share a database, a process that was frozen
+// must not go on with a claim that others may have taken over.
+func (e *Engine) guard() error {
+	if !e.shared() {
+		return nil
+	}
+	if age := e.cfg.Now().Sub(time.Unix(0, e.lastBeat.Load())); age >= e.cfg.Lease {
+		return fmt.Errorf("%w: %s", ErrStale, age.Round(time.Millisecond))
+	}
+	return nil
+}
+
+// shared tells whether other nodes may take over what this one claimed.
+func (e *Engine) shared() bool { return e.cfg.Shared || e.cfg.Store.Engine() == "postgres" }

@@ -1,0 +1,106 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+const (
+	// looksAtOnce is how many unknown outcomes one look serves.
+	looksAtOnce = 500
+	// lookAgain is the pause after a look that could not be made.
+	lookAgain = 30 * time.Second
+	// lookTimeout ends a look.
+	lookTimeout = 2 * time.Minute
+)
+
+// look settles the unknown outcomes of an account whose look is due: one listing
+// of Sent serves all of them. It tells how many it took on.
+func (e *Engine) look(ctx context.Context, team, route email.ID) (int, error) {
+	began := e.cfg.Now()
+	entries, err := e.cfg.Store.Unknowns(ctx, route, began, looksAtOnce)
+	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	a, err := e.accounts.get(ctx, team, route)
+	if err != nil {
+		return 0, err
+	}
+	found, err := e.findSent(ctx, a, entries)
+	finishes, err := e.settleLooks(ctx, entries, lookResult{began: began, found: found, err: err})
+	if err != nil {
+		return 0, err
+	}
+	return len(entries), e.finish(ctx, finishes...)
+}
+
+// lookResult is what a look brought back.
+type lookResult struct {
+	began time.Time
+	found map[email.ID]string
+	err   error
+}
+
+// errCannotLook says that the account's Sent cannot be read at all.
+var errCannotLook = errors.New("the account's Sent mail may not be read")
+
+func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entry) (map[email.ID]string, error) {
+	looker := a.looker()
+	if looker == nil {
+		return nil, errCannotLook
+	}
+	q := provider.LookQuery{IDs: map[email.ID]bool{}, Since: entries[0].StartedAt}
+	for _, en := range entries {
+		q.IDs[en.Message] = true
+		if en.StartedAt.Before(q.Since) {
+			q.Since = en.StartedAt
+		}
+	}
+	q.Known = func(ctx context.Context, ids []string) (map[string]bool, error) {
+		return e.cfg.Store.Copies(ctx, a.row.ID, ids)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return looker.Look(ctx, q)
+}
+
+func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r lookResult) ([]*store.Finish, error) {
+	var out []*store.Finish
+	for _, en := range entries {
+		open, err := e.cfg.Store.OpenRecipients(ctx, en.Team, en.Message)
+		if err != nil {
+			return nil, err
+		}
+		f, err := e.settleLook(en, r, open)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// settleLook decides what a look means for one message.
+func (e *Engine) settleLook(en *store.Entry, r lookResult, open []store.OpenRecipient) (*store.Finish, error) {
+	s := e.settling(en)
+	providerID, there := r.found[en.Message]
+	var refused *provider.Error
+	switch {
+	case there:
+		s.found(providerID, open)
+	case r.err == nil:
+		s.notFound(r.began, open)
+	case errors.Is(r.err, errCannotLook):
+		s.undecided(store.EventData{Cause: "cannot_look", Text: r.err.Error()}, open)
+	case errors.As(r.err, &refused) && refused.Class == provider.Hold:
+		s.undecided(about(refused), open)
+	default:
+		s.postpone(lookAgain, open)
+	}
+	return s.finish, s.err
+}

@@ -1,0 +1,80 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// What doors see of messages: the store's rows as they are.
+type (
+	Message   = store.Message
+	Recipient = store.RecipientStatus
+	Entry     = store.Entry
+	Event     = store.Event
+	Counts    = store.Counts
+)
+
+// CountSubmitted is the key in Counts for all recipients ever submitted.
+const CountSubmitted = store.Submitted
+
+func mayRead(g access.Grant) error {
+	if !g.May(access.ScopeMessagesRead) {
+		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesRead)
+	}
+	return nil
+}
+
+// Message returns a message of the grant's team with its events, oldest first.
+func (e *Engine) Message(ctx context.Context, g access.Grant, id email.ID) (*Message, []Event, error) {
+	if err := mayRead(g); err != nil {
+		return nil, nil, err
+	}
+	m, err := e.cfg.Store.Message(ctx, g.Team, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	events, err := e.cfg.Store.Events(ctx, g.Team, id)
+	return m, events, err
+}
+
+// Messages lists messages, newest first: at most limit, below the id before.
+func (e *Engine) Messages(ctx context.Context, g access.Grant, before email.ID, limit int) ([]*Message, error) {
+	if err := mayRead(g); err != nil {
+		return nil, err
+	}
+	return e.cfg.Store.Messages(ctx, g.Team, before, limit)
+}
+
+// Release lets a held message go on; see store.Release.
+func (e *Engine) Release(ctx context.Context, g access.Grant, id email.ID) error {
+	if !g.May(access.ScopeMessagesSend) {
+		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	}
+	ev, err := e.event(email.EventReleased, store.EventData{})
+	if err != nil {
+		return err
+	}
+	r, err := e.cfg.Store.Release(ctx, g.Team, id, ev)
+	if err != nil {
+		return err
+	}
+	e.notify(g.Team, r.Route)
+	return nil
+}
+
+// Counts is how many recipients are in each state, over all teams.
+func (e *Engine) Counts(ctx context.Context) (Counts, error) { return e.cfg.Store.Counts(ctx) }
+
+// Ready commits a write; an error means that nothing can be taken now.
+func (e *Engine) Ready(ctx context.Context) error { return e.cfg.Store.Ping(ctx, e.cfg.Now()) }
+
+// event makes an event of now; whoever stores it fills in whom it is about.
+func (e *Engine) event(kind email.EventKind, data store.EventData) (store.Event, error) {
+	now := e.cfg.Now()
+	id, err := email.NewID(email.PrefixEvent, now, e.cfg.Random)
+	return store.Event{ID: id, Kind: kind, At: now, Data: data}, err
+}

@@ -1,0 +1,304 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"gatepost/internal/access"
+	"gatepost/internal/compose"
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// draft is a submission on its way to a stored message. Checks add to problems
+// and go on, so that all of them are told at once.
+type draft struct {
+	e          *Engine
+	g          access.Grant
+	sub        Submission
+	raw        email.Raw
+	from       email.Address
+	account    *account
+	recipients []store.Recipient
+	files      []string // names of attachments, by index
+	problems   []email.Problem
+}
+
+func (d *draft) wrong(field, format string, args ...any) {
+	d.problems = append(d.problems, email.Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// prepare checks a submission and composes and seals its content.
+func (e *Engine) prepare(ctx context.Context, g access.Grant, sub Submission) (*store.NewMessage, error) {
+	d := &draft{e: e, g: g, sub: sub}
+	d.checkWords()
+	if sub.Raw != nil {
+		d.readRaw()
+	}
+	if err := d.chooseAccount(ctx); err != nil {
+		return nil, err
+	}
+	d.collectRecipients()
+	if sub.Raw == nil {
+		d.checkParts()
+	}
+	d.checkLimits()
+	if len(d.problems) > 0 {
+		return nil, &Invalid{d.problems}
+	}
+	return d.message(ctx)
+}
+
+// Limits of what is stored beside a message.
+const (
+	maxTags     = 20
+	maxTag      = 128
+	maxMetadata = 50
+	maxValue    = 1000
+)
+
+func (d *draft) checkWords() {
+	if d.sub.Type == "" {
+		d.sub.Type = "general"
+	}
+	if !slices.Contains(Types(), d.sub.Type) {
+		d.wrong("type", "not a message type: one of %s", strings.Join(Types(), ", "))
+	}
+	switch d.sub.OnUnknown {
+	case "":
+		d.sub.OnUnknown = email.Reconcile
+	case email.Reconcile, email.Retry, email.Hold:
+	default:
+		d.wrong("on_unknown", "one of reconcile, retry, hold")
+	}
+	if len(d.sub.Tags) > maxTags {
+		d.wrong("tags", "%d of them: at most %d", len(d.sub.Tags), maxTags)
+	}
+	for i, t := range d.sub.Tags {
+		d.checkText(fmt.Sprintf("tags[%d]", i), t, maxTag)
+	}
+	if len(d.sub.Metadata) > maxMetadata {
+		d.wrong("metadata", "%d entries: at most %d", len(d.sub.Metadata), maxMetadata)
+	}
+	for k, v := range d.sub.Metadata {
+		d.checkText("metadata", k, maxTag)
+		d.checkText("metadata."+k, v, maxValue)
+	}
+}
+
+// checkText refuses control characters in what is shown and logged later.
+func (d *draft) checkText(field, s string, most int) {
+	if s == "" && field != "metadata" && strings.HasPrefix(field, "metadata.") {
+		return
+	}
+	switch err := email.CheckHeaderValue(s); {
+	case err != nil:
+		d.wrong(field, "%v", err)
+	case s == "":
+		d.wrong(field, "is empty")
+	case len(s) > most:
+		d.wrong(field, "longer than %d bytes", most)
+	}
+}
+
+// readRaw reads a whole message; beside it only what is not in it may be given.
+func (d *draft) readRaw() {
+	for field, given := range map[string]bool{
+		"from": d.sub.From != nil, "reply_to": len(d.sub.ReplyTo) > 0, "subject": d.sub.Subject != "", "text": d.sub.Text != "",
+		"html": d.sub.HTML != "", "headers": len(d.sub.Headers) > 0, "attachments": len(d.sub.Attachments) > 0,
+	} {
+		if given {
+			d.wrong(field, "cannot be given beside raw, which says it itself")
+		}
+	}
+	var problems []email.Problem
+	d.raw, problems = email.CheckRaw(d.sub.Raw)
+	d.problems = append(d.problems, problems...)
+	if len(problems) > 0 {
+		return
+	}
+	d.sub.From, d.files, d.sub.Subject = &d.raw.From, d.raw.Attachments, d.raw.Subject
+	if len(d.sub.To)+len(d.sub.Cc)+len(d.sub.Bcc) == 0 {
+		d.sub.To, d.sub.Cc, d.sub.Bcc = d.raw.To, d.raw.Cc, d.raw.Bcc
+	}
+}
+
+// chooseAccount finds the account that is named, or the one that may send as
+// From; several may, then the oldest does.
+func (d *draft) chooseAccount(ctx context.Context) error {
+	if d.sub.From != nil {
+		d.from = *d.sub.From
+	}
+	all, err := d.e.accounts.list(ctx, d.g.Team)
+	if err != nil {
+		return err
+	}
+	if d.sub.Account != "" {
+		d.account = named(all, d.sub.Account)
+	} else if d.sub.From != nil {
+		d.account = sending(all, *d.sub.From)
+	} else if len(all) == 1 {
+		d.account = all[0]
+	}
+	d.checkAccount(all)
+	return nil
+}
+
+func named(all []*account, name string) *account {
+	for _, a := range all {
+		if a.row.ID == name || strings.EqualFold(a.row.Address, name) {
+			return a
+		}
+	}
+	return nil
+}
+
+func sending(all []*account, from email.Address) *account {
+	for _, a := range all {
+		if a.maySendAs(from) {
+			return a
+		}
+	}
+	return nil
+}
+
+func (d *draft) checkAccount(all []*account) {
+	switch {
+	case d.account == nil && len(all) == 0:
+		d.wrong("account", "there is no account yet: connect one by POST /v1/accounts")
+	case d.account == nil && d.sub.Account != "":
+		d.wrong("account", "unknown account; there is %s", addresses(all))
+	case d.account == nil && d.sub.From != nil:
+		d.wrong("from", "no account may send as %s; there is %s", d.sub.From.Addr(), addresses(all))
+	case d.account == nil && d.sub.Raw == nil:
+		d.wrong("from", "is needed where there is more than one account; there is %s", addresses(all))
+	case d.account == nil: // what is wrong with raw has been said
+	case d.sub.From == nil && d.sub.Raw == nil:
+		d.from = d.account.address
+	case d.sub.From != nil && !d.account.maySendAs(d.from):
+		d.wrong("from", "the account %s may not send as %s; allowed: %s", d.account.row.Address, d.from.Addr(), d.account.allowed())
+	}
+}
+
+// addresses lists accounts for an error, at most a few of them.
+func addresses(all []*account) string {
+	var list []string
+	for i, a := range all {
+		if i == 5 {
+			list = append(list, fmt.Sprintf("and %d more", len(all)-i))
+			break
+		}
+		list = append(list, a.row.Address)
+	}
+	return strings.Join(list, ", ")
+}
+
+// collectRecipients makes the envelope: each address once, in the order given.
+func (d *draft) collectRecipients() {
+	seen := map[string]bool{}
+	for _, l := range []struct {
+		role string
+		list []email.Address
+	}{{"to", d.sub.To}, {"cc", d.sub.Cc}, {"bcc", d.sub.Bcc}} {
+		for _, a := range l.list {
+			if !seen[a.Key()] {
+				seen[a.Key()] = true
+				d.recipients = append(d.recipients, store.Recipient{Address: a.Addr(), Role: l.role})
+			}
+		}
+	}
+	unread := d.sub.Raw != nil && len(d.problems) > 0
+	if len(d.recipients) == 0 && !unread {
+		d.wrong("to", "there is no recipient")
+	}
+}
+
+func (d *draft) parts(id email.ID) compose.Parts {
+	return compose.Parts{
+		ID: id, Now: d.e.cfg.Now(), From: d.from, To: d.sub.To, Cc: d.sub.Cc, ReplyTo: d.sub.ReplyTo, Subject: d.sub.Subject,
+		Text: d.sub.Text, HTML: d.sub.HTML, Headers: d.sub.Headers, Attachments: d.sub.Attachments, Random: d.e.cfg.Random,
+	}
+}
+
+// checkParts leaves From out where there is none: that has been said already.
+func (d *draft) checkParts() {
+	for _, p := range compose.Check(d.parts("")) {
+		if p.Field != "from" || !d.from.IsZero() {
+			d.problems = append(d.problems, p)
+		}
+	}
+	for _, a := range d.sub.Attachments {
+		d.files = append(d.files, a.Filename)
+	}
+}
+
+// checkLimits holds the message against what the account's provider allows.
+func (d *draft) checkLimits() {
+	if d.account == nil {
+		return
+	}
+	l := d.account.limits
+	if l.MaxRecipients > 0 && len(d.recipients) > l.MaxRecipients {
+		d.wrong("to", "%d recipients in to, cc and bcc: the account %s allows %d per message", len(d.recipients), d.account.row.Address, l.MaxRecipients)
+	}
+	for i, name := range d.files {
+		if slices.Contains(l.BlockedExtensions, strings.ToLower(path.Ext(name))) {
+			d.wrong(d.fileField(i), "files ending in %s are refused by the provider of %s", strings.ToLower(path.Ext(name)), d.account.row.Address)
+		}
+	}
+}
+
+func (d *draft) fileField(i int) string {
+	if d.sub.Raw != nil {
+		return "raw"
+	}
+	return fmt.Sprintf("attachments[%d].filename", i)
+}
+
+// message composes and seals what has been found right.
+func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
+	now := d.e.cfg.Now()
+	id, err := email.NewID(email.PrefixMessage, now, d.e.cfg.Random)
+	if err != nil {
+		return nil, err
+	}
+	event, err := d.e.event(email.EventSubmitted, store.EventData{})
+	if err != nil {
+		return nil, err
+	}
+	m := &store.NewMessage{
+		Team: d.g.Team, ID: id, Account: d.account.row.ID, Type: d.sub.Type, Lane: email.Normal, OnUnknown: d.sub.OnUnknown,
+		MailFrom: d.account.row.Address, Sender: d.from.Addr(), Subject: d.sub.Subject, Tags: d.sub.Tags, Metadata: d.sub.Metadata,
+		Recipients: d.recipients, EventID: event.ID, CreatedAt: now, DueAt: now, IdempotencyKey: d.sub.IdempotencyKey,
+	}
+	if err := d.e.seal(ctx, m, func(w io.Writer) (string, error) { return d.write(w, id) }); err != nil {
+		return nil, err
+	}
+	if most := d.account.limits.MaxSize; most > 0 && m.Size > most {
+		if m.Blob != "" {
+			_ = d.e.cfg.Store.Bucket.Remove(m.Blob)
+		}
+		return nil, &Invalid{[]email.Problem{{Field: d.sizeField(), Message: fmt.Sprintf(
+			"the message is %d bytes: the account %s allows %d", m.Size, d.account.row.Address, most)}}}
+	}
+	return m, nil
+}
+
+func (d *draft) sizeField() string {
+	if d.sub.Raw != nil {
+		return "raw"
+	}
+	return "attachments"
+}
+
+func (d *draft) write(w io.Writer, id email.ID) (messageID string, err error) {
+	if d.sub.Raw != nil {
+		return d.raw.Rewrite(w, email.Marks{ID: id, Now: d.e.cfg.Now()})
+	}
+	built, err := compose.Build(w, d.parts(id))
+	return built.MessageID, err
+}

@@ -1,0 +1,127 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// Enter makes this process present under its node's name, with a new epoch. What
+// an earlier epoch was sending has no sender any more and becomes unknown now.
+func (e *Engine) Enter(ctx context.Context) error {
+	epoch, err := e.cfg.Store.Enter(ctx, e.cfg.Node)
+	if err != nil {
+		return err
+	}
+	e.epoch = epoch
+	e.lastBeat.Store(e.cfg.Now().UnixNano())
+	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, epoch)
+	if err != nil {
+		return err
+	}
+	return e.disown(ctx, orphans, "process_ended", "gatepost ended while it sent the message")
+}
+
+// rescue takes over what lost nodes were sending.
+func (e *Engine) rescue(ctx context.Context) error {
+	lost, err := e.cfg.Store.Abandoned(ctx, e.cfg.Node, e.cfg.Lease)
+	if err != nil {
+		return err
+	}
+	return e.disown(ctx, lost, "node_lost", "the node that sent the message is gone")
+}
+
+// disown settles attempts whose sender cannot tell how they ended.
+func (e *Engine) disown(ctx context.Context, entries []*store.Entry, cause, text string) error {
+	var out []*store.Finish
+	for _, en := range entries {
+		o, err := e.lostOutcome(ctx, en, cause, text)
+		if err != nil {
+			return err
+		}
+		f, err := e.settle(en, o)
+		if err != nil {
+			return err
+		}
+		out = append(out, f)
+	}
+	if len(out) > 0 {
+		e.cfg.Log.Warn("attempts without an outcome were found; they are looked for or held, never sent blindly", "attempts", len(out), "cause", cause)
+	}
+	return e.finish(ctx, out...)
+}
+
+func (e *Engine) lostOutcome(ctx context.Context, en *store.Entry, cause, text string) (outcome, error) {
+	open, err := e.cfg.Store.OpenRecipients(ctx, en.Team, en.Message)
+	if err != nil {
+		return outcome{}, err
+	}
+	a, err := e.accounts.get(ctx, en.Team, en.Route)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{open: open, canLook: a.looker() != nil, err: &provider.Error{
+		Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: cause, Text: text,
+	}}, nil
+}
+
+// finish writes outcomes. One that came too late changes nothing: somebody else
+// has decided in the meantime.
+func (e *Engine) finish(ctx context.Context, fs ...*store.Finish) error {
+	if len(fs) == 0 {
+		return nil
+	}
+	var failed error
+	for i, err := range e.cfg.Store.FinishAttempts(ctx, fs...) {
+		switch {
+		case errors.Is(err, store.ErrFenced):
+			e.cfg.Log.Warn("an outcome came after its claim had ended; it changes nothing", "message", fs[i].Message)
+		case err != nil:
+			failed = errors.Join(failed, err)
+		default:
+			e.report(fs[i])
+		}
+	}
+	return failed
+}
+
+// report writes one line for each outcome, forgets what it changed, and wakes the
+// account for what is due at once.
+func (e *Engine) report(f *store.Finish) {
+	if n := f.Next; n != nil && n.State == email.Queued && !n.DueAt.After(f.At) && f.Account == nil {
+		e.notify(f.Team, f.Route)
+	}
+	if f.Account != nil {
+		e.accounts.forget(f.Team, f.Route)
+		e.cfg.Log.Warn(string(f.Account.Event.Kind), "account", f.Route, "cause", f.Account.Event.Data.Cause,
+			"text", f.Account.Event.Data.Text, "fix", f.Account.Event.Data.Fix)
+	}
+	for _, ev := range f.Events {
+		e.cfg.Log.Info(string(ev.Kind), "message", f.Message, "account", f.Route, "attempt", ev.Data.Attempt, "cause", ev.Data.Cause)
+	}
+}
+
+// beat says that this node is alive. Once a later epoch of it has entered, this
+// process must end.
+func (e *Engine) beat(ctx context.Context) error {
+	sent := e.cfg.Now()
+	if err := e.cfg.Store.Heartbeat(ctx, e.cfg.Node, e.epoch); err != nil {
+		if errors.Is(err, store.ErrFenced) {
+			return fmt.Errorf("another process runs as this node: %w", err)
+		}
+		return err
+	}
+	e.lastBeat.Store(sent.UnixNano())
+	return nil
+}
+
+// claim takes due messages of an account, at most as many as may be sent now.
+func (e *Engine) claim(ctx context.Context, team, route email.ID, limit int) ([]*store.Entry, error) {
+	return e.cfg.Store.Claim(ctx, store.ClaimRequest{
+		Team: team, Route: route, Node: e.cfg.Node, Epoch: e.epoch, Now: e.cfg.Now(), Limit: limit,
+	})
+}

@@ -1,0 +1,313 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// Intervals of the loops.
+const (
+	slowPoll   = time.Second      // the net below wake-ups and timers
+	foldEvery  = 5 * time.Second  // counts into totals
+	sweepEvery = time.Hour        // contents without a row
+	sweepAge   = 24 * time.Hour   // and how old they have to be
+	idleAfter  = 10 * time.Second // a dispatcher without mail ends
+	finishing  = 128              // outcomes that may wait for their commit at once
+	tryAgain   = time.Second      // after the store failed
+)
+
+// Run works until ctx ends, then lets what is being sent come to its end, writes
+// the outcomes down and returns. Enter comes before it.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := &scheduler{e: e, running: map[email.ID]*dispatcher{}, outcomes: make(chan struct{}, finishing)}
+	var loops sync.WaitGroup
+	loops.Go(func() {
+		e.every(ctx, e.cfg.Lease/5, "heartbeat", func(ctx context.Context) error { return stopOn(cancel, e.beat(ctx)) })
+	})
+	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.cfg.Store.FoldCounts) })
+	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.sweep) })
+	if e.shared() {
+		loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take over from lost nodes", e.rescue) })
+	}
+	s.run(ctx)
+	loops.Wait()
+	e.accounts.close()
+	ended := context.WithoutCancel(ctx)
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return e.cfg.Store.Leave(ended, e.cfg.Node, e.epoch)
+}
+
+// stopOn ends the engine when another process has taken its name.
+func stopOn(cancel context.CancelCauseFunc, err error) error {
+	if errors.Is(err, store.ErrFenced) {
+		cancel(err)
+	}
+	return err
+}
+
+// every repeats a duty until ctx ends. Repeated failures are logged once a
+// minute.
+func (e *Engine) every(ctx context.Context, interval time.Duration, what string, duty func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	var logged time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := duty(ctx); err != nil && ctx.Err() == nil && time.Since(logged) > time.Minute {
+			e.cfg.Log.Error("a periodic duty failed and is tried again", "duty", what, "err", err)
+			logged = time.Now()
+		}
+	}
+}
+
+func (e *Engine) sweep(ctx context.Context) error {
+	n, err := e.cfg.Store.SweepBucket(ctx, e.cfg.Now().Add(-sweepAge))
+	if n > 0 {
+		e.cfg.Log.Info("contents without a message were removed", "files", n)
+	}
+	return err
+}
+
+// scheduler starts a dispatcher for each account that has something due.
+// Accounts without mail cost nothing.
+type scheduler struct {
+	e        *Engine
+	mu       sync.Mutex
+	running  map[email.ID]*dispatcher
+	work     sync.WaitGroup
+	outcomes chan struct{} // places for outcomes that wait for their commit
+}
+
+func (s *scheduler) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.work.Wait()
+			return
+		case <-s.e.wake:
+			for route, team := range s.e.takeWoken() {
+				s.dispatch(ctx, team, route)
+			}
+		case <-timer.C:
+			timer.Reset(s.poll(ctx))
+		}
+	}
+}
+
+func (e *Engine) takeWoken() map[email.ID]email.ID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	woken := e.woken
+	e.woken = map[email.ID]email.ID{}
+	return woken
+}
+
+// poll starts what is due and tells when to look again.
+func (s *scheduler) poll(ctx context.Context) time.Duration {
+	dues, err := s.e.cfg.Store.Dues(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.e.cfg.Log.Error("the queue could not be read and is tried again", "err", err)
+		}
+		return tryAgain
+	}
+	now, wait := s.e.cfg.Now(), slowPoll
+	for _, d := range dues {
+		for _, at := range []time.Time{d.Send, d.Look} {
+			if at.IsZero() {
+				continue
+			}
+			if !at.After(now) {
+				s.dispatch(ctx, d.Team, d.Route)
+			} else {
+				wait = min(wait, at.Sub(now))
+			}
+		}
+	}
+	return wait
+}
+
+// dispatch wakes the account's dispatcher, and starts it where there is none.
+func (s *scheduler) dispatch(ctx context.Context, team, route email.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.running[route]; d != nil {
+		d.poke()
+		return
+	}
+	d := &dispatcher{s: s, e: s.e, team: team, route: route, woken: make(chan struct{}, 1)}
+	d.poke()
+	s.running[route] = d
+	s.work.Go(func() { d.run(ctx) })
+}
+
+// dispatcher sends the mail of one account.
+type dispatcher struct {
+	s           *scheduler
+	e           *Engine
+	team, route email.ID
+	woken       chan struct{}
+	slots       chan struct{} // one place per send at a time
+	sends       sync.WaitGroup
+}
+
+func (d *dispatcher) poke() {
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (d *dispatcher) run(ctx context.Context) {
+	defer d.sends.Wait()
+	idle := time.NewTimer(idleAfter)
+	defer idle.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.leave(true)
+			return
+		case <-idle.C:
+			if d.leave(false) {
+				return
+			}
+		case <-d.woken:
+			if err := d.drain(ctx); err != nil && ctx.Err() == nil {
+				d.e.cfg.Log.Error("the mail of an account could not be worked on and is tried again", "account", d.route, "err", err)
+				d.later(ctx)
+			}
+		}
+		idle.Reset(idleAfter)
+	}
+}
+
+// leave ends the dispatcher unless mail has just come.
+func (d *dispatcher) leave(now bool) bool {
+	d.s.mu.Lock()
+	defer d.s.mu.Unlock()
+	if !now && len(d.woken) > 0 {
+		return false
+	}
+	delete(d.s.running, d.route)
+	return true
+}
+
+func (d *dispatcher) later(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(tryAgain):
+		d.poke()
+	}
+}
+
+// drain looks for unknown outcomes, then claims and sends until nothing is due.
+func (d *dispatcher) drain(ctx context.Context) error {
+	if err := d.size(ctx); err != nil {
+		return err
+	}
+	if _, err := d.e.look(ctx, d.team, d.route); err != nil {
+		return fmt.Errorf("look in Sent: %w", err)
+	}
+	for {
+		free, ok := d.acquire(ctx)
+		if !ok {
+			return nil
+		}
+		claims, err := d.e.claim(ctx, d.team, d.route, free)
+		for range free - len(claims) {
+			<-d.slots
+		}
+		if err != nil {
+			return err
+		}
+		for _, en := range claims {
+			d.sends.Go(func() { d.send(en) })
+		}
+		if len(claims) < free {
+			return nil
+		}
+	}
+}
+
+// size makes as many slots as the account may have sends at a time.
+func (d *dispatcher) size(ctx context.Context) error {
+	a, err := d.e.accounts.get(ctx, d.team, d.route)
+	if err != nil {
+		return err
+	}
+	if n := max(1, a.limits.MaxParallel); cap(d.slots) != n {
+		d.sends.Wait()
+		d.slots = make(chan struct{}, n)
+	}
+	return nil
+}
+
+// acquire waits for a slot and takes all that are free.
+func (d *dispatcher) acquire(ctx context.Context) (n int, ok bool) {
+	select {
+	case d.slots <- struct{}{}:
+		n = 1
+	case <-ctx.Done():
+		return 0, false
+	}
+	for {
+		select {
+		case d.slots <- struct{}{}:
+			n++
+		default:
+			return n, ctx.Err() == nil || d.giveBack(n)
+		}
+	}
+}
+
+func (d *dispatcher) giveBack(n int) bool {
+	for range n {
+		<-d.slots
+	}
+	return false
+}
+
+// send makes one attempt. It has a time limit of its own and outlives the stop
+// of the engine: to cut it would leave a message that nobody can judge. The slot
+// is free as soon as the provider has answered; the outcome is written beside.
+func (d *dispatcher) send(en *store.Entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.e.cfg.SendTimeout)
+	o := d.e.attempt(ctx, en)
+	cancel()
+	d.s.outcomes <- struct{}{}
+	<-d.slots
+	d.write(en, o)
+	<-d.s.outcomes
+}
+
+// write settles an outcome and keeps at it while the store fails: the claim
+// stands until then, and a crash in between makes it unknown.
+func (d *dispatcher) write(en *store.Entry, o outcome) {
+	for {
+		f, err := d.e.settle(en, o)
+		if err == nil {
+			err = d.e.finish(context.Background(), f)
+		}
+		if err == nil || errors.Is(err, store.ErrClosed) {
+			return
+		}
+		d.e.cfg.Log.Error("an outcome could not be written and is tried again", "message", en.Message, "err", err)
+		<-time.After(tryAgain)
+	}
+}

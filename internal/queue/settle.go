@@ -1,0 +1,303 @@
+package queue
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// This file alone decides what an answer means. In short:
+//
+//	accepted            final
+//	Fail                final: failed
+//	Retry               queued, later; after the horizon failed
+//	Park                queued; the account waits until the provider's time
+//	Hold (account)      queued; the account waits for a person
+//	Hold (message)      held
+//	Unknown             unknown where Sent can tell, else by on_unknown:
+//	                    retry: queued, marked; hold, reconcile: held
+//	look: found         final: accepted
+//	look: not yet       unknown until the last look, then queued (hold: held)
+
+// settling is one decision on its way into a store.Finish.
+type settling struct {
+	e      *Engine
+	entry  *store.Entry
+	now    time.Time
+	finish *store.Finish
+	err    error
+}
+
+func (e *Engine) settling(en *store.Entry) *settling {
+	now := e.cfg.Now()
+	return &settling{e: e, entry: en, now: now, finish: store.FinishOf(en, now)}
+}
+
+// settle decides what the outcome of an attempt means.
+func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
+	s := e.settling(en)
+	if o.err != nil {
+		s.waiting(o.err, o.open, o.canLook)
+	} else {
+		s.receipt(o)
+	}
+	return s.finish, s.err
+}
+
+// receipt takes the verdict on each recipient; those without one wait on, for
+// the reason that asks most of us.
+func (s *settling) receipt(o outcome) {
+	var accepted, left []store.OpenRecipient
+	var worst *provider.Error
+	for i, r := range o.open {
+		err := o.receipt.Recipients[i].Err
+		switch {
+		case err == nil:
+			accepted = append(accepted, r)
+		case err.Class == provider.Fail:
+			s.failed(err, r)
+		default:
+			left = append(left, r)
+			if worst == nil || err.Class > worst.Class {
+				worst = err
+			}
+		}
+	}
+	if len(accepted) > 0 {
+		s.accepted(o.receipt.ProviderID, o.receipt.Reply, "", accepted)
+	}
+	if len(left) > 0 {
+		s.waiting(worst, left, o.canLook)
+	}
+}
+
+func (s *settling) accepted(providerID, reply, text string, rs []store.OpenRecipient) {
+	for _, r := range rs {
+		s.verdict(r, email.Accepted, "", reply)
+	}
+	s.finish.ProviderID = providerID
+	s.note(email.EventAccepted, store.EventData{Reply: reply, Text: text, ProviderID: providerID, PossibleDuplicate: s.entry.Duplicate}, rs)
+}
+
+func (s *settling) failed(err *provider.Error, rs ...store.OpenRecipient) {
+	for _, r := range rs {
+		s.verdict(r, email.Failed, err.Cause, err.Reply)
+	}
+	s.note(email.EventFailed, about(err), rs)
+}
+
+func (s *settling) verdict(r store.OpenRecipient, state email.State, cause, reply string) {
+	s.finish.Verdicts = append(s.finish.Verdicts, store.Verdict{N: r.N, State: state, Cause: cause, Reply: reply})
+}
+
+// waiting decides about recipients on whom there is no verdict.
+func (s *settling) waiting(err *provider.Error, rs []store.OpenRecipient, canLook bool) {
+	switch err.Class {
+	case provider.Fail:
+		s.failed(err, rs...)
+	case provider.Park:
+		s.park(err, rs)
+	case provider.Hold:
+		s.hold(err, rs)
+	case provider.Unknown:
+		s.unknown(err, rs, canLook)
+	default:
+		s.retry(err, rs)
+	}
+}
+
+// next starts the message's next place in the queue.
+func (s *settling) next(state email.State, due time.Time, cause string, rs []store.OpenRecipient) *store.Next {
+	s.finish.Next = &store.Next{
+		State: state, DueAt: due, Cause: cause, Unsettled: s.unsettled(rs),
+		Retries: s.entry.Retries, RetryTime: s.entry.RetryTime, Duplicate: s.entry.Duplicate,
+	}
+	return s.finish.Next
+}
+
+// unsettled is how many recipients wait on: those given, or all where the
+// message could not even be read.
+func (s *settling) unsettled(rs []store.OpenRecipient) int {
+	if rs == nil {
+		return s.entry.Unsettled
+	}
+	return len(rs)
+}
+
+func (s *settling) retry(err *provider.Error, rs []store.OpenRecipient) {
+	wait := s.backoff(s.entry.Retries)
+	if until := err.Until.Sub(s.now); !err.Until.IsZero() && until > wait {
+		wait = until
+	}
+	if s.entry.RetryTime+wait > s.e.cfg.Horizon && rs != nil {
+		s.failed(&provider.Error{Cause: "gave_up", Reply: err.Reply, Fix: err.Fix,
+			Text: fmt.Sprintf("given up after %s of tries; the last answer: %s", s.e.cfg.Horizon, err.Text)}, rs...)
+		return
+	}
+	n := s.next(email.Queued, s.now.Add(wait), err.Cause, rs)
+	n.Retries, n.RetryTime = s.entry.Retries+1, s.entry.RetryTime+wait
+	s.delayed(err, rs, n.DueAt)
+}
+
+// The first wait, and the longest.
+const (
+	firstBackoff = 5 * time.Second
+	mostBackoff  = time.Hour
+)
+
+// backoff doubles with each try, and is drawn from its upper half so that what
+// failed together does not come again together.
+func (s *settling) backoff(retries int) time.Duration {
+	d := mostBackoff
+	if retries < 10 {
+		d = min(firstBackoff<<retries, mostBackoff)
+	}
+	return d/2 + s.draw(d/2)
+}
+
+// draw is a random part of d.
+func (s *settling) draw(d time.Duration) time.Duration {
+	var b [8]byte
+	if _, err := io.ReadFull(s.e.cfg.Random, b[:]); err != nil {
+		s.err = fmt.Errorf("draw a random number: %w", err)
+		return 0
+	}
+	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(d+1))
+}
+
+// shortestPark is the pause when a provider refuses for its quota and names no
+// time.
+const shortestPark = time.Minute
+
+func (s *settling) park(err *provider.Error, rs []store.OpenRecipient) {
+	until := err.Until
+	if until.IsZero() {
+		until = s.now.Add(shortestPark)
+	}
+	due := s.now
+	if err.Scope == provider.ScopeAccount {
+		s.account(email.EventAccountParked, err, until)
+	} else {
+		due = until
+	}
+	s.next(email.Queued, due, err.Cause, rs)
+	s.delayed(err, rs, until)
+}
+
+func (s *settling) hold(err *provider.Error, rs []store.OpenRecipient) {
+	if err.Scope == provider.ScopeAccount {
+		s.account(email.EventAccountHeld, err, time.Time{})
+		s.next(email.Queued, s.now, err.Cause, rs)
+		s.delayed(err, rs, time.Time{})
+		return
+	}
+	s.next(email.Held, s.now, err.Cause, rs)
+	s.note(email.EventHeld, about(err), rs)
+}
+
+// account says that the whole account waits, with the message.
+func (s *settling) account(kind email.EventKind, err *provider.Error, until time.Time) {
+	ev := s.event(kind, about(err))
+	if !until.IsZero() {
+		ev.Data.NextAt = until.UnixMilli()
+	}
+	s.finish.Account = &store.AccountChange{Hold: until.IsZero(), Until: until, Event: ev}
+}
+
+func (s *settling) unknown(err *provider.Error, rs []store.OpenRecipient, canLook bool) {
+	data := about(err)
+	if canLook {
+		n := s.next(email.Unknown, s.now.Add(s.e.cfg.Looks[0]), err.Cause, rs)
+		n.UnknownAt = s.now
+		data.NextAt = n.DueAt.UnixMilli()
+		s.note(email.EventUnknown, data, rs)
+		return
+	}
+	s.undecided(data, rs)
+}
+
+// undecided goes by the message's policy where Sent cannot tell.
+func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
+	if s.entry.OnUnknown == email.Retry {
+		wait := s.backoff(s.entry.Retries)
+		n := s.next(email.Queued, s.now.Add(wait), data.Cause, rs)
+		n.Duplicate, n.Retries, n.RetryTime = true, s.entry.Retries+1, s.entry.RetryTime+wait
+		data.NextAt, data.PossibleDuplicate = n.DueAt.UnixMilli(), true
+		s.note(email.EventUnknown, data, rs)
+		return
+	}
+	s.note(email.EventUnknown, data, rs)
+	s.holdUnknown(rs)
+}
+
+// holdUnknown leaves it to a person whether a second copy may be risked.
+func (s *settling) holdUnknown(rs []store.OpenRecipient) {
+	n := s.next(email.Held, s.now, "outcome_unknown", rs)
+	n.UnknownAt = s.now
+	s.note(email.EventHeld, store.EventData{Cause: "outcome_unknown", Text: "it is not known whether the message left, and gatepost cannot find out",
+		Fix: "ask a recipient or look into the account's Sent mail; if it did not leave, POST /v1/messages/" + s.entry.Message + "/release"}, rs)
+}
+
+// found settles an unknown outcome by the copy in Sent.
+func (s *settling) found(providerID string, rs []store.OpenRecipient) {
+	s.accepted(providerID, "", "found in the account's Sent mail", rs)
+}
+
+// notFound settles a look that began at a time and found no copy: there may be
+// another look, and after the last one the message has not left.
+func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
+	for _, after := range s.e.cfg.Looks {
+		if next := s.entry.UnknownAt.Add(after); next.After(began) {
+			s.next(email.Unknown, next, s.entry.Cause, rs).UnknownAt = s.entry.UnknownAt
+			return
+		}
+	}
+	if s.entry.OnUnknown == email.Hold {
+		s.holdUnknown(rs)
+		return
+	}
+	s.next(email.Queued, s.now, s.entry.Cause, rs)
+	s.note(email.EventNotSent, store.EventData{Cause: s.entry.Cause, Text: "not in the account's Sent mail at the last look: it is sent now"}, rs)
+}
+
+// postpone keeps an unknown outcome for another look, because this one could not
+// be made.
+func (s *settling) postpone(wait time.Duration, rs []store.OpenRecipient) {
+	s.next(email.Unknown, s.now.Add(wait), s.entry.Cause, rs).UnknownAt = s.entry.UnknownAt
+}
+
+func (s *settling) delayed(err *provider.Error, rs []store.OpenRecipient, next time.Time) {
+	data := about(err)
+	if !next.IsZero() {
+		data.NextAt = next.UnixMilli()
+	}
+	s.note(email.EventDelayed, data, rs)
+}
+
+// note adds an event; recipients are named where it is not about all of them.
+func (s *settling) note(kind email.EventKind, data store.EventData, rs []store.OpenRecipient) {
+	data.Account, data.Attempt = s.entry.Route, s.entry.Attempt
+	if rs != nil && len(rs) < s.entry.Unsettled {
+		for _, r := range rs {
+			data.Recipients = append(data.Recipients, r.Address)
+		}
+	}
+	s.finish.Events = append(s.finish.Events, s.event(kind, data))
+}
+
+func (s *settling) event(kind email.EventKind, data store.EventData) store.Event {
+	ev, err := s.e.event(kind, data)
+	if err != nil {
+		s.err = err
+	}
+	return ev
+}
+
+func about(err *provider.Error) store.EventData {
+	return store.EventData{Cause: err.Cause, Text: err.Text, Fix: err.Fix, Reply: err.Reply}
+}

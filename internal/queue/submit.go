@@ -1,0 +1,163 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gatepost/internal/access"
+	"gatepost/internal/compose"
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// Submission is a message that an application hands over: parts, or a whole
+// message in Raw.
+type Submission struct {
+	Account     string         // id or address; empty: the one that may send as From
+	From        *email.Address // nil: the account's own address
+	To, Cc, Bcc []email.Address
+	ReplyTo     []email.Address
+	Subject     string
+	Text        string
+	HTML        string
+	Headers     []compose.Header
+	Attachments []compose.Attachment
+	// Raw is an RFC 5322 message instead of the parts above. Its recipients are
+	// those of its header, unless To, Cc and Bcc give the envelope.
+	Raw       []byte
+	Tags      []string
+	Metadata  map[string]string
+	OnUnknown email.OnUnknown // empty: reconcile
+	Type      string          // empty: general
+	// IdempotencyKey, when not empty, makes the same submission have one effect.
+	IdempotencyKey string
+}
+
+// Submitted is the answer to a submission: facts that do not change, so that a
+// repetition gets the same.
+type Submitted struct {
+	ID        email.ID
+	Account   email.ID
+	CreatedAt time.Time
+	Replayed  bool // the same submission came before under the same key
+}
+
+// Types are the message types; their policies are in docs/types.md.
+func Types() []string {
+	return []string{"otp", "verification_code", "two_factor", "authentication", "password_reset", "account_activation",
+		"confirmation", "notification", "reminder", "invoice", "billing_statement", "general"}
+}
+
+// Submit takes a message: when it returns without error the message is on disk
+// and will be sent. Everything that is wrong about it is told at once, as
+// *Invalid, and then nothing of it is kept.
+func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Submitted, error) {
+	if !g.May(access.ScopeMessagesSend) {
+		return Submitted{}, fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	}
+	release, err := e.bodies.take(sub.size())
+	if err != nil {
+		return Submitted{}, err
+	}
+	defer release()
+	print, first, err := e.firstUse(ctx, g, sub)
+	if err != nil || first != nil {
+		return e.replay(ctx, g, print, first, err)
+	}
+	m, err := e.prepare(ctx, g, sub)
+	if err != nil {
+		return Submitted{}, err
+	}
+	m.Fingerprint = print
+	return e.keep(ctx, g, m)
+}
+
+// firstUse looks whether the idempotency key was used, before the work of
+// composing is done. The store decides in the end.
+func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (print []byte, first *store.FirstUse, err error) {
+	key := sub.IdempotencyKey
+	if key == "" {
+		return nil, nil, nil
+	}
+	if err := checkKey(key); err != nil {
+		return nil, nil, &Invalid{[]email.Problem{{Field: "idempotency_key", Message: err.Error()}}}
+	}
+	sub.IdempotencyKey = ""
+	request, err := json.Marshal(sub)
+	if err != nil {
+		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
+	}
+	if print, err = e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit"), request); err != nil {
+		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
+	}
+	first, err = e.cfg.Store.FirstUse(ctx, g.Team, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return print, nil, nil
+	}
+	return print, first, err
+}
+
+// maxKey is the longest idempotency key, as vendors have it.
+const maxKey = 256
+
+func checkKey(key string) error {
+	if len(key) > maxKey {
+		return fmt.Errorf("longer than %d characters", maxKey)
+	}
+	for _, c := range []byte(key) {
+		if c < 0x21 || c > 0x7e {
+			return errors.New("has a character that is not visible ASCII")
+		}
+	}
+	return nil
+}
+
+// replay answers with what the first use of a key made.
+func (e *Engine) replay(ctx context.Context, g access.Grant, print []byte, first *store.FirstUse, err error) (Submitted, error) {
+	if err != nil {
+		return Submitted{}, err
+	}
+	if !slices.Equal(print, first.Fingerprint) {
+		return Submitted{}, ErrKeyReused
+	}
+	m, err := e.cfg.Store.Message(ctx, g.Team, first.Message)
+	if err != nil {
+		return Submitted{}, err
+	}
+	return Submitted{ID: m.ID, Account: m.Account, CreatedAt: m.CreatedAt, Replayed: true}, nil
+}
+
+// keep commits a prepared message and wakes its account.
+func (e *Engine) keep(ctx context.Context, g access.Grant, m *store.NewMessage) (Submitted, error) {
+	err := e.cfg.Store.AddMessage(ctx, m)
+	if m.Blob != "" && (m.Existing != nil || neverKept(err)) {
+		_ = e.cfg.Store.Bucket.Remove(m.Blob) // the sweep would find it too
+	}
+	if err != nil {
+		return Submitted{}, err
+	}
+	if m.Existing != nil {
+		return e.replay(ctx, g, m.Fingerprint, m.Existing, nil)
+	}
+	e.notify(m.Team, m.Account)
+	return Submitted{ID: m.ID, Account: m.Account, CreatedAt: m.CreatedAt}, nil
+}
+
+// neverKept tells errors after which the message is certainly not in the store.
+// After any other its content stays until the sweep has looked for its row.
+func neverKept(err error) bool {
+	return errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrClosed)
+}
+
+// size is about what the submission takes in memory.
+func (s Submission) size() int64 {
+	n := len(s.Raw) + len(s.Text) + len(s.HTML)
+	for _, a := range s.Attachments {
+		n += len(a.Content)
+	}
+	return int64(n)
+}
