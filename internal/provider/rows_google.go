@@ -205,7 +205,7 @@ var googleRows = []row{
 		fix:  "Lower max_parallel of the account.",
 	},
 	{
-		stages: "send|call", code: "429|403", text: "user-rate limit exceeded|mail sending",
+		stages: "send|call", code: "429", text: "user-rate limit exceeded|mail sending",
 		class: Park, cause: "sending_limit", wait: waitQuarter,
 		says: "The mailbox has reached a sending or bandwidth limit, which it shares with Gmail's web pages and SMTP.",
 		fix:  "Wait: trying earlier moves the time on. Google's limits: https://support.google.com/a/answer/166852",

@@ -69,6 +69,10 @@ func holdForLong(e *Error, until time.Time) {
 // retryAfterText is the form in which Gmail names a time in an error's text.
 var retryAfterText = regexp.MustCompile(`(?i)retry after (\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d))`)
 
+// tryAgainText is how SMTP servers name one: "greylisted, try again in 300
+// seconds".
+var tryAgainText = regexp.MustCompile(`(?i)try again (?:in|after) (\d{1,6}) ?(s|m)`)
+
 // namedTime is the time that the provider names, and whether the header did.
 func namedTime(a Answer, now time.Time) (t time.Time, header bool) {
 	if t, ok := retryAfter(a.RetryAfter, now); ok {
@@ -78,6 +82,11 @@ func namedTime(a Answer, now time.Time) (t time.Time, header bool) {
 		if t, err := time.Parse(time.RFC3339, strings.ToUpper(m[1])); err == nil {
 			return t, false
 		}
+	}
+	if m := tryAgainText.FindStringSubmatch(a.Text); m != nil {
+		unit := map[string]time.Duration{"s": time.Second, "m": time.Minute}[strings.ToLower(m[2])]
+		n, _ := strconv.Atoi(m[1]) // six digits at most
+		return now.Add(time.Duration(n) * unit), false
 	}
 	return time.Time{}, false
 }
