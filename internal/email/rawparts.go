@@ -85,6 +85,9 @@ func (w *walk) next() (delimiter, bool) {
 			d.line = at
 			return d, true
 		}
+		if w.resembles(line) {
+			w.c.add(at, "starts like a boundary line and goes on: programs differ in what they see there")
+		}
 	}
 	return delimiter{}, false
 }
@@ -184,8 +187,8 @@ func (w *walk) multipart(h Header, line int, kind, boundary string) bool {
 		w.c.add(line, "a %s without a usable boundary (RFC 2046 section 5.1.1)", kind)
 		return false
 	}
-	if w.marked(boundary) {
-		w.c.add(line, "the boundary of a %s is that of the one around it", kind)
+	if w.confused(boundary) {
+		w.c.add(line, "the boundary of a %s can be taken for that of the one around it", kind)
 		return false
 	}
 	if len(w.open) == MaxDepth {
@@ -196,11 +199,32 @@ func (w *walk) multipart(h Header, line int, kind, boundary string) bool {
 	return true
 }
 
-// marked tells whether a line of that boundary would also be one of another.
-func (w *walk) marked(boundary string) bool {
-	_, opens := w.marks[boundary]
-	_, ends := w.marks[boundary+"--"]
-	return opens || ends
+// resembles tells whether a line that is no boundary line is one to some readers.
+func (w *walk) resembles(line []byte) bool {
+	start := string(line[2:min(len(line), 80)]) // longer than any boundary
+	for _, o := range w.open {
+		if extends(start, o) {
+			return true
+		}
+	}
+	return false
+}
+
+// extends tells whether s is the boundary followed by what may follow it.
+func extends(s, boundary string) bool {
+	rest, ok := strings.CutPrefix(s, boundary)
+	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '\t' || strings.HasPrefix(rest, "--"))
+}
+
+// confused tells whether lines of that boundary and of an open one can be taken
+// for each other.
+func (w *walk) confused(boundary string) bool {
+	for _, o := range w.open {
+		if extends(boundary, o) || extends(o, boundary) {
+			return true
+		}
+	}
+	return false
 }
 
 func validBoundary(s string) bool {
