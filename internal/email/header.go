@@ -106,7 +106,7 @@ func splitHeader(b []byte, line int) (h Header, rest []byte, faults []fault) {
 	return h, b, faults
 }
 
-func isBlankLine(b []byte) bool { return string(b) == "\r\n" || string(b) == "\n" }
+func isBlankLine(b []byte) bool { return len(b) <= 2 && (string(b) == "\r\n" || string(b) == "\n") }
 
 // fieldEnd finds the end of the first field: a line and those after it that
 // start with a blank.
