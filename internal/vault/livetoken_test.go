@@ -65,7 +65,9 @@ func (w *tokenWorld) call(ctx context.Context) (email.Secret, time.Time, error) 
 // want asks for a token and compares: "T1" or an error.
 func (w *tokenWorld) want(t *testing.T, ask tokenAsk, token string, wantErr error) {
 	t.Helper()
-	got, err := w.get(t.Context(), ask, w.call)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got, err := w.get(ctx, ask, w.call)
 	if got.Reveal() != token || !errors.Is(err, wantErr) {
 		t.Fatalf("got %q, %v; want %q, %v", got.Reveal(), err, token, wantErr)
 	}
