@@ -62,8 +62,10 @@ func prose(n int) []byte {
 
 func TestContentComesBack(t *testing.T) {
 	k := testContentKey(t, &codecs{}, 1, "team_1", "msg_1")
-	sizes := []int{0, 1, 2_000, 3_900, 4_000, 4_040, 4_041, 4_096, 8_192, smallContent, smallContent + 1,
-		128 << 10, 128<<10 + 1, 300_000, 5 << 20}
+	sizes := []int{
+		0, 1, 2_000, 3_900, 4_000, 4_040, 4_041, 4_096, 8_192, smallContent, smallContent + 1,
+		128 << 10, 128<<10 + 1, 300_000, 5 << 20,
+	}
 	for _, size := range sizes {
 		for name, plain := range map[string][]byte{"noise": noise(size), "prose": prose(size), "zeros": make([]byte, size)} {
 			got, err := openContent(k, sealContent(t, k, plain))
