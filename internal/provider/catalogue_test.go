@@ -1,0 +1,211 @@
+package provider
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 11, 21, 12, 0, 20, 0, time.UTC)
+
+// TestClassify has a line for each known answer: the words as the provider says
+// them, and what gatepost makes of them.
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		stage  Stage
+		code   int
+		reason string
+		text   string
+		class  Class
+		scope  Scope
+		cause  string
+		until  time.Duration // from noon; 0: none
+	}{
+		// Google's token endpoint.
+		{StageToken, 400, "invalid_grant", "Token has been expired or revoked.", Hold, ScopeAccount, "token_revoked", 0},
+		{StageToken, 400, "invalid_grant", "Bad Request", Hold, ScopeAccount, "grant_refused", 0},
+		{StageToken, 400, "invalid_grant", "Malformed auth code.", Hold, ScopeAccount, "grant_refused", 0},
+		{StageToken, 400, "invalid_grant", "Invalid email or User ID", Hold, ScopeAccount, "unknown_user", 0},
+		{StageToken, 400, "invalid_grant", "Not a valid email", Hold, ScopeAccount, "unknown_user", 0},
+		{StageToken, 400, "invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.", Hold, ScopeAccount, "clock_off", 0},
+		{StageToken, 400, "invalid_grant", "Invalid JWT Signature.", Hold, ScopeAccount, "key_refused", 0},
+		{StageToken, 400, "invalid_grant", "Invalid JWT: No valid verifier found for issuer.", Hold, ScopeAccount, "unknown_service_account", 0},
+		{StageToken, 400, "invalid_grant", "Invalid grant: account not found", Hold, ScopeAccount, "unknown_service_account", 0},
+		{StageToken, 400, "invalid_grant", "Invalid JWT: Failed audience check.", Hold, ScopeAccount, "wrong_audience", 0},
+		{StageToken, 400, "invalid_grant", "reauth related error (invalid_rapt) (invalid_rapt)", Hold, ScopeAccount, "session_control", 0},
+		{StageToken, 400, "invalid_grant", "The account has been deleted", Hold, ScopeAccount, "user_gone", 0},
+		{StageToken, 400, "invalid_account", "Forbidden", Hold, ScopeAccount, "user_gone", 0},
+		{StageToken, 401, "unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.", Hold, ScopeAccount, "delegation_missing", 0},
+		{StageToken, 400, "unauthorized_client", "Unauthorized client or scope in request.", Hold, ScopeAccount, "delegation_missing", 0},
+		{StageToken, 400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.", Hold, ScopeAccount, "delegation_missing", 0},
+		{StageToken, 401, "invalid_client", "The OAuth client was not found.", Hold, ScopeAccount, "client_unknown", 0},
+		{StageToken, 401, "invalid_client", "Unauthorized", Hold, ScopeAccount, "client_secret_refused", 0},
+		{StageToken, 401, "deleted_client", "The OAuth client was deleted.", Hold, ScopeAccount, "client_unknown", 0},
+		{StageToken, 400, "invalid_request", "Invalid impersonation prn email address.", Hold, ScopeAccount, "unknown_user", 0},
+		{StageToken, 400, "invalid_request", "Invalid principal", Hold, ScopeAccount, "unknown_user", 0},
+		{StageToken, 403, "access_denied", "Requested client not authorized.", Hold, ScopeAccount, "blocked_by_admin", 0},
+		{StageToken, 403, "access_denied", "Account restricted", Hold, ScopeAccount, "blocked_by_admin", 0},
+		{StageToken, 400, "something_new", "Never seen", Hold, ScopeAccount, "credential_refused", 0},
+		{StageToken, 429, "", "Too many requests", Park, ScopeAccount, "token_rate_limited", 40 * time.Second},
+		{StageToken, 503, "", "Service unavailable", Retry, ScopeAccount, "token_endpoint_down", 0},
+		{StageToken, 0, "", "403 Forbidden <html>proxy</html>", Retry, ScopeAccount, "token_answer_unreadable", 0},
+
+		// The Gmail API.
+		{StageSend, 400, "failedPrecondition", "Precondition check failed.", Hold, ScopeAccount, CausePrecondition, 0},
+		{StageSend, 400, "failedPrecondition", "Mail service not enabled", Hold, ScopeAccount, "gmail_off", 0},
+		{StageSend, 403, "forbidden", "Delegation denied for eve@acme.example", Hold, ScopeAccount, "delegation_denied", 0},
+		{StageCall, 403, "insufficientPermissions", "Request had insufficient authentication scopes.", Hold, ScopeAccount, "scope_missing", 0},
+		{StageSend, 403, "accessNotConfigured", "Gmail API has not been used in project 7 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/gmail.googleapis.com/overview?project=7 then retry.", Hold, ScopeAccount, "api_disabled", 0},
+		{StageSend, 403, "domainPolicy", "The domain administrators have disabled Gmail apps.", Hold, ScopeAccount, "blocked_by_admin", 0},
+		{StageSend, 401, "authError", "Invalid Credentials", Hold, ScopeAccount, CauseTokenRefused, 0},
+		{StageSend, 403, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service 'gmail.googleapis.com' for consumer 'project_number:7'.", Park, ScopeAccount, "rate_limited", 40 * time.Second},
+		{StageSend, 403, "userRateLimitExceeded", "User Rate Limit Exceeded", Park, ScopeAccount, "user_quota", 40 * time.Second},
+		{StageSend, 403, "userRateLimitExceeded", "User-rate limit exceeded.  Retry after 2026-11-21T12:30:20.000Z", Park, ScopeAccount, "user_quota", 30 * time.Minute},
+		{StageSend, 403, "dailyLimitExceeded", "Daily Limit Exceeded", Park, ScopeAccount, "daily_quota", time.Hour},
+		{StageSend, 429, "rateLimitExceeded", "User-rate limit exceeded.  Retry after 2026-11-21T14:00:20.000Z (Mail sending)", Park, ScopeAccount, "sending_limit", 2 * time.Hour},
+		{StageSend, 429, "rateLimitExceeded", "User-rate limit exceeded.  Retry after 2026-11-21T11:00:20.000Z", Park, ScopeAccount, "sending_limit", 15 * time.Minute}, // in the past
+		{StageSend, 429, "rateLimitExceeded", "User-rate limit exceeded.  Retry after 2026-11-21T12:01:20Z", Park, ScopeAccount, "sending_limit", 15 * time.Minute},     // too soon
+		{StageSend, 429, "rateLimitExceeded", "User-rate limit exceeded.  Retry after 2026-11-23T12:00:20Z", Hold, ScopeAccount, "sending_limit", 48 * time.Hour},       // too long
+		{StageSend, 429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", Park, ScopeAccount, "project_quota", 40 * time.Second},
+		{StageSend, 429, "rateLimitExceeded", "Too many concurrent requests for user", Retry, ScopeAccount, "concurrency", 0},
+		{StageSend, 400, "invalidArgument", "Recipient address required", Fail, ScopeMessage, "invalid_header", 0},
+		{StageSend, 400, "invalidArgument", "Invalid To header", Fail, ScopeMessage, "invalid_header", 0},
+		{StageSend, 400, "invalidArgument", "Something about the message", Fail, ScopeMessage, "message_refused", 0},
+		{StageSend, 400, "", "<html>Bad Request</html>", Retry, ScopeAccount, "unexpected_answer", 0}, // not Gmail's words: no verdict on the message
+		{StageSend, 413, "", "Request payload size exceeds the limit", Fail, ScopeMessage, "message_too_large", 0},
+		{StageSend, 404, "notFound", "Requested entity was not found.", Retry, ScopeAccount, "unexpected_answer", 0},
+		{StageSend, 408, "", "", Unknown, ScopeMessage, "ambiguous_answer", 0},
+		{StageSend, 500, "backendError", "Backend Error", Unknown, ScopeMessage, "ambiguous_answer", 0},
+		{StageSend, 503, "backendError", "The service is currently unavailable.", Unknown, ScopeMessage, "ambiguous_answer", 0},
+		{StageSend, 307, "", "", Unknown, ScopeMessage, "ambiguous_answer", 0},
+		{StageCall, 503, "backendError", "Backend Error", Retry, ScopeAccount, "gmail_down", 0},
+		{StageCall, 302, "", "", Retry, ScopeAccount, "unexpected_answer", 0},
+
+		// SMTP at Google.
+		{StageAuth, 535, "5.7.8", "Username and Password not accepted. For more information, go to https://support.google.com/mail/?p=BadCredentials", Hold, ScopeAccount, "credential_refused", 0},
+		{StageAuth, 534, "5.7.9", "Application-specific password required.", Hold, ScopeAccount, "app_password_required", 0},
+		{StageAuth, 534, "5.7.14", "Please log in via your web browser and then try again.", Hold, ScopeAccount, "web_login_required", 0},
+		{StageMail, 530, "5.7.0", "Authentication Required.", Hold, ScopeAccount, "auth_required", 0},
+		{StageAuth, 454, "4.7.0", "Too many login attempts, please try again later.", Park, ScopeAccount, "too_many_logins", 10 * time.Minute},
+		{StageConnect, 421, "4.7.0", "Try again later, closing connection.", Retry, ScopeAccount, "service_unavailable", 0},
+		{StageMail, 550, "5.4.5", "Daily user sending limit exceeded.", Park, ScopeAccount, "daily_limit", time.Hour},
+		{StageBody, 550, "5.4.5", "Daily sending quota exceeded.", Park, ScopeAccount, "daily_limit", time.Hour},
+		{StageRcpt, 550, "5.7.0", "Mail relay denied [192.0.2.1].", Hold, ScopeAccount, "relay_denied", 0},
+		{StageRcpt, 550, "5.7.1", "Invalid credentials for relay [192.0.2.1].", Hold, ScopeAccount, "relay_denied", 0},
+		{StageMail, 450, "4.2.1", "Peak SMTP relay limit exceeded for customer.", Park, ScopeAccount, "relay_peak_limit", 10 * time.Minute},
+		{StageMail, 550, "5.7.1", "Daily SMTP relay limit exceeded for customer.", Park, ScopeAccount, "daily_limit", time.Hour},
+		{StageMail, 550, "5.4.5", "Daily SMTP relay limit exceeded for user.", Park, ScopeAccount, "daily_limit", time.Hour},
+		{StageRcpt, 452, "4.5.3", "Your message has too many recipients.", Retry, ScopeRecipient, "too_many_recipients", 0},
+		{StageBody, 550, "5.7.26", "This mail has been blocked because the sender is unauthenticated.", Fail, ScopeMessage, "sender_unauthenticated", 0},
+		{StageBody, 552, "5.7.0", "This message was blocked because its content presents a potential security issue.", Fail, ScopeMessage, "attachment_refused", 0},
+
+		// SMTP in general (RFC 5321, RFC 3463).
+		{StageAuth, 535, "", "authentication failed", Hold, ScopeAccount, "credential_refused", 0},
+		{StageAuth, 504, "5.5.4", "mechanism not supported", Hold, ScopeAccount, "auth_not_offered", 0},
+		{StageAuth, 454, "4.7.0", "Temporary authentication failure", Retry, ScopeAccount, "auth_unavailable", 0},
+		{StageConnect, 554, "", "No SMTP service here", Hold, ScopeAccount, "connection_refused_by_policy", 0},
+		{StageConnect, 450, "4.3.2", "not now", Retry, ScopeAccount, "service_unavailable", 0},
+		{StageMail, 451, "4.3.0", "Local error", Retry, ScopeMessage, "refused_for_now", 0},
+		{StageMail, 421, "4.3.2", "Service shutting down", Retry, ScopeAccount, "service_unavailable", 0},
+		{StageMail, 552, "5.3.4", "Message too big", Fail, ScopeMessage, "message_too_large", 0},
+		{StageMail, 550, "5.1.8", "Bad sender", Fail, ScopeMessage, "sender_refused", 0},
+		{StageMail, 501, "5.5.4", "Bad parameter", Fail, ScopeMessage, "message_refused", 0},
+		{StageRcpt, 550, "5.1.1", "User unknown", Fail, ScopeRecipient, "no_such_mailbox", 0},
+		{StageRcpt, 553, "5.1.3", "Bad address", Fail, ScopeRecipient, "address_refused", 0},
+		{StageRcpt, 552, "5.2.2", "Mailbox full", Fail, ScopeRecipient, "mailbox_full", 0},
+		{StageRcpt, 550, "5.2.1", "Mailbox disabled", Fail, ScopeRecipient, "mailbox_disabled", 0},
+		{StageRcpt, 550, "5.7.1", "Policy", Fail, ScopeRecipient, "refused_by_policy", 0},
+		{StageRcpt, 550, "", "No", Fail, ScopeRecipient, "recipient_refused", 0},
+		{StageRcpt, 450, "4.2.0", "Greylisted, try again in 300 seconds", Retry, ScopeRecipient, "refused_for_now", 5 * time.Minute},
+		{StageBody, 451, "4.3.0", "Try later", Retry, ScopeMessage, "refused_for_now", 0},
+		{StageBody, 554, "5.6.0", "Bad content", Fail, ScopeMessage, "message_refused", 0},
+		{StageBody, 354, "", "Go on", Unknown, ScopeMessage, "ambiguous_answer", 0},
+		{StageData, 0, "", "HTTP/1.1 400 Bad Request", Retry, ScopeAccount, "unexpected_answer", 0},
+		{Stage("new"), 500, "", "", Retry, ScopeAccount, "unexpected_answer", 0},
+	} {
+		e := Classify(Answer{Stage: c.stage, Code: c.code, Reason: c.reason, Text: c.text}, noon)
+		if e.Class != c.class || e.Cause != c.cause || e.Scope != c.scope {
+			t.Errorf("%s %d %s %q: %v %s %s, want %v %s %s", c.stage, c.code, c.reason, c.text, e.Class, e.Scope, e.Cause, c.class, c.scope, c.cause)
+		}
+		var want time.Time
+		if c.until > 0 {
+			want = noon.Add(c.until)
+		}
+		if !e.Until.Equal(want) {
+			t.Errorf("%s %d %q: until %v, want %v", c.stage, c.code, c.text, e.Until, want)
+		}
+	}
+}
+
+// TestRetryAfter: the header is honoured to the second, up to a day.
+func TestRetryAfter(t *testing.T) {
+	for value, want := range map[string]struct {
+		class Class
+		after time.Duration
+	}{
+		"7":                             {Park, 7 * time.Second},
+		" 86400 ":                       {Park, 24 * time.Hour},
+		"86401":                         {Hold, 86401 * time.Second},
+		"99999999999999999999":          {Hold, 10 * 365 * 24 * time.Hour},
+		"Sat, 21 Nov 2026 13:00:20 GMT": {Park, time.Hour},
+		"Sat, 21 Nov 2026 11:00:20 GMT": {Park, 40 * time.Second}, // past: the row decides
+		"Tue, 24 Nov 2026 12:00:20 GMT": {Hold, 72 * time.Hour},
+		"0":                             {Park, 40 * time.Second},
+		"-5":                            {Park, 40 * time.Second},
+		"soon":                          {Park, 40 * time.Second},
+		"":                              {Park, 40 * time.Second},
+	} {
+		e := Classify(Answer{Stage: StageSend, Code: 429, RetryAfter: value}, noon)
+		if e.Class != want.class || !e.Until.Equal(noon.Add(want.after)) {
+			t.Errorf("Retry-After %q: %v until %v, want %v until %v", value, e.Class, e.Until, want.class, noon.Add(want.after))
+		}
+	}
+	if e := Classify(Answer{Stage: StageSend, Code: 503, RetryAfter: "7"}, noon); !e.Until.IsZero() || e.Class != Unknown {
+		t.Errorf("an unknown outcome has a time: %v", e)
+	}
+}
+
+// TestAdviceNamesTheCase: an advice names the very client, scopes, user and link.
+func TestAdviceNamesTheCase(t *testing.T) {
+	about := About{ClientID: "117", KeyID: "abc", Scopes: []string{"s1", "s2"}, Subject: "ada@acme.example", ClockOffset: -190 * time.Second}
+	for _, c := range []struct {
+		a    Answer
+		want []string
+	}{
+		{Answer{Stage: StageToken, Code: 401, Reason: "unauthorized_client"}, []string{"117", "s1,s2", "ada@acme.example", "admin.google.com/ac/owl/domainwidedelegation"}},
+		{Answer{Stage: StageToken, Code: 400, Reason: "invalid_grant", Text: "Invalid JWT Signature."}, []string{"abc"}},
+		{Answer{Stage: StageToken, Code: 400, Reason: "invalid_grant", Text: "Check your iat and exp values"}, []string{"3m10s behind"}},
+		{Answer{Stage: StageSend, Code: 403, Reason: "accessNotConfigured", Text: "Enable it by visiting https://console.example/x?project=7 then retry"}, []string{"https://console.example/x?project=7,"}},
+	} {
+		c.a.About = about
+		e := Classify(c.a, noon)
+		for _, want := range c.want {
+			if !strings.Contains(e.Text+" "+e.Fix, want) {
+				t.Errorf("%s: %q %q does not name %q", e.Cause, e.Text, e.Fix, want)
+			}
+		}
+		if bare := Classify(Answer{Stage: c.a.Stage, Code: c.a.Code, Reason: c.a.Reason, Text: "iat and exp, signature"}, noon); strings.ContainsAny(bare.Text+bare.Fix, "{}") {
+			t.Errorf("%s: a blank is left: %q %q", bare.Cause, bare.Text, bare.Fix)
+		}
+	}
+}
+
+// TestRows: every row of the catalogue is whole.
+func TestRows(t *testing.T) {
+	for _, table := range [][]row{googleRows, smtpRows} {
+		for _, r := range table {
+			if r.stages == "" || r.class == 0 || r.cause == "" || r.says == "" {
+				t.Errorf("row %+v lacks a stage, class, cause or text", r)
+			}
+			if r.class == Hold && r.fix == "" {
+				t.Errorf("%s: held for a person who is not told what to do", r.cause)
+			}
+			if r.class == Park && r.wait == waitNamed {
+				t.Errorf("%s: parked without a time", r.cause)
+			}
+			if r.text != strings.ToLower(r.text) {
+				t.Errorf("%s: text %q must be in lower case", r.cause, r.text)
+			}
+		}
+	}
+}
