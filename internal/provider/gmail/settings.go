@@ -38,6 +38,9 @@ func parse(config json.RawMessage) (settings, []provider.FieldError) {
 		if err := d.Decode(&s); err != nil {
 			return s, []provider.FieldError{{Field: "", Message: "is not valid: " + err.Error()}}
 		}
+		if d.More() {
+			return s, []provider.FieldError{{Field: "", Message: "is not valid: there is more after its end"}}
+		}
 	}
 	if s.MayLook == nil {
 		yes := true

@@ -48,6 +48,9 @@ func parse(config json.RawMessage) (settings, []provider.FieldError) {
 	if err := d.Decode(&s); err != nil {
 		return s, []provider.FieldError{{Field: "", Message: "is not valid: " + err.Error()}}
 	}
+	if d.More() {
+		return s, []provider.FieldError{{Field: "", Message: "is not valid: there is more after its end"}}
+	}
 	if s.Port == 0 {
 		s.Port = map[string]int{implicit: 465, noTLS: 25}[s.TLS]
 	}
