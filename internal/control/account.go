@@ -1,0 +1,234 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// Account is an address that can send, as people see it.
+type Account struct {
+	ID          email.ID
+	Address     string
+	Transport   string
+	Credential  email.ID
+	Senders     []string
+	Config      json.RawMessage // the transport's settings, complete
+	Held        bool            // a person must act; its mail waits
+	ParkedUntil time.Time       // zero: not parked
+	Cause       string
+	Reason      string // why it is held or parked and what to do
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+func accountOf(a *store.Account) Account {
+	return Account{
+		ID: a.ID, Address: a.Address, Transport: a.Transport, Credential: a.Credential, Senders: a.Senders, Config: a.Config,
+		Held: a.Held, ParkedUntil: a.ParkedUntil, Cause: a.Cause, Reason: a.Reason, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+	}
+}
+
+// NewAccount is an account to be connected.
+type NewAccount struct {
+	Address    string
+	Transport  string // name of a kind of provider
+	Credential email.ID
+	Senders    []string // further addresses that may stand in From, or "@domain"
+	// Config is the transport's settings. Problems with them are named below the
+	// transport: "smtp.host".
+	Config json.RawMessage
+}
+
+// maxSenders bounds what each submission is compared with.
+const maxSenders = 100
+
+// CreateAccount connects an account. It is used for sending at once; whether the
+// provider takes its credential shows then.
+func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccount) (Account, error) {
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return Account{}, err
+	}
+	a, err := c.check(ctx, g, n)
+	if err != nil {
+		return Account{}, err
+	}
+	if a.ID, a.CreatedAt, err = c.newID(email.PrefixAccount); err != nil {
+		return Account{}, err
+	}
+	a.Team, a.UpdatedAt = g.Team, a.CreatedAt
+	if err := c.cfg.Store.AddAccount(ctx, a); err != nil {
+		return Account{}, err
+	}
+	c.cfg.Engine.AccountChanged(a.Team, a.ID)
+	return accountOf(a), nil
+}
+
+// check validates a new account and completes its settings.
+func (c *Control) check(ctx context.Context, g access.Grant, n NewAccount) (*store.Account, error) {
+	var wrong problems
+	a := &store.Account{Transport: n.Transport, Credential: n.Credential, Address: wrong.address("address", n.Address), Senders: wrong.senders(n.Senders)}
+	kind, ok := c.kinds[n.Transport]
+	if ok {
+		var fields []provider.FieldError
+		a.Config, fields = kind.Validate(n.Config)
+		wrong.addAll(n.Transport, fields)
+	} else {
+		wrong.add("transport", "not a transport: one of %s", strings.Join(c.Transports(), ", "))
+	}
+	if err := c.checkCredential(ctx, g, n, kind, &wrong); err != nil {
+		return nil, err
+	}
+	if err := c.checkTwin(ctx, g, a, &wrong); err != nil {
+		return nil, err
+	}
+	return a, wrong.err()
+}
+
+// Transports lists the names of the kinds of providers.
+func (c *Control) Transports() []string {
+	var names []string
+	for _, k := range c.cfg.Kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// address reads a bare address.
+func (ps *problems) address(field, s string) string {
+	a, err := email.ParseAddress(s)
+	switch {
+	case s == "":
+		ps.add(field, "is missing")
+	case err != nil:
+		ps.add(field, "%v", err)
+	case a.Name != "":
+		ps.add(field, "must be an address alone, without a name")
+	}
+	return a.Addr()
+}
+
+// senders brings further senders into the form in which they are compared.
+func (ps *problems) senders(list []string) []string {
+	if len(list) > maxSenders {
+		ps.add("senders", "%d of them: at most %d", len(list), maxSenders)
+		return nil
+	}
+	out := make([]string, 0, len(list))
+	for i, s := range list {
+		field := fmt.Sprintf("senders[%d]", i)
+		domain, whole := strings.CutPrefix(s, "@")
+		if !whole {
+			out = append(out, ps.address(field, s))
+			continue
+		}
+		a, err := email.NewAddress("", "x@"+domain)
+		if err != nil {
+			ps.add(field, "%v", err)
+		}
+		out = append(out, "@"+a.Domain)
+	}
+	return out
+}
+
+// checkCredential makes sure that the credential is there and fits the transport.
+func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAccount, kind provider.Kind, wrong *problems) error {
+	if n.Credential == "" {
+		wrong.add("credential", "is missing: the id of one made by POST /v1/credentials")
+		return nil
+	}
+	row, err := c.credential(ctx, g, n.Credential)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		wrong.add("credential", "there is no such credential: make one by POST /v1/credentials")
+	case err != nil:
+		return err
+	case kind.Name != "" && row.Kind != kind.Credential:
+		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, kind.Credential)
+	}
+	return nil
+}
+
+// checkTwin refuses a second account for the same address and transport, which
+// is a request sent twice rather than a wish.
+func (c *Control) checkTwin(ctx context.Context, g access.Grant, a *store.Account, wrong *problems) error {
+	all, err := c.cfg.Store.Accounts(ctx, g.Team)
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		if strings.EqualFold(a.Address, b.Address) && a.Transport == b.Transport {
+			wrong.add("address", "is connected by %s already, as %s", a.Transport, b.ID)
+		}
+	}
+	return nil
+}
+
+// Accounts lists the team's accounts, oldest first.
+func (c *Control) Accounts(ctx context.Context, g access.Grant) ([]Account, error) {
+	if err := may(g, access.ScopeAccountsRead); err != nil {
+		return nil, err
+	}
+	rows, err := c.cfg.Store.Accounts(ctx, g.Team)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Account, len(rows))
+	for i, r := range rows {
+		out[i] = accountOf(r)
+	}
+	return out, nil
+}
+
+// Account returns one account, or ErrNotFound.
+func (c *Control) Account(ctx context.Context, g access.Grant, id email.ID) (Account, error) {
+	if err := may(g, access.ScopeAccountsRead); err != nil {
+		return Account{}, err
+	}
+	return c.account(ctx, g, id)
+}
+
+func (c *Control) account(ctx context.Context, g access.Grant, id email.ID) (Account, error) {
+	if err := known(email.PrefixAccount, id); err != nil {
+		return Account{}, err
+	}
+	a, err := c.cfg.Store.Account(ctx, g.Team, id)
+	if err != nil {
+		return Account{}, err
+	}
+	return accountOf(a), nil
+}
+
+// ReleaseAccount lets a held or parked account send again at once, with its
+// credential tried afresh. It is not an error when it was neither.
+func (c *Control) ReleaseAccount(ctx context.Context, g access.Grant, id email.ID) (Account, error) {
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return Account{}, err
+	}
+	a, err := c.account(ctx, g, id)
+	if err != nil {
+		return Account{}, err
+	}
+	c.cfg.Vault.Forget(a.Credential)
+	if err := c.release(ctx, g, id); err != nil {
+		return Account{}, err
+	}
+	c.cfg.Engine.AccountChanged(g.Team, id)
+	return c.account(ctx, g, id)
+}
+
+func (c *Control) release(ctx context.Context, g access.Grant, id email.ID) error {
+	e, err := c.event(email.EventAccountReleased)
+	if err != nil {
+		return err
+	}
+	return c.cfg.Store.ReleaseAccount(ctx, g.Team, id, e)
+}
