@@ -57,7 +57,7 @@ var errHung = errors.New("the connection was held and closed on purpose")
 func (s *session) misbehave(p plan, timeout, reset string) error {
 	switch p.outcome.name {
 	case timeout:
-		hangConn(s.relay.ctx, s.conn.Conn())
+		hangConn(s.conn.Conn())
 		return errHung
 	case reset:
 		cut(s.conn.Conn())
