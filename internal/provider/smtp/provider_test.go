@@ -68,7 +68,7 @@ func settingsFor(t *testing.T, w *sandbox.World, mode string) map[string]any {
 	return map[string]any{"host": host, "port": n, "tls": mode, "ca_file": w.CAFile}
 }
 
-func openWith(t *testing.T, settings map[string]any, deps provider.Deps) provider.Provider {
+func openWith(t testing.TB, settings map[string]any, deps provider.Deps) provider.Provider {
 	t.Helper()
 	config, err := json.Marshal(settings)
 	if err != nil {

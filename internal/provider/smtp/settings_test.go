@@ -1,0 +1,62 @@
+package smtp_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatepost/internal/provider/smtp"
+)
+
+func TestSettings(t *testing.T) {
+	kind := smtp.Kind()
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for config, want := range map[string]string{ // the wrong fields, or parts of the completed settings
+		`{"host":"mail.example"}`:                          `"port":587,"tls":"starttls"`,
+		`{"host":"mail.example","tls":"implicit"}`:         `"port":465,"tls":"implicit"`,
+		`{"host":"localhost","tls":"none"}`:                `"port":25,"tls":"none"`,
+		`{"host":"127.8.8.8","tls":"none","port":2525}`:    `"port":2525`,
+		`{"host":"::1","tls":"none"}`:                      `"host":"::1"`,
+		`{"host":"m.example","hello":"me.example"}`:        `"hello":"me.example","max_connections":10,"max_recipients":100`,
+		`{"host":"mail.example","tls":"none"}`:             "tls",
+		`{"host":"192.0.2.1","tls":"none"}`:                "tls",
+		`{"host":"mail.example","tls":"ssl"}`:              "tls",
+		`{}`:                                               "host",
+		`{"host":"a b","port":70000}`:                      "host port",
+		`{"host":"m.example","hello":"a b"}`:               "hello",
+		`{"host":"m.example","user":"a\nb"}`:               "user",
+		`{"host":"m.example","max_connections":-1}`:        "max_connections",
+		`{"host":"m.example","max_recipients":0}`:          "max_recipients",
+		`{"host":"m.example","ca_file":"/does/not/exist"}`: "ca_file",
+		`{"host":"m.example","ca_file":"` + empty + `"}`:   "ca_file",
+		`{"host":"m.example","password":"x"}`:              "?",
+		`{"host":"m.example"} x`:                           "?",
+		``:                                                 "?",
+	} {
+		complete, wrong := kind.Validate(json.RawMessage(config))
+		if strings.HasPrefix(want, `"`) {
+			if len(wrong) > 0 || !strings.Contains(string(complete), want) {
+				t.Errorf("%s: %s %v, want %s", config, complete, wrong, want)
+			}
+			continue
+		}
+		var fields []string
+		for _, w := range wrong {
+			fields = append(fields, w.Field)
+		}
+		if got := strings.Join(fields, " "); got != strings.Trim(want, "?") || len(wrong) == 0 {
+			t.Errorf("%s: %v, want %q", config, wrong, want)
+		}
+	}
+	if complete, _ := kind.Validate(json.RawMessage(`{"host":"m.example"}`)); strings.Contains(string(complete), `"hello":"localhost"`) {
+		t.Errorf("would say EHLO localhost: %s", complete)
+	}
+	if l := kind.Limits(json.RawMessage(`{"host":"m.example","max_connections":3,"max_recipients":7}`)); l.MaxParallel != 3 || l.MaxRecipients != 7 {
+		t.Errorf("limits %+v", l)
+	}
+}
