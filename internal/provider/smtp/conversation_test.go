@@ -62,12 +62,12 @@ func TestKeptConnection(t *testing.T) {
 		}
 		r.cutAll()
 		sendTo(6)
-		r.answer = func(verb, _ string, n int) string {
+		r.says(func(verb, _ string, n int) string {
 			if verb == "MAIL" && n == 7 {
 				return "421 4.4.2 idle for too long\r\n"
 			}
 			return ""
-		}
+		})
 		sendTo(7)
 		if r.connections() != 3 {
 			t.Errorf("%d connections after two that ended, want 3", r.connections())
@@ -78,12 +78,12 @@ func TestKeptConnection(t *testing.T) {
 func TestMostConnections(t *testing.T) {
 	r := startRelay(t, "PIPELINING")
 	hold := make(chan struct{})
-	r.answer = func(verb, _ string, _ int) string {
+	r.says(func(verb, _ string, _ int) string {
 		if verb == "DOT" {
 			<-hold
 		}
 		return ""
-	}
+	})
 	p := r.account(t, map[string]any{"max_connections": 2})
 	done := make(chan error, 6)
 	for range 6 {
@@ -155,12 +155,12 @@ func TestAnswerAtEachStage(t *testing.T) {
 		for _, pipelining := range []string{"", "PIPELINING"} {
 			t.Run(c.verb+" "+strings.TrimSpace(c.reply)+" "+pipelining, func(t *testing.T) {
 				r := startRelay(t, "AUTH PLAIN", "SIZE", pipelining)
-				r.answer = func(verb, _ string, n int) string {
+				r.says(func(verb, _ string, n int) string {
 					if verb == c.verb && n == 1 {
 						return c.reply
 					}
 					return ""
-				}
+				})
 				p := r.account(t, map[string]any{"user": "ada"})
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				if c.reply == "hang" {
@@ -194,12 +194,12 @@ func TestAnswerAtEachStage(t *testing.T) {
 func TestCarelessRelay(t *testing.T) {
 	r := startRelay(t, "PIPELINING")
 	r.careless = true
-	r.answer = func(verb, _ string, n int) string {
+	r.says(func(verb, _ string, n int) string {
 		if verb == "RCPT" && n == 1 {
 			return "550 5.1.1 no\r\n"
 		}
 		return ""
-	}
+	})
 	p := r.account(t, nil)
 	receipt, err := p.Send(t.Context(), toAnn, anyMail)
 	if err != nil || receipt.Recipients[0].Err == nil {
@@ -217,7 +217,7 @@ func TestCarelessRelay(t *testing.T) {
 // account stays that recipient's where others were accepted.
 func TestSomeRefused(t *testing.T) {
 	r := startRelay(t)
-	r.answer = func(verb, line string, _ int) string {
+	r.says(func(verb, line string, _ int) string {
 		switch {
 		case strings.Contains(line, "full@"):
 			return "452 4.5.3 too many recipients\r\n"
@@ -225,7 +225,7 @@ func TestSomeRefused(t *testing.T) {
 			return "550 5.1.1 unknown\r\n"
 		}
 		return ""
-	}
+	})
 	receipt, err := r.account(t, nil).Send(t.Context(), email.Envelope{From: "ada@acme.example", Recipients: []string{"gone@x.example", "ann@x.example", "full@x.example"}}, anyMail)
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +246,7 @@ func TestSomeRefused(t *testing.T) {
 func TestLogin(t *testing.T) {
 	encode := base64.StdEncoding.EncodeToString
 	r := startRelay(t, "AUTH XOAUTH2 LOGIN")
-	r.answer = func(verb, line string, _ int) string {
+	r.says(func(verb, line string, _ int) string {
 		switch line {
 		case "AUTH LOGIN":
 			return "334 " + encode([]byte("User Name\x00")) + "\r\n"
@@ -256,7 +256,7 @@ func TestLogin(t *testing.T) {
 			return "235 2.7.0 welcome\r\n"
 		}
 		return ""
-	}
+	})
 	if err := r.account(t, map[string]any{"user": "ada"}).Check(t.Context()); err != nil {
 		t.Errorf("Check: %v", err)
 	}
@@ -272,12 +272,12 @@ func TestLogin(t *testing.T) {
 // password into an error.
 func TestPasswordStaysHidden(t *testing.T) {
 	r := startRelay(t, "AUTH PLAIN")
-	r.answer = func(verb, line string, _ int) string {
+	r.says(func(verb, line string, _ int) string {
 		if verb == "AUTH" {
 			return "535 5.7.8 I was told: " + line + " (" + password + ")\r\n"
 		}
 		return ""
-	}
+	})
 	err := r.account(t, map[string]any{"user": "ada"}).Check(t.Context())
 	e, ok := errors.AsType[*provider.Error](err)
 	if !ok || strings.Contains(e.Error(), password) || strings.Contains(e.Error(), strings.TrimPrefix(plainKey, "AUTH PLAIN ")) || !strings.Contains(e.Reply, "I was told") {
@@ -297,14 +297,14 @@ func TestStartTLSOnly(t *testing.T) {
 		"no TLS":      {"STARTTLS", "220 go on\r\n", "tls_wrong_mode"},
 	} {
 		r := startRelay(t, c.offer)
-		r.answer = func(verb, _ string, _ int) string {
+		r.says(func(verb, _ string, _ int) string {
 			if verb == "STARTTLS" {
 				return c.reply
 			}
 			return ""
-		}
+		})
 		if name == "no TLS" { // plain text in place of the handshake
-			r.answer = func(verb, _ string, _ int) string {
+			r.says(func(verb, _ string, _ int) string {
 				switch verb {
 				case "STARTTLS":
 					return c.reply
@@ -312,7 +312,7 @@ func TestStartTLSOnly(t *testing.T) {
 					return ""
 				}
 				return "500 what?\r\n"
-			}
+			})
 		}
 		p := r.account(t, map[string]any{"tls": "starttls", "user": "ada"})
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)

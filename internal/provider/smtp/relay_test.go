@@ -20,6 +20,7 @@ type relay struct {
 	listener net.Listener
 	offers   []string // extensions in EHLO
 	careless bool     // takes commands in any order
+	forget   bool     // keeps nothing of what it was told
 	// answer, when set, is asked first for the reply to a command; "" means the
 	// usual one, "cut" and "hang" what they say. n counts commands of this verb.
 	answer func(verb, line string, n int) string
@@ -59,6 +60,13 @@ func startRelay(t testing.TB, offers ...string) *relay {
 		wg.Wait()
 	})
 	return r
+}
+
+// says sets answer.
+func (r *relay) says(answer func(verb, line string, n int) string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = answer
 }
 
 // cutAll closes all connections from the server's side.
@@ -128,14 +136,14 @@ func (r *relay) usual(verb string, sender, recipient bool) string {
 func (r *relay) reply(c net.Conn, verb, line, usual string) (code string, ok bool) {
 	r.mu.Lock()
 	r.seen[verb]++
-	n := r.seen[verb]
-	if line != "" {
+	n, answer := r.seen[verb], r.answer
+	if line != "" && !r.forget {
 		r.commands = append(r.commands, line)
 	}
 	r.mu.Unlock()
 	text := usual
-	if r.answer != nil {
-		if special := r.answer(verb, line, n); special != "" {
+	if answer != nil {
+		if special := answer(verb, line, n); special != "" {
 			text = special
 		}
 	}
@@ -161,10 +169,14 @@ func (r *relay) body(c net.Conn, in *bufio.Reader) bool {
 		if line == ".\r\n" {
 			break
 		}
-		all.WriteString(line)
+		if !r.forget {
+			all.WriteString(line)
+		}
 	}
 	r.mu.Lock()
-	r.bodies = append(r.bodies, all.String())
+	if !r.forget {
+		r.bodies = append(r.bodies, all.String())
+	}
 	r.mu.Unlock()
 	_, ok := r.reply(c, "DOT", "", "250 2.0.0 queued as 1\r\n")
 	return ok
