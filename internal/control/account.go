@@ -46,6 +46,9 @@ type NewAccount struct {
 	// Config is the transport's settings. Problems with them are named below the
 	// transport: "smtp.host".
 	Config json.RawMessage
+	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing: for a door
+	// that knows already that the request cannot be taken.
+	OnlyCheck bool
 }
 
 // maxSenders bounds what each submission is compared with.
@@ -58,7 +61,7 @@ func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccoun
 		return Account{}, err
 	}
 	a, err := c.check(ctx, g, n)
-	if err != nil {
+	if err != nil || n.OnlyCheck {
 		return Account{}, err
 	}
 	if a.ID, a.CreatedAt, err = c.newID(email.PrefixAccount); err != nil {

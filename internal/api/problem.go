@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/queue"
+)
+
+// Problem is an error as RFC 9457 has it.
+type problem struct {
+	Type    string       `json:"type" doc:"What kind of problem this is; stable." example:"urn:gatepost:problem:invalid"`
+	Title   string       `json:"title" doc:"The kind in a few words." example:"Some fields are wrong"`
+	Status  int          `json:"status" doc:"The HTTP status." example:"422"`
+	Detail  string       `json:"detail,omitempty" doc:"What happened this time."`
+	Request string       `json:"request_id" doc:"The request's id, as in the header X-Request-Id and in the log."`
+	Errors  []fieldError `json:"errors,omitempty" doc:"Every field that is wrong."`
+
+	retryAfter int // seconds
+	closing    bool
+}
+
+type fieldError struct {
+	Field   string `json:"field" doc:"Path in the request, or the name of a header or query parameter." example:"to[1]"`
+	Message string `json:"message" doc:"What is wrong with it." example:"no @ between local part and domain"`
+}
+
+// Errors of this door.
+var (
+	errNoSuchPath  = errors.New("there is nothing at this path")
+	errWrongMethod = errors.New("this path does not take that method")
+	errNotBearer   = fmt.Errorf("%w: the header must read Authorization: Bearer, followed by the API key", access.ErrUnauthenticated)
+	errTooLarge    = errors.New("the body is too large")
+	errOverloaded  = errors.New("too many bytes of requests are in hand at the moment")
+	errStalled     = errors.New("the body did not arrive whole")
+	errNotReady    = errors.New("the store does not take writes")
+)
+
+// unsupported says that a body is of a kind that is not taken.
+type unsupported struct{ text string }
+
+// Error implements error.
+func (e *unsupported) Error() string { return e.text }
+
+// malformed says that a body cannot be read at all.
+type malformed struct{ text string }
+
+// Error implements error.
+func (e *malformed) Error() string { return e.text }
+
+// wrongFields is what this door found wrong.
+type wrongFields []email.Problem
+
+// Error implements error.
+func (w wrongFields) Error() string { return "some fields are wrong" }
+
+func invalid(ps []email.Problem) error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return wrongFields(ps)
+}
+
+// kinds of problems; docs/api.md lists them.
+func kind(status int, name, title string) *problem {
+	return &problem{Type: "urn:gatepost:problem:" + name, Title: title, Status: status}
+}
+
+func internalProblem() *problem {
+	p := kind(http.StatusInternalServerError, "internal", "Something went wrong inside gatepost")
+	p.Detail = "The log tells more under the request's id."
+	return p
+}
+
+// problemOf translates every error that a request can end with. What is not
+// known here is "internal": the log says what it was, the answer does not.
+func problemOf(err error) *problem {
+	if p := fieldProblem(err); p != nil {
+		return p
+	}
+	if p := bodyProblem(err); p != nil {
+		return p
+	}
+	switch {
+	case errors.Is(err, access.ErrUnauthenticated):
+		return told(kind(http.StatusUnauthorized, "unauthenticated", "The API key is missing or wrong"), err)
+	case errors.Is(err, queue.ErrForbidden):
+		return told(kind(http.StatusForbidden, "forbidden", "The API key may not do this"), err)
+	case errors.Is(err, errNoSuchPath), errors.Is(err, queue.ErrNotFound):
+		return kind(http.StatusNotFound, "not_found", "There is no such thing here")
+	case errors.Is(err, errWrongMethod):
+		return kind(http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take that method")
+	case errors.Is(err, queue.ErrNotHeld):
+		return kind(http.StatusConflict, "not_held", "The message is not held")
+	case errors.Is(err, queue.ErrKeyReused):
+		return told(kind(http.StatusUnprocessableEntity, "idempotency_key_reused", "The idempotency key stands for another request"), err)
+	case errors.Is(err, errOverloaded), errors.Is(err, queue.ErrOverloaded), errors.Is(err, queue.ErrBusy),
+		errors.Is(err, errNotReady), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return busyProblem()
+	}
+	return internalProblem()
+}
+
+func busyProblem() *problem {
+	p := kind(http.StatusServiceUnavailable, "busy", "gatepost cannot take this at the moment")
+	p.Detail, p.retryAfter = "Nothing was kept. Send the same request again a little later.", 1
+	return p
+}
+
+// told makes the error's own words the detail; they hold nothing of the request.
+func told(p *problem, err error) *problem {
+	p.Detail = err.Error()
+	return p
+}
+
+func fieldProblem(err error) *problem {
+	list, ok := findings(err)
+	if !ok {
+		return nil
+	}
+	p := kind(http.StatusUnprocessableEntity, "invalid", "Some fields are wrong")
+	p.Detail = "Nothing was kept; errors names each field."
+	for _, f := range list {
+		p.Errors = append(p.Errors, fieldError(f))
+	}
+	return p
+}
+
+func bodyProblem(err error) *problem {
+	var n *notJSON
+	var m *malformed
+	var u *unsupported
+	var p *problem
+	switch {
+	case errors.As(err, &n), errors.As(err, &m), errors.Is(err, errStalled):
+		p = told(kind(http.StatusBadRequest, "malformed", "The body cannot be read"), err)
+	case errors.As(err, &u):
+		p = told(kind(http.StatusUnsupportedMediaType, "unsupported", "The body is of a kind that is not taken"), err)
+	case errors.Is(err, errTooLarge):
+		p = told(kind(http.StatusRequestEntityTooLarge, "too_large", "The body is too large"), err)
+	default:
+		return nil
+	}
+	p.closing = errors.Is(err, errTooLarge) || errors.Is(err, errStalled)
+	return p
+}
+
+// fail answers a request that ended with an error.
+func (c *call) fail(err error) {
+	p := problemOf(err)
+	if p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady) {
+		c.s.Log.Error("a request failed", "request", c.id, "err", err)
+	}
+	if p.Status == http.StatusUnauthorized {
+		c.w.Header().Set("WWW-Authenticate", challenge(c.r.Header.Get("Authorization")))
+	}
+	c.writeProblem(p)
+}
+
+// challenge is that of RFC 6750 section 3: without a key no reason is given.
+func challenge(authorization string) string {
+	if strings.TrimSpace(authorization) == "" {
+		return `Bearer realm="gatepost"`
+	}
+	return `Bearer realm="gatepost", error="invalid_token"`
+}
+
+func (c *call) writeProblem(p *problem) {
+	p.Request = c.id
+	b, err := json.Marshal(p)
+	if err != nil {
+		b = []byte("{}") // strings and numbers cannot fail
+	}
+	if p.retryAfter > 0 {
+		c.w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.closing {
+		c.w.Header().Set("Connection", "close") // what is left of the body is not read
+	}
+	c.write(p.Status, "application/problem+json", append(b, '\n'))
+}
