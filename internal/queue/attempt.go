@@ -117,7 +117,10 @@ func (e *Engine) guard() error {
 	if !e.shared() {
 		return nil
 	}
-	if age := e.cfg.Now().Sub(time.Unix(0, e.lastBeat.Load())); age >= e.cfg.Lease {
+	last := e.lastBeat.Load()
+	// The larger age counts: one clock may have been set, the other stands still
+	// while the machine sleeps.
+	if age := max(e.cfg.Now().Sub(last.wall), e.cfg.Elapsed()-last.elapsed); age >= e.cfg.Lease {
 		return fmt.Errorf("%w: %s", ErrStale, age.Round(time.Millisecond))
 	}
 	return nil

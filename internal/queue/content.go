@@ -34,7 +34,10 @@ func (e *Engine) seal(ctx context.Context, m *store.NewMessage, write func(io.Wr
 	}
 	counted := &counter{w: w}
 	m.MessageID, err = write(counted)
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err == nil {
+		err = w.Close() // not after an error: half a message would be sealed as a whole one
+	}
+	if err != nil {
 		dst.abort()
 		return fmt.Errorf("seal the message: %w", err)
 	}

@@ -33,9 +33,12 @@ type Config struct {
 	Kinds []provider.Kind
 	Node  email.ID // this process's name; see store.NodeID
 
-	Log    *slog.Logger     // nil: none
-	Now    func() time.Time // nil: time.Now
-	Random io.Reader        // for ids and jitter; safe for many goroutines. nil: crypto/rand
+	Log *slog.Logger     // nil: none
+	Now func() time.Time // nil: time.Now
+	// Elapsed is time since some origin by a clock that nobody sets. nil: the
+	// system's monotonic clock.
+	Elapsed func() time.Duration
+	Random  io.Reader // for ids and jitter; safe for many goroutines. nil: crypto/rand
 
 	// For providers: the network, further trusted certificates, and the address of
 	// a provider's API where it is not the public one, by kind.
@@ -71,6 +74,10 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Elapsed == nil {
+		origin := time.Now()
+		c.Elapsed = func() time.Duration { return time.Since(origin) }
+	}
 	if c.Random == nil {
 		c.Random = systemRandom
 	}
@@ -98,9 +105,10 @@ type Engine struct {
 	kinds    map[string]provider.Kind
 	accounts *accounts
 	bodies   *budget
+	clock    *clock
 
-	epoch    int64        // of this process, from Enter
-	lastBeat atomic.Int64 // when the last heartbeat was sent, Unix nanoseconds by cfg.Now
+	epoch    int64 // of this process, from Enter
+	lastBeat atomic.Pointer[beatTime]
 
 	mu    sync.Mutex
 	woken map[email.ID]email.ID // route to team: mail came, or an account was released
@@ -116,8 +124,17 @@ func New(cfg Config) *Engine {
 		e.kinds[k.Name] = k
 	}
 	e.accounts = newAccounts(e)
+	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	return e
 }
+
+// beatTime is when a heartbeat was sent, by both clocks.
+type beatTime struct {
+	wall    time.Time
+	elapsed time.Duration
+}
+
+func (e *Engine) beatTime() *beatTime { return &beatTime{e.cfg.Now(), e.cfg.Elapsed()} }
 
 // Errors of submissions and of a person's operations, for doors to translate.
 var (

@@ -13,12 +13,13 @@ import (
 // Enter makes this process present under its node's name, with a new epoch. What
 // an earlier epoch was sending has no sender any more and becomes unknown now.
 func (e *Engine) Enter(ctx context.Context) error {
+	entered := e.beatTime()
 	epoch, err := e.cfg.Store.Enter(ctx, e.cfg.Node)
 	if err != nil {
 		return err
 	}
 	e.epoch = epoch
-	e.lastBeat.Store(e.cfg.Now().UnixNano())
+	e.lastBeat.Store(entered)
 	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, epoch)
 	if err != nil {
 		return err
@@ -108,14 +109,14 @@ func (e *Engine) report(f *store.Finish) {
 // beat says that this node is alive. Once a later epoch of it has entered, this
 // process must end.
 func (e *Engine) beat(ctx context.Context) error {
-	sent := e.cfg.Now()
+	sent := e.beatTime()
 	if err := e.cfg.Store.Heartbeat(ctx, e.cfg.Node, e.epoch); err != nil {
 		if errors.Is(err, store.ErrFenced) {
 			return fmt.Errorf("another process runs as this node: %w", err)
 		}
 		return err
 	}
-	e.lastBeat.Store(sent.UnixNano())
+	e.lastBeat.Store(sent)
 	return nil
 }
 

@@ -120,6 +120,7 @@ func (e *Engine) takeWoken() map[email.ID]email.ID {
 
 // poll starts what is due and tells when to look again.
 func (s *scheduler) poll(ctx context.Context) time.Duration {
+	s.e.clock.even() // a clock that is set is best noticed soon
 	dues, err := s.e.cfg.Store.Dues(ctx)
 	if err != nil {
 		if ctx.Err() == nil {

@@ -257,6 +257,11 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 			return
 		}
 	}
+	last := s.e.cfg.Looks[len(s.e.cfg.Looks)-1]
+	if rest := last - s.e.clock.even(); rest > 0 {
+		s.postpone(rest, rs) // the clock was set, or this process is new: wait it out once more
+		return
+	}
 	if s.entry.OnUnknown == email.Hold {
 		s.holdUnknown(rs)
 		return

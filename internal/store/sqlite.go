@@ -92,6 +92,13 @@ func checkpoints(ctx context.Context, s *Store) {
 	}
 }
 
+// Checkpoint copies all of the WAL into the database file and empties it. It is
+// for SQLite, when nothing else is going on.
+func (s *Store) Checkpoint(ctx context.Context) error {
+	_, err := s.read.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
 func (s *Store) checkpoint(ctx context.Context) error {
 	info, err := os.Stat(filepath.Join(s.opt.Dir, DatabaseFile+"-wal"))
 	if err != nil || info.Size() < walGrown {

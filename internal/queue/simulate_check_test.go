@@ -1,0 +1,154 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// rest stops the faults and lets everything come to an end: all processes start
+// anew, accounts are released, and the steps run until nothing waits but what is
+// held for a person.
+func (s *simulation) rest() {
+	ctx := context.Background()
+	s.calm, s.commit = true, ""
+	for _, n := range s.nodes {
+		n.frozen = 0
+		s.start(n)
+	}
+	for range 200 {
+		if s.waiting() == 0 {
+			return
+		}
+		for _, route := range simRoutes {
+			n := s.nodes[s.rng.IntN(2)]
+			s.step(n, func() error { return s.releaseAccount(ctx, n, route) })
+			s.step(n, func() error { return s.round(ctx, n, route) })
+		}
+		for _, n := range s.nodes {
+			s.step(n, func() error { return n.engine.beat(ctx) })
+		}
+		s.true += 3 * time.Minute
+	}
+	s.wrong("%d messages still wait long after the faults have stopped", s.waiting())
+}
+
+func (s *simulation) round(ctx context.Context, n *simNode, route email.ID) error {
+	if _, err := n.engine.look(ctx, simTeam, route); err != nil {
+		return err
+	}
+	if err := s.claim(ctx, n, route, simSlots); err != nil {
+		return err
+	}
+	for len(n.claims) > 0 {
+		_ = n.engine.beat(ctx)
+		s.attempt(n)
+	}
+	for len(n.outcomes) > 0 {
+		if err := s.finish(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waiting counts messages that are neither final nor held.
+func (s *simulation) waiting() (n int64) {
+	counts, err := s.store.Recount(context.Background())
+	if err != nil {
+		s.wrong("count: %v", err)
+	}
+	return counts[email.Queued] + counts[email.Sending] + counts[email.Unknown] + counts[email.Scheduled]
+}
+
+// check holds the promises against the client's and the world's own knowledge.
+func (s *simulation) check() {
+	ctx := context.Background()
+	s.checkCounts(ctx)
+	for _, id := range s.ids() {
+		m, err := s.store.Message(ctx, simTeam, id)
+		if err != nil {
+			s.wrong("G1: %s was acknowledged and is gone: %v", id, err) // lost
+			continue
+		}
+		events, err := s.store.Events(ctx, simTeam, id)
+		if err != nil {
+			s.wrong("events of %s: %v", id, err)
+		}
+		s.checkMessage(m, events)
+	}
+	for id := range s.world.copies {
+		if _, err := s.store.Message(ctx, simTeam, id); errors.Is(err, store.ErrNotFound) {
+			s.wrong("%s was sent and is not in the store", id)
+		}
+	}
+}
+
+// checkCounts is G2: every recipient is in exactly one state.
+func (s *simulation) checkCounts(ctx context.Context) {
+	counts, err := s.store.Counts(ctx)
+	if err != nil {
+		s.wrong("count: %v", err)
+		return
+	}
+	rows, err := s.store.Recount(ctx)
+	if err != nil {
+		s.wrong("recount: %v", err)
+		return
+	}
+	if counts.Unaccounted() != 0 || rows.Unaccounted() != 0 {
+		s.wrong("G2: unaccounted by counts %d, by rows %d", counts.Unaccounted(), rows.Unaccounted())
+	}
+	for state, n := range rows {
+		if counts[state] != n {
+			s.wrong("G2: %d recipients are %s, counted %d", n, state, counts[state])
+		}
+	}
+}
+
+func (s *simulation) checkMessage(m *store.Message, events []store.Event) {
+	for i, e := range events {
+		if e.Seq != i+1 {
+			s.wrong("event %d of %s has number %d", i+1, m.ID, e.Seq)
+		}
+		if e.Kind == email.EventNotSent {
+			s.visit("not sent, sent again")
+		}
+	}
+	risky := riskyTries(events)
+	for _, r := range m.Recipients {
+		copies := s.world.copies[m.ID][r.Address]
+		if r.State == email.Accepted && copies == 0 {
+			s.wrong("G1: %s to %s is accepted and the world never took it", m.ID, r.Address)
+		}
+		if bound := 1 + risky; copies > bound {
+			s.wrong("G3: %d copies of %s to %s (on_unknown %s), at most %d may be", copies, m.ID, r.Address, m.OnUnknown, bound)
+		}
+		if r.State == email.Accepted && copies > 1 && !marked(events) {
+			s.wrong("G3: %d copies of %s to %s and no mark of a possible duplicate", copies, m.ID, r.Address)
+		}
+	}
+}
+
+// riskyTries counts the times somebody accepted that a second copy may leave: the
+// message's policy (retry), or a person by a release.
+func riskyTries(events []store.Event) (n int) {
+	for _, e := range events {
+		if e.Kind == email.EventReleased || e.Kind == email.EventUnknown && e.Data.PossibleDuplicate {
+			n++
+		}
+	}
+	return n
+}
+
+func marked(events []store.Event) bool {
+	for _, e := range events {
+		if e.Kind == email.EventAccepted && e.Data.PossibleDuplicate {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,561 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// The simulation runs the real engine and the real store through histories that
+// a seed decides: which step runs next on which node, what the providers do with
+// a message, when a process crashes or freezes, when a commit's answer is lost,
+// how the clock moves. After each history the faults stop, everything is let come
+// to rest, and the promises are held against what the client was told and what
+// the simulated providers took.
+//
+//	GATEPOST_SIMULATE_HISTORIES  how many (default 500)
+//	GATEPOST_SIMULATE_SEED       one history again
+
+func TestSimulation(t *testing.T) {
+	first, n := uint64(1), 500
+	if v := os.Getenv("GATEPOST_SIMULATE_HISTORIES"); v != "" {
+		n, _ = strconv.Atoi(v)
+	}
+	if v := os.Getenv("GATEPOST_SIMULATE_SEED"); v != "" {
+		seed, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			t.Fatalf("GATEPOST_SIMULATE_SEED: %v", err)
+		}
+		first, n = seed, 1
+	}
+	if testing.Short() {
+		n = min(n, 50)
+	}
+	template := simTemplate(t)
+	var mu sync.Mutex
+	visited := map[string]int{}
+	failures := 0
+	seeds := make(chan uint64)
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for seed := range seeds {
+				s := newSimulation(t, seed, template)
+				problems := s.run()
+				mu.Lock()
+				for k, v := range s.visited {
+					visited[k] += v
+				}
+				if len(problems) > 0 {
+					failures++
+					if failures <= 5 {
+						t.Errorf("history %d breaks a promise; repeat it with: make simulate SEED=%d\n  %s", seed, seed, problems)
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range n {
+		seeds <- first + uint64(i)
+	}
+	close(seeds)
+	workers.Wait()
+	if failures > 5 {
+		t.Errorf("%d histories out of %d failed", failures, n)
+	}
+	if n >= 500 {
+		for _, want := range mustVisit {
+			if visited[want] == 0 {
+				t.Errorf("no history went through %q: the simulation tests less than it says", want)
+			}
+		}
+	}
+	t.Logf("%d histories; visited: %v", n, visited)
+}
+
+// mustVisit are the bad paths; a set of histories that misses one proves little.
+var mustVisit = []string{
+	"accepted", "unknown taken", "unknown not taken", "retry", "fail", "park", "hold", "partial", "poison",
+	"crash", "crash before commit", "crash after commit", "lost answer of commit", "freeze", "clock forward", "clock back",
+	"fenced", "guard stopped a send", "found in sent", "not yet in sent", "not sent, sent again", "look failed", "rescued",
+	"possible duplicate", "second copy", "held", "released", "account released", "replayed", "key reused",
+}
+
+// simTemplate is a migrated, empty data folder, copied for each history.
+type simData struct {
+	file   []byte
+	master *vault.Master
+}
+
+func simTemplate(t *testing.T) *simData {
+	t.Helper()
+	dir := t.TempDir()
+	m, _, err := vault.LoadMaster(vault.Source{Dir: dir, Random: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.Context(), store.Options{Dir: dir, Inline: true, Synchronous: "OFF"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := vault.New(st, m, rand.Reader, time.Now)
+	if _, err := v.NewContentKey(t.Context(), simTeam, "msg_x"); err != nil { // makes the data key
+		t.Fatal(err)
+	}
+	for _, a := range []*store.Account{
+		{ID: "acc_looks", Address: "ada@acme.example", Transport: "looks"},
+		{ID: "acc_relay", Address: "relay@acme.example", Transport: "relay"},
+	} {
+		a.Team, a.Config, a.CreatedAt = simTeam, []byte("{}"), simStart
+		if err := st.AddAccount(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(filepath.Join(dir, store.DatabaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &simData{file: file, master: m}
+}
+
+const simTeam = "team_sim"
+
+var simStart = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+// simulation is one history.
+type simulation struct {
+	t       *testing.T
+	rng     *mrand.Rand
+	random  *mrand.ChaCha8
+	true    time.Duration // time that has passed, whatever clocks say
+	skew    time.Duration // what the wall clock was set by
+	store   *store.Store
+	vault   *vault.Vault
+	nodes   []*simNode
+	world   *simWorld
+	grant   access.Grant
+	calm    bool // the faults have stopped
+	commit  string
+	acked   map[email.ID]*simMessage
+	keyed   []*simMessage
+	parked  map[email.ID]time.Time // accounts whose parked time is in a committed row
+	visited map[string]int
+	broken  []string
+}
+
+// simMessage is what the client knows of a submission.
+type simMessage struct {
+	id         email.ID
+	submission Submission
+	released   int
+}
+
+// simNode is one process: an engine and what it has in hand.
+type simNode struct {
+	name     email.ID
+	engine   *Engine
+	claims   []*store.Entry
+	outcomes []simOutcome
+	frozen   time.Duration // until then, in true time
+}
+
+type simOutcome struct {
+	entry   *store.Entry
+	outcome outcome
+}
+
+func newSimulation(t *testing.T, seed uint64, data *simData) *simulation {
+	var key [32]byte
+	copy(key[:], fmt.Sprintf("%032d", seed))
+	s := &simulation{
+		t: t, rng: mrand.New(mrand.NewPCG(seed, 1)), random: mrand.NewChaCha8(key), acked: map[email.ID]*simMessage{},
+		parked: map[email.ID]time.Time{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
+	}
+	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}}
+	dir, err := os.MkdirTemp(simFolder(), "gatepost-simulation-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.WriteFile(filepath.Join(dir, store.DatabaseFile), data.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.store, err = store.Open(context.Background(), store.Options{
+		Dir: dir, Inline: true, Synchronous: "OFF", Now: s.now, Random: s.random, Fault: s.fault,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.vault = vault.New(s.store, data.master, s.random, s.now)
+	for i := range 2 {
+		n := &simNode{name: fmt.Sprintf("node_%d", i)}
+		s.nodes = append(s.nodes, n)
+		s.start(n)
+	}
+	return s
+}
+
+// simFolder is memory where there is such a folder: nothing here needs a disk.
+func simFolder() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+func (s *simulation) now() time.Time         { return simStart.Add(s.true + s.skew) }
+func (s *simulation) elapsed() time.Duration { return s.true }
+func (s *simulation) visit(what string)      { s.visited[what]++ }
+func (s *simulation) chance(percent int) bool {
+	return s.rng.IntN(100) < percent
+}
+
+func (s *simulation) wrong(format string, args ...any) {
+	s.broken = append(s.broken, fmt.Sprintf(format, args...))
+}
+
+// crash is what ends a process in the middle of a step.
+type crash struct{ point string }
+
+// errLost is a commit whose answer did not come.
+var errLost = errors.New("connection lost")
+
+// fault is asked by the store around each commit.
+func (s *simulation) fault(point string) error {
+	switch {
+	case s.commit == "crash "+point:
+		s.commit = ""
+		panic(crash{point})
+	case s.commit == "lose answer" && point == "commit.after":
+		s.commit = ""
+		s.visit("lost answer of commit")
+		return errLost
+	}
+	return nil
+}
+
+// start makes a new process of a node: a new engine that knows nothing.
+func (s *simulation) start(n *simNode) {
+	n.claims, n.outcomes = nil, nil
+	n.engine = New(Config{
+		Store: s.store, Vault: s.vault, Kinds: s.world.kinds(), Node: n.name, Now: s.now, Elapsed: s.elapsed, Random: s.random,
+		Shared: true, Looks: []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute},
+	})
+	s.step(n, func() error { return n.engine.Enter(context.Background()) })
+}
+
+// step runs one step of a node's process; a crash in it starts the next process.
+func (s *simulation) step(n *simNode, do func() error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c, ok := p.(crash)
+			if !ok {
+				panic(p)
+			}
+			s.visit(map[string]string{"commit.before": "crash before commit", "commit.after": "crash after commit"}[c.point])
+			s.start(n)
+		}
+	}()
+	if err := do(); err != nil && !errors.Is(err, errLost) {
+		s.wrong("a step failed: %v", err)
+	}
+}
+
+// run is one history: some hundred steps with faults, then rest, then the checks.
+func (s *simulation) run() []string {
+	defer s.store.Close()
+	for range 150 {
+		s.disturb()
+		n := s.nodes[s.rng.IntN(len(s.nodes))]
+		if n.frozen <= s.true {
+			s.act(n)
+		}
+		s.true += s.pause()
+		if len(s.broken) > 0 {
+			return s.broken
+		}
+	}
+	s.rest()
+	s.check()
+	return s.broken
+}
+
+// pause is mostly short, and sometimes as long as looks and backoffs.
+func (s *simulation) pause() time.Duration {
+	switch {
+	case s.chance(85):
+		return time.Duration(s.rng.IntN(400)) * time.Millisecond
+	case s.chance(80):
+		return time.Duration(s.rng.IntN(60)) * time.Second
+	}
+	return time.Duration(s.rng.IntN(900)) * time.Second
+}
+
+// disturb decides what goes wrong around the next step.
+func (s *simulation) disturb() {
+	n := s.nodes[s.rng.IntN(len(s.nodes))]
+	s.commit = ""
+	switch x := s.rng.IntN(200); {
+	case x < 4:
+		s.visit("crash")
+		s.start(n)
+	case x < 8:
+		s.commit = "crash commit.before"
+	case x < 12:
+		s.commit = "crash commit.after"
+	case x < 20:
+		s.commit = "lose answer"
+	case x < 26:
+		s.visit("freeze")
+		n.frozen = s.true + time.Duration(s.rng.IntN(40))*time.Second
+	case x < 27:
+		s.visit("clock forward")
+		s.skew += time.Duration(s.rng.IntN(7200)) * time.Second
+	case x < 28:
+		s.visit("clock back")
+		s.skew -= time.Duration(s.rng.IntN(7200)) * time.Second
+	}
+}
+
+var simRoutes = []email.ID{"acc_looks", "acc_relay"}
+
+// act lets a node do one of the steps that its loops would.
+func (s *simulation) act(n *simNode) {
+	ctx, route := context.Background(), simRoutes[s.rng.IntN(2)]
+	switch x := s.rng.IntN(100); {
+	case x < 18:
+		s.submit(n)
+	case x < 40:
+		s.step(n, func() error { return s.claim(ctx, n, route, 1+s.rng.IntN(3)) })
+	case x < 62:
+		s.attempt(n)
+	case x < 80:
+		s.step(n, func() error { return s.finish(ctx, n) })
+	case x < 85:
+		s.step(n, func() error { _, err := n.engine.look(ctx, simTeam, route); return err })
+	case x < 92:
+		s.step(n, func() error { return s.beat(ctx, n) })
+	case x < 96:
+		s.step(n, func() error { return s.rescue(ctx, n) })
+	case x < 98:
+		s.person(n)
+	default:
+		s.step(n, func() error { return s.store.FoldCounts(ctx) })
+	}
+}
+
+func (s *simulation) submit(n *simNode) {
+	m := s.newSubmission()
+	repeat := len(s.keyed) > 0 && s.chance(30)
+	if repeat {
+		m = s.keyed[s.rng.IntN(len(s.keyed))]
+	}
+	sub := m.submission
+	other := repeat && s.chance(30)
+	if other {
+		sub.Text += " (changed)"
+	}
+	if !repeat && sub.IdempotencyKey != "" {
+		s.keyed = append(s.keyed, m)
+	}
+	s.step(n, func() error {
+		got, err := n.engine.Submit(context.Background(), s.grant, sub)
+		if errors.Is(err, ErrKeyReused) {
+			s.visit("key reused")
+			if !other {
+				s.wrong("the same request under the same key was refused")
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.acknowledged(m, got, other)
+		return nil
+	})
+}
+
+// acknowledged notes what the client was told.
+func (s *simulation) acknowledged(m *simMessage, got Submitted, other bool) {
+	if got.Replayed {
+		s.visit("replayed")
+	}
+	if other && m.id != "" {
+		s.wrong("another request under key %q was taken", m.submission.IdempotencyKey)
+	}
+	if m.id != "" && m.id != got.ID {
+		s.wrong("key %q stands for %s and %s", m.submission.IdempotencyKey, m.id, got.ID)
+	}
+	if other {
+		m.submission.Text += " (changed)"
+	}
+	m.id = got.ID
+	s.acked[got.ID] = m
+}
+
+func (s *simulation) newSubmission() *simMessage {
+	account := []string{"ada@acme.example", "relay@acme.example"}[s.rng.IntN(2)]
+	sub := Submission{Account: account, Subject: "s", Text: "t", OnUnknown: []email.OnUnknown{"", email.Reconcile, email.Retry, email.Hold}[s.rng.IntN(4)]}
+	for i := range 1 + s.rng.IntN(3) {
+		a, _ := email.ParseAddress(fmt.Sprintf("r%d@example.com", i))
+		sub.To = append(sub.To, a)
+	}
+	if s.chance(50) {
+		sub.IdempotencyKey = fmt.Sprint("key", s.rng.Uint32())
+	}
+	return &simMessage{submission: sub}
+}
+
+const simSlots = 3
+
+func (s *simulation) claim(ctx context.Context, n *simNode, route email.ID, limit int) error {
+	free := min(limit, simSlots-len(n.claims))
+	if free <= 0 {
+		return nil
+	}
+	until := s.parked[route]
+	claims, err := n.engine.claim(ctx, simTeam, route, free)
+	if len(claims) > free {
+		s.wrong("%d messages were claimed for %d slots", len(claims), free)
+	}
+	if len(claims) > 0 && until.After(s.now()) {
+		s.wrong("account %s was tried before its parked time", route)
+	}
+	n.claims = append(n.claims, claims...)
+	return err
+}
+
+// attempt lets a node's process go on with one claim: the time between the claim
+// and this is what a frozen process has slept.
+func (s *simulation) attempt(n *simNode) {
+	if len(n.claims) == 0 {
+		return
+	}
+	i := s.rng.IntN(len(n.claims))
+	en := n.claims[i]
+	n.claims = slices.Delete(n.claims, i, i+1)
+	n.outcomes = append(n.outcomes, simOutcome{en, n.engine.attempt(context.Background(), en)})
+}
+
+func (s *simulation) finish(ctx context.Context, n *simNode) error {
+	if len(n.outcomes) == 0 {
+		return nil
+	}
+	i := s.rng.IntN(len(n.outcomes))
+	o := n.outcomes[i]
+	f, err := n.engine.settle(o.entry, o.outcome)
+	if err != nil {
+		return err
+	}
+	errs := s.store.FinishAttempts(ctx, f)
+	n.outcomes = slices.Delete(n.outcomes, i, i+1)
+	if errors.Is(errs[0], store.ErrFenced) {
+		s.visit("fenced")
+		return nil
+	}
+	if errs[0] == nil {
+		s.settled(f)
+		n.engine.report(f)
+	}
+	return errs[0]
+}
+
+// settled notes what a committed outcome said.
+func (s *simulation) settled(f *store.Finish) {
+	if f.Account != nil && !f.Account.Hold {
+		if f.Account.Until.After(s.parked[f.Route]) {
+			s.parked[f.Route] = f.Account.Until
+		}
+	}
+	if f.Next != nil && f.Next.Duplicate {
+		s.visit("possible duplicate")
+	}
+	if f.Next != nil && f.Next.State == email.Held {
+		s.visit("held")
+	}
+}
+
+func (s *simulation) beat(ctx context.Context, n *simNode) error {
+	return n.engine.beat(ctx)
+}
+
+func (s *simulation) rescue(ctx context.Context, n *simNode) error {
+	lost, err := s.store.Abandoned(ctx, n.name, n.engine.cfg.Lease)
+	if err == nil && len(lost) > 0 {
+		s.visit("rescued")
+	}
+	if err != nil {
+		return err
+	}
+	return n.engine.rescue(ctx)
+}
+
+// person releases what waits for a person.
+func (s *simulation) person(n *simNode) {
+	ctx := context.Background()
+	for _, route := range simRoutes {
+		s.step(n, func() error { return s.releaseAccount(ctx, n, route) })
+	}
+	for _, id := range s.ids() {
+		if s.chance(30) {
+			s.step(n, func() error { return s.release(ctx, n, s.acked[id]) })
+		}
+	}
+}
+
+func (s *simulation) releaseAccount(ctx context.Context, n *simNode, route email.ID) error {
+	a, err := s.store.Account(ctx, simTeam, route)
+	if err != nil || !a.Held {
+		return err
+	}
+	ev, err := n.engine.event(email.EventAccountReleased, store.EventData{})
+	if err != nil {
+		return err
+	}
+	s.visit("account released")
+	delete(s.parked, route)
+	return s.store.ReleaseAccount(ctx, simTeam, route, ev)
+}
+
+func (s *simulation) release(ctx context.Context, n *simNode, m *simMessage) error {
+	err := n.engine.Release(ctx, s.grant, m.id)
+	if errors.Is(err, ErrNotHeld) {
+		return nil
+	}
+	if err == nil {
+		s.visit("released")
+	}
+	m.released++ // also when the answer was lost
+	return err
+}
+
+// ids lists acknowledged messages in an order that does not depend on the map.
+func (s *simulation) ids() []email.ID {
+	out := make([]email.ID, 0, len(s.acked))
+	for id := range s.acked {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}

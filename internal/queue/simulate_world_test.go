@@ -1,0 +1,186 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+)
+
+// simWorld is the providers of a history: one whose Sent can be looked into, and
+// a relay. It knows what it really took.
+type simWorld struct {
+	s      *simulation
+	copies map[email.ID]map[string]int // message to recipient to copies
+	sent   []simSent
+}
+
+// simSent is a copy in Sent, visible from a time on.
+type simSent struct {
+	id       email.ID
+	provided string
+	at       time.Duration
+}
+
+func (w *simWorld) kinds() []provider.Kind {
+	kind := func(name string, open func(provider.Account) provider.Provider) provider.Kind {
+		return provider.Kind{
+			Name: name, Limits: func(json.RawMessage) provider.Limits { return provider.Limits{MaxParallel: simSlots} },
+			Open: func(a provider.Account, _ provider.Deps) (provider.Provider, error) { return open(a), nil },
+		}
+	}
+	return []provider.Kind{
+		kind("looks", func(a provider.Account) provider.Provider { return &simLooker{simSender{w, a.ID, false}} }),
+		kind("relay", func(a provider.Account) provider.Provider { return &simSender{w, a.ID, true} }),
+	}
+}
+
+// simSender is an account at one of them.
+type simSender struct {
+	w     *simWorld
+	id    email.ID
+	relay bool
+}
+
+func (p *simSender) Check(context.Context) error { return nil }
+
+// Send does what the seed says. The process may have slept before: the guard is
+// asked before anything is taken, as the contract demands.
+func (p *simSender) Send(ctx context.Context, env email.Envelope, msg email.Content) (provider.Receipt, error) {
+	s, id := p.w.s, idOf(msg)
+	if err := provider.Guard(ctx); err != nil {
+		s.visit("guard stopped a send")
+		return provider.Receipt{}, &provider.Error{Class: provider.Retry, Cause: "stale", Text: err.Error()}
+	}
+	if s.calm || s.chance(45) {
+		s.visit("accepted")
+		return provider.AcceptedBy(env, p.w.take(id, env.Recipients), "250 OK"), nil
+	}
+	return p.misbehave(id, env)
+}
+
+func (p *simSender) misbehave(id email.ID, env email.Envelope) (provider.Receipt, error) {
+	s := p.w.s
+	refuse := func(c provider.Class, scope provider.Scope, cause string) (provider.Receipt, error) {
+		s.visit(map[provider.Class]string{provider.Retry: "retry", provider.Park: "park", provider.Hold: "hold", provider.Fail: "fail"}[c])
+		e := &provider.Error{Class: c, Scope: scope, Cause: cause, Text: cause}
+		if c == provider.Park {
+			e.Until = s.now().Add(time.Duration(1+s.rng.IntN(600)) * time.Second)
+		}
+		return provider.Receipt{}, e
+	}
+	unknown := &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "no_answer", Text: "no answer"}
+	switch x := s.rng.IntN(100); {
+	case x < 25:
+		s.visit("unknown taken")
+		p.w.take(id, env.Recipients)
+		return provider.Receipt{}, unknown
+	case x < 45:
+		s.visit("unknown not taken")
+		return provider.Receipt{}, unknown
+	case x < 50:
+		s.visit("poison")
+		panic("poison")
+	case x < 65:
+		return refuse(provider.Retry, provider.ScopeMessage, "busy")
+	case x < 72:
+		return refuse(provider.Park, provider.ScopeAccount, "quota")
+	case x < 77:
+		return refuse(provider.Hold, provider.ScopeAccount, "refused_credential")
+	case x < 84:
+		return refuse(provider.Fail, provider.ScopeMessage, "refused")
+	case p.relay:
+		return p.partial(id, env), nil
+	default:
+		return provider.AcceptedBy(env, p.w.take(id, env.Recipients), "ok"), nil
+	}
+}
+
+// partial takes the message for some recipients.
+func (p *simSender) partial(id email.ID, env email.Envelope) provider.Receipt {
+	s := p.w.s
+	s.visit("partial")
+	r := provider.AcceptedBy(env, "", "250 OK")
+	var taken []string
+	for i, a := range env.Recipients {
+		switch s.rng.IntN(3) {
+		case 0:
+			r.Recipients[i].Err = &provider.Error{Class: provider.Fail, Scope: provider.ScopeRecipient, Cause: "no_such_user"}
+		case 1:
+			r.Recipients[i].Err = &provider.Error{Class: provider.Retry, Scope: provider.ScopeRecipient, Cause: "greylisted"}
+		default:
+			taken = append(taken, a)
+		}
+	}
+	p.w.take(id, taken)
+	return r
+}
+
+// take is the provider taking a message. The copy in Sent may show up late, but
+// before the last look.
+func (w *simWorld) take(id email.ID, recipients []string) (providerID string) {
+	if w.copies[id] == nil {
+		w.copies[id] = map[string]int{}
+	}
+	for _, r := range recipients {
+		if w.copies[id][r]++; w.copies[id][r] > 1 {
+			w.s.visit("second copy")
+		}
+	}
+	late := time.Duration(0)
+	if w.s.chance(50) {
+		late = time.Duration(w.s.rng.IntN(300)) * time.Second
+	}
+	providerID = fmt.Sprintf("p%d", len(w.sent))
+	w.sent = append(w.sent, simSent{id, providerID, w.s.true + late})
+	return providerID
+}
+
+// simLooker is an account whose Sent can be looked into.
+type simLooker struct{ simSender }
+
+// Look implements provider.Looker.
+func (p *simLooker) Look(ctx context.Context, q provider.LookQuery) (map[email.ID]string, error) {
+	s := p.w.s
+	if !s.calm && s.chance(15) {
+		s.visit("look failed")
+		return nil, &provider.Error{Class: provider.Retry, Cause: "busy", Text: "busy"}
+	}
+	found := map[email.ID]string{}
+	for _, c := range slices.Backward(p.w.sent) {
+		if c.at > s.true || !q.IDs[c.id] {
+			continue
+		}
+		if known, err := q.Known(ctx, []string{c.provided}); err != nil || known[c.provided] {
+			continue
+		}
+		found[c.id] = c.provided
+	}
+	for id := range q.IDs {
+		if found[id] != "" {
+			s.visit("found in sent")
+		} else {
+			s.visit("not yet in sent")
+		}
+	}
+	return found, nil
+}
+
+// idOf reads gatepost's id from the message as a provider gets it.
+func idOf(msg email.Content) email.ID {
+	r, err := msg.Open()
+	if err != nil {
+		panic(err)
+	}
+	defer r.Close()
+	h, err := email.ReadHeader(r)
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(h.Value(email.HeaderID))
+}
