@@ -91,10 +91,19 @@ func (l *ledger) client(s *station, done <-chan struct{}) {
 		}
 		text := "A message that must not be lost."
 		if n%20 == 19 {
-			text = strings.Repeat("A long message that must not be lost.\n", 10_000)
+			text = longText()
 		}
 		l.submit(s, text)
 	}
+}
+
+// longText stays above the 256 KB from which content is a file of its own, also when it is compressed.
+func longText() string {
+	var b strings.Builder
+	for b.Len() < 600_000 {
+		fmt.Fprintf(&b, "%016x%016x%016x\n", rand.Uint64(), rand.Uint64(), rand.Uint64())
+	}
+	return b.String()
 }
 
 // submit notes the id of an acknowledged message. Any other end of the request is no promise.
@@ -137,7 +146,7 @@ type verdict struct{ sent, copies, waiting, lost int }
 
 // note tells of the first few.
 func (v verdict) note(t *testing.T, text string) {
-	if v.lost <= 10 {
+	if v.lost <= 3 {
 		t.Log(text)
 	}
 }
@@ -177,7 +186,7 @@ func (s *station) status(id string) (status string, known bool) {
 	s.ok(err)
 	var m struct{ Recipients []struct{ Status string } }
 	if code != http.StatusOK || json.Unmarshal(answer, &m) != nil || len(m.Recipients) != 1 {
-		return fmt.Sprintf("answer %d: %s", code, answer), false
+		return fmt.Sprintf("answer %d: %.60s", code, answer), false
 	}
 	return m.Recipients[0].Status, true
 }
