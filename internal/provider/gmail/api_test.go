@@ -255,7 +255,7 @@ func TestLookStops(t *testing.T) {
 	}{
 		"found at once":             {1000, []int{0, 1}, time.Hour, nil, []int{0, 1}, 3, 1},
 		"stops by date":             {1000, []int{5000}, 10 * time.Minute, nil, nil, 15, 1},
-		"within the margin":         {1000, []int{11}, 10 * time.Minute, nil, []int{11}, 11, 1},
+		"within the margin":         {1000, []int{12}, 10 * time.Minute, nil, []int{12}, 15, 1},
 		"beyond a page":             {1000, []int{250}, 300 * time.Minute, nil, []int{250}, 251, 3},
 		"end of the mailbox":        {150, []int{9999}, 1000 * time.Minute, nil, nil, 149, 2},
 		"empty mailbox":             {0, []int{1}, time.Hour, nil, nil, -1, 1},
@@ -316,7 +316,7 @@ func TestLookErrors(t *testing.T) {
 		"list fails":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, nil, provider.Retry},
 		"list is a page": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, nil, provider.Retry},
 		"scope missing": {func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, `{"error":{"message":"Request had insufficient authentication scopes."}}`, 403)
+			http.Error(w, `{"error":{"message":"Request had insufficient authentication scopes."}}`, http.StatusForbidden)
 		}, nil, provider.Hold},
 		"a read fails": {func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/messages") {

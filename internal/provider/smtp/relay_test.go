@@ -85,7 +85,7 @@ func (r *relay) serve(c net.Conn) {
 	if code, ok := r.reply(c, "GREETING", "", "220 relay ready\r\n"); !ok || code != "220" {
 		return
 	}
-	var senders, recipients bool
+	var sender, recipient bool
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -93,17 +93,19 @@ func (r *relay) serve(c net.Conn) {
 		}
 		line = strings.TrimRight(line, "\r\n")
 		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
-		code, ok := r.reply(c, verb, line, r.usual(verb, senders, recipients))
+		code, ok := r.reply(c, verb, line, r.usual(verb, sender, recipient))
 		if !ok || verb == "QUIT" {
 			return
 		}
 		switch {
 		case verb == "MAIL":
-			senders, recipients = code == "250", false
+			sender, recipient = sender || code == "250", recipient && sender
+		case verb == "RSET":
+			sender, recipient = false, false
 		case verb == "RCPT":
-			recipients = recipients || code == "250"
+			recipient = recipient || code == "250"
 		case code == "354":
-			senders, recipients = false, false
+			sender, recipient = false, false
 			if !r.body(c, in) {
 				return
 			}
@@ -118,6 +120,8 @@ func (r *relay) usual(verb string, sender, recipient bool) string {
 		lines := append([]string{"relay at your service"}, r.offers...)
 		last := len(lines) - 1
 		return "250-" + strings.Join(lines[:last], "\r\n250-") + "\r\n250 " + lines[last] + "\r\n"
+	case verb == "MAIL" && sender:
+		return "503 5.5.1 one transaction at a time\r\n"
 	case verb == "RCPT" && !sender && !r.careless:
 		return "503 5.5.1 MAIL first\r\n"
 	case verb == "DATA" && !recipient && !r.careless:
