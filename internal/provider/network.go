@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -22,22 +23,39 @@ func NoAnswer(stage Stage, handedOver bool, err error) *Error {
 	}
 	for i := range networkRows {
 		if r := &networkRows[i]; r.matches(err) {
-			return &Error{Class: r.class, Scope: ScopeAccount, Cause: r.cause, Text: r.text, Fix: r.fix, Reply: CleanReply(err.Error()), Err: err}
+			return &Error{Class: r.class, Scope: ScopeAccount, Cause: r.cause, Text: r.text, Fix: adviceAt(stage, r.fix), Reply: CleanReply(err.Error()), Err: err}
 		}
 	}
 	e := &Error{
 		Class: Retry, Scope: ScopeAccount, Cause: "connection_broken", Reply: CleanReply(err.Error()), Err: err,
 		Text: "The connection broke before the message was handed over.",
 	}
-	if stage == StageConnect {
+	if stage == StageConnect || stage.web() {
 		e.Cause, e.Text = "unreachable", "The provider could not be reached."
 	}
 	return e
 }
 
+// web tells whether the conversation is HTTPS.
+func (s Stage) web() bool { return s == StageToken || s == StageSend || s == StageCall }
+
+// adviceAt is a row's advice where it fits: the ports and TLS modes of SMTP say
+// nothing about HTTPS, and nothing once a connection stands.
+func adviceAt(stage Stage, fix string) string {
+	switch {
+	case !strings.HasPrefix(fix, smtpAdvice) || stage == StageConnect:
+		return fix
+	case stage.web():
+		return "Check this machine's network, DNS and firewall: HTTPS to the provider's address must be possible."
+	}
+	return ""
+}
+
+const smtpAdvice = "Check port and TLS mode"
+
 const (
-	blockedPort = "Check host and port. Many hosting providers block the SMTP ports 25, 465 and 587: ask them to open the port, or send through an account that uses HTTPS (Gmail API)."
-	wrongMode   = "Check port and TLS mode: port 465 speaks TLS at once (implicit), ports 587 and 25 start plain (starttls)."
+	blockedPort = smtpAdvice + ". Many hosting providers block the SMTP ports 25, 465 and 587: ask them to open the port, or send through an account that uses HTTPS (Gmail API)."
+	wrongMode   = smtpAdvice + ": port 465 speaks TLS at once (implicit), ports 587 and 25 start plain (starttls)."
 )
 
 // networkRow is a line of the catalogue for errors that are not answers.
@@ -60,7 +78,7 @@ var networkRows = []networkRow{
 	{as[*net.DNSError], Retry, "host_not_found", "The provider's host name could not be resolved.", "Check the host name and this machine's DNS."},
 	{is(syscall.ECONNREFUSED), Retry, "connection_refused", "The provider refused the connection.", blockedPort},
 	{is(context.Canceled), Retry, "interrupted", "The send was called off before the message was handed over.", ""},
-	{timedOut, Retry, "timeout", "The provider did not answer in time.", blockedPort + " " + wrongMode},
+	{timedOut, Retry, "timeout", "The provider did not answer in time.", wrongMode + " Many hosting providers block these ports: ask them to open one, or send through an account that uses HTTPS (Gmail API)."},
 	{is(syscall.EHOSTUNREACH), Retry, "unreachable", "There is no way to the provider's host.", "Check this machine's network."},
 	{is(syscall.ENETUNREACH), Retry, "unreachable", "There is no way to the provider's network.", "Check this machine's network."},
 	{is(io.EOF), Retry, "connection_closed", "The provider closed the connection before the message was handed over.", ""},

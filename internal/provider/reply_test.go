@@ -76,6 +76,11 @@ func TestNoAnswer(t *testing.T) {
 	if e := NoAnswer(StageConnect, false, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}); !strings.Contains(e.Fix, "587") {
 		t.Errorf("a refused connection does not speak of blocked ports: %q", e.Fix)
 	}
+	for _, stage := range []Stage{StageToken, StageCall, StageRcpt} {
+		if e := NoAnswer(stage, false, timeout); strings.Contains(e.Fix, "465") {
+			t.Errorf("%s: advice about ports of SMTP: %q", stage, e.Fix)
+		}
+	}
 }
 
 // TestTLSConfig: an authority of any pool is enough, the host name must be right,

@@ -53,7 +53,7 @@ func (a *account) getOnce(ctx context.Context, path string, query url.Values, to
 	req.Header.Set("Authorization", "Bearer "+token.Reveal())
 	resp, err := a.transport.RoundTrip(req)
 	if err != nil {
-		return provider.NoAnswer(provider.StageConnect, false, err), nil
+		return provider.NoAnswer(provider.StageCall, false, err), nil
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))

@@ -53,7 +53,7 @@ func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Con
 	defer u.Close()
 	req, err := a.request(u, msg, token)
 	if err != nil {
-		return provider.Receipt{}, provider.NoAnswer(provider.StageConnect, false, err)
+		return provider.Receipt{}, provider.NoAnswer(provider.StageCall, false, err)
 	}
 	resp, err := a.transport.RoundTrip(req.WithContext(traced(ctx, u)))
 	if err != nil {
@@ -80,7 +80,7 @@ func broken(u *upload, err error) *provider.Error {
 	case handedOver:
 		return provider.NoAnswer(provider.StageSend, true, err)
 	case inside == nil:
-		return provider.NoAnswer(provider.StageConnect, false, err)
+		return provider.NoAnswer(provider.StageCall, false, err)
 	case errors.Is(inside, context.DeadlineExceeded), errors.Is(inside, context.Canceled):
 		return provider.NoAnswer(provider.StageSend, false, inside)
 	case u.ended():

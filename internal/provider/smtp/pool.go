@@ -37,7 +37,10 @@ func (p *pool) get(ctx context.Context) (*session, *provider.Error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, provider.NoAnswer(provider.StageConnect, false, ctx.Err())
+		return nil, &provider.Error{
+			Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "no_free_connection", Err: ctx.Err(),
+			Text: "All connections of the account were busy until the send had to end.", Fix: "Raise max_connections if the relay allows more.",
+		}
 	}
 	if s := p.take(); s != nil {
 		return s, nil
