@@ -65,6 +65,13 @@ type server struct {
 
 // New makes the handler of all routes. It starts nothing.
 func New(cfg Config) http.Handler {
+	s := newServer(cfg)
+	operations := s.operations()
+	s.openapi = document(s.Version, operations)
+	return s.routes(operations)
+}
+
+func newServer(cfg Config) *server {
 	s := &server{
 		Config:      cfg.withDefaults(),
 		requests:    &requestIDs{now: time.Now, random: rand.Reader},
@@ -74,9 +81,7 @@ func New(cfg Config) http.Handler {
 	}
 	s.bodies = &budget{most: s.Bodies}
 	s.metrics = newMetrics(s.Engine)
-	operations := s.operations()
-	s.openapi = document(s.Version, operations)
-	return s.routes(operations)
+	return s
 }
 
 // operations are all that the API can do, and the site map.

@@ -12,8 +12,9 @@ import (
 	"gatepost/internal/queue"
 )
 
-// messageSummary is what a list shows of a message.
-type messageSummary struct {
+// MessageSummary is what a list shows of a message. It has a capital because the
+// schema leaves out embedded types without.
+type MessageSummary struct {
 	ID          string            `json:"id"`
 	Account     string            `json:"account"`
 	Type        string            `json:"type"`
@@ -31,7 +32,7 @@ type messageSummary struct {
 
 // messageAnswer is a message with its history.
 type messageAnswer struct {
-	messageSummary
+	MessageSummary
 	PossibleDuplicate bool    `json:"possible_duplicate" doc:"Whether recipients may have got it twice."`
 	Attempts          int     `json:"attempts" doc:"How often it was tried."`
 	Events            []event `json:"events" doc:"What happened to it, oldest first."`
@@ -69,7 +70,7 @@ type eventData struct {
 
 // messageList is a page of messages, newest first.
 type messageList struct {
-	Data       []messageSummary `json:"data"`
+	Data       []MessageSummary `json:"data"`
 	NextCursor string           `json:"next_cursor,omitempty" doc:"Give this as cursor to get the next page; missing on the last."`
 }
 
@@ -126,7 +127,7 @@ func (s *server) listMessages(c *call) error {
 	if err != nil {
 		return err
 	}
-	page := messageList{Data: []messageSummary{}}
+	page := messageList{Data: []MessageSummary{}}
 	if len(list) > limit {
 		list = list[:limit]
 		page.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(list[limit-1].ID))
@@ -161,7 +162,7 @@ func (c *call) page() (before email.ID, limit int, err error) {
 }
 
 func answerOf(m *queue.Message, events []queue.Event) messageAnswer {
-	a := messageAnswer{messageSummary: summaryOf(m), Events: make([]event, len(events))}
+	a := messageAnswer{MessageSummary: summaryOf(m), Events: make([]event, len(events))}
 	if m.Entry != nil {
 		a.Attempts, a.PossibleDuplicate = m.Entry.Attempt, m.Entry.Duplicate
 	}
@@ -173,8 +174,8 @@ func answerOf(m *queue.Message, events []queue.Event) messageAnswer {
 	return a
 }
 
-func summaryOf(m *queue.Message) messageSummary {
-	s := messageSummary{
+func summaryOf(m *queue.Message) MessageSummary {
+	s := MessageSummary{
 		ID: m.ID, Account: m.Account, Type: m.Type, From: m.Sender, Subject: m.Subject, MessageID: m.MessageID, Tags: m.Tags,
 		Metadata: m.Metadata, Size: m.Size, OnUnknown: string(m.OnUnknown), SubmittedAt: stamp(m.CreatedAt),
 		Recipients: make([]recipient, len(m.Recipients)),

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
@@ -182,7 +183,14 @@ func (c *call) writeProblem(p *problem) {
 		c.w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
 	if p.closing {
-		c.w.Header().Set("Connection", "close") // what is left of the body is not read
+		c.stopReading()
 	}
 	c.write(p.Status, "application/problem+json", append(b, '\n'))
+}
+
+// stopReading leaves the rest of the body unread, of which the library would read
+// 256 KB more to keep the connection.
+func (c *call) stopReading() {
+	c.w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Unix(1, 0)) // where it cannot be set a little is read
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -121,7 +122,27 @@ func (c *call) submission() (queue.Submission, []email.Problem, error) {
 		err = nil
 	}
 	m, problems, bodyErr := decodeBody(c, c.s.messages, half)
-	return m.submission(), append(problems, unknown...), errors.Join(err, bodyErr)
+	problems = append(problems, unknown...)
+	for _, p := range m.attachmentForm() {
+		if !follows(p.Field, problems) {
+			problems = append(problems, p)
+		}
+	}
+	return m.submission(), problems, errors.Join(err, bodyErr)
+}
+
+// attachmentForm tells of attachments without content (an empty file is asked for
+// by "") and of types that the parser would read past a line break.
+func (m messageBody) attachmentForm() (problems []email.Problem) {
+	for i, a := range m.Attachments {
+		if a.Content == nil {
+			problems = append(problems, email.Problem{Field: fmt.Sprintf("attachments[%d].content", i), Message: "is missing"})
+		}
+		if err := email.CheckHeaderValue(a.ContentType); err != nil {
+			problems = append(problems, email.Problem{Field: fmt.Sprintf("attachments[%d].content_type", i), Message: err.Error()})
+		}
+	}
+	return problems
 }
 
 // rawSubmission reads a message as mail programs write it. What is not in it

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// openapi is the document as a reader gets it.
+type openapi struct {
+	OpenAPI    string
+	Info       struct{ Title, Version string }
+	Paths      map[string]map[string]apiOperation
+	Components struct {
+		Schemas         map[string]json.RawMessage
+		SecuritySchemes map[string]any
+	}
+}
+
+type apiOperation struct {
+	OperationID string `json:"operationId"`
+	Summary     string
+	Parameters  []struct {
+		Name, In string
+		Required bool
+	}
+	RequestBody *struct{ Content map[string]apiMedia }
+	Responses   map[string]struct {
+		Description string
+		Content     map[string]apiMedia
+	}
+	Security []map[string][]string
+}
+
+type apiMedia struct {
+	Schema   json.RawMessage
+	Examples map[string]struct{ Value json.RawMessage }
+}
+
+func (w *world) document() (doc openapi, text []byte) {
+	w.t.Helper()
+	text = w.get("/openapi.json", "Authorization", "").want(http.StatusOK).body
+	w.must(json.Unmarshal(text, &doc))
+	return doc, text
+}
+
+// The document is OpenAPI 3.1, names every route and every problem, and all its
+// references lead somewhere.
+func TestDocument(t *testing.T) {
+	w := sqlite(t)
+	doc, text := w.document()
+	if !strings.HasPrefix(doc.OpenAPI, "3.1.") || doc.Info.Title == "" || doc.Info.Version != "test" || len(doc.Components.SecuritySchemes) != 1 {
+		t.Errorf("version %q, info %+v", doc.OpenAPI, doc.Info)
+	}
+	seen := map[string]bool{}
+	for _, o := range (&server{}).operations() {
+		got, ok := doc.Paths[o.path()][strings.ToLower(o.method())]
+		if !ok || got.OperationID == "" || got.Summary == "" || seen[got.OperationID] {
+			t.Errorf("%s: %+v", o.pattern, got)
+			continue
+		}
+		seen[got.OperationID] = true
+		checkOperation(t, o, got)
+	}
+	var all any
+	w.must(json.Unmarshal(text, &all))
+	references(all, func(ref string) {
+		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
+		if _, there := doc.Components.Schemas[name]; !ok || !there {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	})
+}
+
+func checkOperation(t *testing.T, o operation, got apiOperation) {
+	if secured := len(got.Security) > 0; secured == o.open {
+		t.Errorf("%s: open %v, security %v", o.pattern, o.open, got.Security)
+	}
+	if strings.Contains(o.path(), "{id}") && (len(got.Parameters) == 0 || got.Parameters[0].In != "path" || !got.Parameters[0].Required) {
+		t.Errorf("%s: no parameter id", o.pattern)
+	}
+	succeeds := false
+	for status, r := range got.Responses {
+		succeeds = succeeds || status[0] == '2'
+		if _, problem := r.Content["application/problem+json"]; problem == (status[0] == '2') || r.Description == "" {
+			t.Errorf("%s: %s is %+v", o.pattern, status, r)
+		}
+		if media, ok := r.Content["application/json"]; ok && len(media.Examples) == 0 {
+			t.Errorf("%s: %s has no example", o.pattern, status)
+		}
+	}
+	if takes := got.RequestBody != nil; !succeeds || takes && len(got.RequestBody.Content["application/json"].Examples) == 0 {
+		t.Errorf("%s: no success, or no example", o.pattern)
+	}
+}
+
+func references(v any, visit func(string)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			if s, ok := x.(string); ok && k == "$ref" {
+				visit(s)
+			}
+			references(x, visit)
+		}
+	case []any:
+		for _, x := range v {
+			references(x, visit)
+		}
+	}
+}
+
+// Every example of a body is accepted when it is sent, with the ids that this
+// world has.
+func TestExamplesAreAccepted(t *testing.T) {
+	doc, _ := sqlite(t).document()
+	sent := 0
+	for path, methods := range doc.Paths {
+		for method, o := range methods {
+			if o.RequestBody == nil {
+				continue
+			}
+			for name, example := range o.RequestBody.Content["application/json"].Examples {
+				sent++
+				w := sqlite(t)
+				body, to := string(example.Value), strings.ReplaceAll(path, "{id}", w.smtpKey)
+				if strings.HasSuffix(path, "accounts") {
+					body = strings.Replace(body, "app@example.com", "other@example.com", 1)
+					body = strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey()).Replace(body)
+				}
+				if name == "short" { // is for one account
+					body = strings.Replace(body, "{", `{"account": "app@example.com", `, 1)
+				}
+				r := w.do(strings.ToUpper(method), to, strings.NewReader(body), "Content-Type", "application/json")
+				if r.status/100 != 2 {
+					t.Errorf("%s of %s %s: status %d: %s", name, method, path, r.status, r.body)
+				}
+			}
+		}
+	}
+	if sent < 7 {
+		t.Errorf("%d examples were sent", sent)
+	}
+}
+
+func (w *world) gmailKey() string {
+	for _, c := range w.get("/v1/credentials").object()["data"].([]any) {
+		if c := c.(map[string]any); c["kind"] == "google_service_account" {
+			return c["id"].(string)
+		}
+	}
+	w.t.Fatal("no service account")
+	return ""
+}
+
+// What the API answers, and what the document gives as examples, is what the
+// schemas say.
+func TestAnswersFitTheirSchemas(t *testing.T) {
+	w := sqlite(t)
+	message := w.post("/v1/messages", simple).header.Get("Location")
+	real := map[string]reply{
+		"createMessage":   w.post("/v1/messages", simple),
+		"showMessage":     w.get(message),
+		"listMessages":    w.get("/v1/messages"),
+		"listAccounts":    w.get("/v1/accounts"),
+		"showAccount":     w.get("/v1/accounts/" + w.gmail),
+		"releaseAccount":  w.post("/v1/accounts/"+w.smtp+"/release", ""),
+		"listCredentials": w.get("/v1/credentials"),
+		"showHealth":      w.get("/healthz"),
+		"showReady":       w.get("/readyz"),
+	}
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	for _, o := range (&server{}).operations() {
+		d := &describer{&huma.Operation{Responses: map[string]*huma.Response{}}, registry}
+		o.describe(d)
+		for status, r := range d.op.Responses {
+			media := r.Content[jsonType]
+			if media == nil {
+				continue
+			}
+			plainLists(registry.SchemaFromRef(media.Schema.Ref))
+			fits(t, registry, media.Schema, o.pattern+" example", media.Examples["answer"].Value.(json.RawMessage))
+			if got, ok := real[d.op.OperationID]; ok && fmt.Sprint(got.status) == status {
+				fits(t, registry, media.Schema, o.pattern, got.body)
+				delete(real, d.op.OperationID)
+			}
+		}
+	}
+	if len(real) > 0 {
+		t.Errorf("not compared: %v", reflect.ValueOf(real).MapKeys())
+	}
+}
+
+func fits(t *testing.T, registry huma.Registry, schema *huma.Schema, what string, text []byte) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	result := &huma.ValidateResult{}
+	huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, v, result)
+	for _, err := range result.Errors {
+		t.Errorf("%s: %.300s", what, err.Error())
+	}
+}
