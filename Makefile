@@ -30,7 +30,7 @@ kill:
 	GATEPOST_KILL=full $(PG) go test -count=1 -timeout 90m -v ./test/kill/...
 
 simulate:
-	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run Simulat ./test/simulate/...
+	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run "TestSimulation" ./internal/queue
 
 powercut:
 	scripts/powercut

@@ -23,7 +23,8 @@ type outcome struct {
 
 // attempt sends one claimed message. It always comes back with an outcome, by
 // the time limit of a send, and never sends twice.
-func (e *Engine) attempt(ctx context.Context, en *store.Entry) (o outcome) {
+func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
+	en := c.Entry
 	msg, failed := e.load(ctx, en, &o)
 	if failed != nil {
 		o.err = failed
@@ -40,7 +41,7 @@ func (e *Engine) attempt(ctx context.Context, en *store.Entry) (o outcome) {
 	for _, r := range o.open {
 		env.Recipients = append(env.Recipients, r.Address)
 	}
-	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, e.guard), env, msg.content)
+	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, func() error { return e.guard(c.at) }), env, msg.content)
 	o.receipt, o.err = receipt, asProviderError(err)
 	if o.err == nil && len(receipt.Recipients) != len(o.open) {
 		o.err = &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "incomplete_receipt",
@@ -107,21 +108,19 @@ func asProviderError(err error) *provider.Error {
 	return &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "unclassified", Text: "the transport gave no verdict", Err: err, Reply: err.Error()}
 }
 
-// ErrStale says that this process may no longer count its claims as its own.
-var ErrStale = errors.New("this node has not been heard of for longer than its lease")
+// ErrStale says that this process may no longer count a claim as its own.
+var ErrStale = errors.New("this node was not heard of for longer than its lease: others may have taken the message over")
 
 // guard is asked by a provider right before the write that lets the next hop
 // take a message. Where several nodes share a database, a process that was frozen
-// must not go on with a claim that others may have taken over.
-func (e *Engine) guard() error {
+// must not go on with a claim that others may have taken over: its heart must have
+// been beating, without a gap, since before the claim.
+func (e *Engine) guard(claimed time.Duration) error {
 	if !e.shared() {
 		return nil
 	}
-	last := e.lastBeat.Load()
-	// The larger age counts: one clock may have been set, the other stands still
-	// while the machine sleeps.
-	if age := max(e.cfg.Now().Sub(last.wall), e.cfg.Elapsed()-last.elapsed); age >= e.cfg.Lease {
-		return fmt.Errorf("%w: %s", ErrStale, age.Round(time.Millisecond))
+	if e.pulse.gap() >= e.cfg.Lease || e.pulse.restarted() > claimed {
+		return ErrStale
 	}
 	return nil
 }

@@ -40,3 +40,49 @@ func (c *clock) even() time.Duration {
 	c.wall, c.at = wall, at
 	return at - c.trusted
 }
+
+// pulse knows when this process was last heard of by the others.
+type pulse struct {
+	now     func() time.Time
+	elapsed func() time.Duration
+	lease   time.Duration
+
+	mu    sync.Mutex
+	last  pulseTime
+	again time.Duration // elapsed when it was heard of again after a gap
+}
+
+// pulseTime is an instant by both clocks.
+type pulseTime struct {
+	wall    time.Time
+	elapsed time.Duration
+}
+
+func (p *pulse) time() pulseTime { return pulseTime{p.now(), p.elapsed()} }
+
+// beat notes a heartbeat that was sent at a time and has arrived. After a gap
+// others may have taken over what was claimed before it.
+func (p *pulse) beat(sent pulseTime) {
+	gap := p.gap()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if gap >= p.lease {
+		p.again = p.elapsed()
+	}
+	p.last = sent
+}
+
+// gap is how long ago the last heartbeat was. The larger age counts: one clock may
+// have been set, the other stands still while the machine sleeps.
+func (p *pulse) gap() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.now().Sub(p.last.wall), p.elapsed()-p.last.elapsed)
+}
+
+// restarted is when the last gap ended.
+func (p *pulse) restarted() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.again
+}

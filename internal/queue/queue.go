@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gatepost/internal/email"
@@ -107,8 +106,8 @@ type Engine struct {
 	bodies   *budget
 	clock    *clock
 
-	epoch    int64 // of this process, from Enter
-	lastBeat atomic.Pointer[beatTime]
+	epoch int64 // of this process, from Enter
+	pulse *pulse
 
 	mu    sync.Mutex
 	woken map[email.ID]email.ID // route to team: mail came, or an account was released
@@ -125,16 +124,9 @@ func New(cfg Config) *Engine {
 	}
 	e.accounts = newAccounts(e)
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
+	e.pulse = &pulse{now: cfg.Now, elapsed: cfg.Elapsed, lease: cfg.Lease}
 	return e
 }
-
-// beatTime is when a heartbeat was sent, by both clocks.
-type beatTime struct {
-	wall    time.Time
-	elapsed time.Duration
-}
-
-func (e *Engine) beatTime() *beatTime { return &beatTime{e.cfg.Now(), e.cfg.Elapsed()} }
 
 // Errors of submissions and of a person's operations, for doors to translate.
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
@@ -13,13 +14,13 @@ import (
 // Enter makes this process present under its node's name, with a new epoch. What
 // an earlier epoch was sending has no sender any more and becomes unknown now.
 func (e *Engine) Enter(ctx context.Context) error {
-	entered := e.beatTime()
+	entered := e.pulse.time()
 	epoch, err := e.cfg.Store.Enter(ctx, e.cfg.Node)
 	if err != nil {
 		return err
 	}
 	e.epoch = epoch
-	e.lastBeat.Store(entered)
+	e.pulse.beat(entered)
 	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, epoch)
 	if err != nil {
 		return err
@@ -109,20 +110,33 @@ func (e *Engine) report(f *store.Finish) {
 // beat says that this node is alive. Once a later epoch of it has entered, this
 // process must end.
 func (e *Engine) beat(ctx context.Context) error {
-	sent := e.beatTime()
+	sent := e.pulse.time()
 	if err := e.cfg.Store.Heartbeat(ctx, e.cfg.Node, e.epoch); err != nil {
 		if errors.Is(err, store.ErrFenced) {
 			return fmt.Errorf("another process runs as this node: %w", err)
 		}
 		return err
 	}
-	e.lastBeat.Store(sent)
+	e.pulse.beat(sent)
 	return nil
 }
 
+// claimed is an entry that this process may send, and when it was claimed at the
+// latest, in elapsed time.
+type claimed struct {
+	*store.Entry
+	at time.Duration
+}
+
 // claim takes due messages of an account, at most as many as may be sent now.
-func (e *Engine) claim(ctx context.Context, team, route email.ID, limit int) ([]*store.Entry, error) {
-	return e.cfg.Store.Claim(ctx, store.ClaimRequest{
+func (e *Engine) claim(ctx context.Context, team, route email.ID, limit int) ([]claimed, error) {
+	at := e.cfg.Elapsed()
+	entries, err := e.cfg.Store.Claim(ctx, store.ClaimRequest{
 		Team: team, Route: route, Node: e.cfg.Node, Epoch: e.epoch, Now: e.cfg.Now(), Limit: limit,
 	})
+	out := make([]claimed, len(entries))
+	for i, en := range entries {
+		out[i] = claimed{en, at}
+	}
+	return out, err
 }

@@ -237,8 +237,8 @@ func (d *dispatcher) drain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, en := range claims {
-			d.sends.Go(func() { d.send(en) })
+		for _, c := range claims {
+			d.sends.Go(func() { d.send(c) })
 		}
 		if len(claims) < free {
 			return nil
@@ -287,13 +287,13 @@ func (d *dispatcher) giveBack(n int) bool {
 // send makes one attempt. It has a time limit of its own and outlives the stop
 // of the engine: to cut it would leave a message that nobody can judge. The slot
 // is free as soon as the provider has answered; the outcome is written beside.
-func (d *dispatcher) send(en *store.Entry) {
+func (d *dispatcher) send(c claimed) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.e.cfg.SendTimeout)
-	o := d.e.attempt(ctx, en)
+	o := d.e.attempt(ctx, c)
 	cancel()
 	d.s.outcomes <- struct{}{}
 	<-d.slots
-	d.write(en, o)
+	d.write(c.Entry, o)
 	<-d.s.outcomes
 }
 

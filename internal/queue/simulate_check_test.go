@@ -3,7 +3,12 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"gatepost/internal/email"
 	"gatepost/internal/store"
@@ -118,7 +123,12 @@ func (s *simulation) checkMessage(m *store.Message, events []store.Event) {
 			s.visit("not sent, sent again")
 		}
 	}
-	risky := riskyTries(events)
+	risky, broken := riskyTries(events), len(s.broken)
+	defer func() {
+		if len(s.broken) > broken {
+			s.wrong("what happened to it:%s", story(events))
+		}
+	}()
 	for _, r := range m.Recipients {
 		copies := s.world.copies[m.ID][r.Address]
 		if r.State == email.Accepted && copies == 0 {
@@ -131,6 +141,15 @@ func (s *simulation) checkMessage(m *store.Message, events []store.Event) {
 			s.wrong("G3: %d copies of %s to %s and no mark of a possible duplicate", copies, m.ID, r.Address)
 		}
 	}
+}
+
+// story tells a message's events, for whoever has to find out.
+func story(events []store.Event) string {
+	var b strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&b, "\n    %s %s attempt %d %s %s", e.At.Format(time.TimeOnly), e.Kind, e.Data.Attempt, e.Data.Cause, e.Data.ProviderID)
+	}
+	return b.String()
 }
 
 // riskyTries counts the times somebody accepted that a second copy may leave: the
@@ -151,4 +170,19 @@ func marked(events []store.Event) bool {
 		}
 	}
 	return false
+}
+
+// The same seed is the same history, or a failing one could not be repeated.
+func TestSimulationRepeats(t *testing.T) {
+	template := simTemplate(t)
+	run := func() (map[string]int, map[email.ID]map[string]int, time.Duration) {
+		s := newSimulation(t, 7, template)
+		s.run()
+		return s.visited, s.world.copies, s.true
+	}
+	visited, copies, took := run()
+	visited2, copies2, took2 := run()
+	if took != took2 || !cmp.Equal(visited, visited2) || !cmp.Equal(copies, copies2) {
+		t.Errorf("history 7 went otherwise the second time:\n%s%s", cmp.Diff(visited, visited2), cmp.Diff(copies, copies2))
+	}
 }

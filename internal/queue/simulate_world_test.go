@@ -137,6 +137,7 @@ func (w *simWorld) take(id email.ID, recipients []string) (providerID string) {
 		late = time.Duration(w.s.rng.IntN(300)) * time.Second
 	}
 	providerID = fmt.Sprintf("p%d", len(w.sent))
+	w.s.tell("the world takes %s for %v as %s, in Sent %s later", id, recipients, providerID, late)
 	w.sent = append(w.sent, simSent{id, providerID, w.s.true + late})
 	return providerID
 }

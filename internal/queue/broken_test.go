@@ -1,0 +1,47 @@
+package queue
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/test/mutant"
+)
+
+// Each of these builds breaks one rule, and the simulation must notice.
+func TestSimulationFindsBrokenBuilds(t *testing.T) {
+	if os.Getenv("GATEPOST_BROKEN_BUILD") != "" {
+		t.Skip("this is one of the broken builds itself")
+	}
+	for name, m := range map[string]mutant.Mutation{
+		"fence off": {
+			File: "internal/store/sqlite.go", Old: "WHERE message_id = $1 AND fence = $2 AND state = $3", Count: 2,
+			New: "WHERE message_id = $1 AND $2 = $2 AND $3 = $3",
+		},
+		"unknown is retried blindly": {
+			File: "internal/queue/settle.go", Old: "\tcase provider.Unknown:\n", New: "\tcase -1:\n",
+		},
+		"guard off": {
+			File: "internal/queue/attempt.go", Old: "if !e.shared() {", New: "if true {",
+		},
+		"the clock is believed": {
+			File: "internal/queue/settle.go", Old: "rest > 0 {", New: "rest > 1<<62 {",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-run", "^TestSimulation$", "-overlay", mutant.Overlay(t, "../..", m), ".")
+			cmd.Env = append(os.Environ(), "GATEPOST_BROKEN_BUILD=1", "GATEPOST_SIMULATE_HISTORIES=1000", "GATEPOST_SIMULATE_STOP=1")
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "breaks a promise") {
+				t.Errorf("the simulation did not notice: %v\n%s", err, out)
+			} else {
+				t.Logf("%.300s", out)
+			}
+		})
+	}
+}
