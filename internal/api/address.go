@@ -31,11 +31,11 @@ func (a *address) decodeJSON(r *reader) error {
 }
 
 func (a *address) decodeString(r *reader) error {
-	s, err := r.text()
+	s, err := r.str()
 	if err != nil {
 		return err
 	}
-	parsed, err := email.ParseAddress(string(s))
+	parsed, err := email.ParseAddress(s)
 	if err != nil {
 		r.wrong(err.Error())
 		return nil
@@ -47,7 +47,7 @@ func (a *address) decodeString(r *reader) error {
 func (a *address) decodeParts(r *reader) error {
 	var p addressParts
 	before := len(r.problems)
-	if err := readParts(r, reflect.ValueOf(&p).Elem()); err != nil || len(r.problems) > before {
+	if err := readStruct(reflect.TypeFor[addressParts]())(r, reflect.ValueOf(&p).Elem()); err != nil || len(r.problems) > before {
 		return err
 	}
 	if _, err := email.NewAddress("", p.Address); err != nil {
@@ -61,10 +61,6 @@ func (a *address) decodeParts(r *reader) error {
 	}
 	a.Address = parsed
 	return nil
-}
-
-func readParts(r *reader, v reflect.Value) error {
-	return readStruct(reflect.TypeFor[addressParts]())(r, v)
 }
 
 // Schema implements huma.SchemaProvider.

@@ -73,10 +73,8 @@ func readString(r *reader, v reflect.Value) error {
 	if r.peek() != '"' {
 		return r.refuse("must be a string")
 	}
-	s, err := r.text()
-	if err == nil {
-		v.SetString(string(s))
-	}
+	s, err := r.str()
+	v.SetString(s)
 	return err
 }
 
@@ -162,9 +160,9 @@ func (r *reader) strings(member func(name, value string)) error {
 		if r.peek() != '"' {
 			return r.refuse("must be a string")
 		}
-		value, err := r.text()
+		value, err := r.str()
 		if err == nil {
-			member(name, string(value))
+			member(name, value)
 		}
 		return err
 	})
