@@ -82,27 +82,30 @@ type server struct {
 
 // open builds the parts bottom up. Nothing sends or listens before run, but for
 // the port, which is taken so that a mistake shows at once.
-func open(ctx context.Context, s *settings, log *slog.Logger) (srv *server, err error) {
-	srv = &server{log: log, stopTimeout: s.stopTimeout}
-	defer func() {
-		if err != nil {
-			srv.close()
-		}
-	}()
-	if srv.roots, err = authorities(s.caFile); err != nil {
+func open(ctx context.Context, s *settings, log *slog.Logger) (*server, error) {
+	srv := &server{log: log, stopTimeout: s.stopTimeout}
+	if err := srv.build(ctx, s); err != nil {
+		srv.close()
 		return nil, err
+	}
+	return srv, nil
+}
+
+func (srv *server) build(ctx context.Context, s *settings) (err error) {
+	if srv.roots, err = authorities(s.caFile); err != nil {
+		return err
 	}
 	if err := srv.openStore(ctx, s); err != nil {
-		return nil, err
+		return err
 	}
 	if err := srv.openEngine(ctx, s); err != nil {
-		return nil, err
+		return err
 	}
 	if srv.listener, err = listen(s.listen); err != nil {
-		return nil, err
+		return err
 	}
 	srv.http = srv.httpServer()
-	return srv, nil
+	return nil
 }
 
 // openStore compares the master key with the data folder before it opens any
