@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
 
 // The descriptions of operations, with examples that the tests send.
 
@@ -33,6 +37,10 @@ func describeCreateMessage(d *describer) {
 		"short": `{"to": "maria@example.org", "subject": "Hello", "text": "Hello, Maria."}`,
 		"raw":   `{"raw": "RnJvbTogYXBwQGV4YW1wbGUuY29tDQpUbzogbWFyaWFAZXhhbXBsZS5vcmcNClN1YmplY3Q6IEhlbGxvDQoNCkhlbGxvLg0K"}`,
 	})
+	d.op.RequestBody.Content["message/rfc822"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: "A whole message."}}
+	for _, name := range []string{"account", "type", "on_unknown", "tags"} {
+		d.param("query", name, "With a body of message/rfc822: as the field of that name.", nil)
+	}
 	d.param("header", "Idempotency-Key", "Makes the same request have one effect however often it comes: at most 256 visible ASCII characters.", "invoice-4711")
 	r := d.gives(http.StatusAccepted, "The message is kept.", submittedAnswer{}, exampleSubmitted)
 	r.Headers["Location"] = headerField("Where the message can be read.")

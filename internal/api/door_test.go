@@ -128,7 +128,7 @@ func TestTranslation(t *testing.T) {
 	}{
 		{fmt.Errorf("keep message: %w", queue.ErrBusy), 503, true},
 		{queue.ErrOverloaded, 503, true},
-		{context.DeadlineExceeded, 503, true},
+		{context.DeadlineExceeded, 500, false}, // a commit may have been under way
 		{errors.New("secret detail"), 500, false},
 	} {
 		p := problemOf(c.err)

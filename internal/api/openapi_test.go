@@ -2,13 +2,19 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"gatepost/internal/access"
+	"gatepost/internal/queue"
 )
 
 // openapi is the document as a reader gets it.
@@ -208,4 +214,43 @@ func fits(t *testing.T, registry huma.Registry, schema *huma.Schema, what string
 	for _, err := range result.Errors {
 		t.Errorf("%s: %.300s", what, err.Error())
 	}
+}
+
+// The requests in docs/api.md are accepted as they stand there, but for the ids.
+func TestDocumentedRequests(t *testing.T) {
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := sqlite(t)
+	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey())
+	requests := regexp.MustCompile(`curl -s \$GATEPOST(\S+)[^'\x60]*-d '([^']*)'`).FindAllStringSubmatch(string(page), -1)
+	for _, r := range requests {
+		if got := w.post(r[1], ids.Replace(r[2])); got.status/100 != 2 {
+			t.Errorf("POST %s %s: %s", r[1], r[2], got.body)
+		}
+	}
+	if len(requests) < 5 {
+		t.Errorf("%d requests were found", len(requests))
+	}
+	for _, name := range regexp.MustCompile("`([a-z_]+)` \\| ").FindAllStringSubmatch(string(page[strings.Index(string(page), "| status |"):]), -1) {
+		if !problemNames(t)[name[1]] {
+			t.Errorf("the page tells of a problem %s that there is not", name[1])
+		}
+	}
+}
+
+// problemNames are all kinds of problems.
+func problemNames(t *testing.T) map[string]bool {
+	names := map[string]bool{}
+	for _, err := range []error{
+		&malformed{}, access.ErrUnauthenticated, queue.ErrForbidden, queue.ErrNotFound, errWrongMethod, queue.ErrNotHeld, errTooLarge,
+		&unsupported{}, wrongFields{}, queue.ErrKeyReused, errors.New("other"), queue.ErrBusy,
+	} {
+		names[strings.TrimPrefix(problemOf(err).Type, "urn:gatepost:problem:")] = true
+	}
+	if len(names) != 12 {
+		t.Fatalf("problems: %v", names)
+	}
+	return names
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,7 +102,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, queue.ErrKeyReused):
 		return told(kind(http.StatusUnprocessableEntity, "idempotency_key_reused", "The idempotency key stands for another request"), err)
 	case errors.Is(err, errOverloaded), errors.Is(err, queue.ErrOverloaded), errors.Is(err, queue.ErrBusy),
-		errors.Is(err, errNotReady), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		errors.Is(err, errNotReady):
 		return busyProblem()
 	}
 	return internalProblem()
@@ -156,7 +155,10 @@ func bodyProblem(err error) *problem {
 // fail answers a request that ended with an error.
 func (c *call) fail(err error) {
 	p := problemOf(err)
-	if p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady) {
+	switch gone := c.r.Context().Err() != nil; {
+	case gone: // nobody reads the answer
+		c.s.Log.Info("a request was given up by its client", "request", c.id, "err", err)
+	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady):
 		c.s.Log.Error("a request failed", "request", c.id, "err", err)
 	}
 	if p.Status == http.StatusUnauthorized {
