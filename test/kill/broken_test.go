@@ -1,0 +1,71 @@
+package kill
+
+import (
+	"testing"
+	"time"
+
+	"gatepost/test/mutant"
+)
+
+// brokenBuild breaks one promise, and what the verdict must then say.
+type brokenBuild struct {
+	mutation mutant.Mutation
+	phases   []phase
+	breaches []string // any of these
+}
+
+// tries bounds how often the kills may just have missed.
+const tries = 4
+
+// A verdict that finds nothing wrong with these builds would show nothing about the whole one.
+func TestBrokenBuildsAreSeen(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string]brokenBuild{
+		"answer before commit": {
+			mutation: mutant.Mutation{
+				File: "internal/store/group.go", Old: "\tfor _, r := range reqs {\n\t\t<-r.done\n\t}\n",
+				New: "\tfor _, r := range reqs {\n\t\tif r.add == nil {\n\t\t\t<-r.done\n\t\t}\n\t}\n",
+			},
+			phases: []phase{{mix: classes(), each: 60, kills: []kill{
+				{label: "K2", point: "commit.before", nth: 5},
+				{label: "K2", point: "commit.before", nth: 9},
+				{label: "random", after: 30},
+			}}},
+			breaches: []string{lost},
+		},
+		"what an older epoch was sending is queued": {
+			mutation: mutant.Mutation{
+				File: "internal/queue/recover.go", Old: "Class: provider.Unknown", New: "Class: provider.Retry",
+			},
+			phases: []phase{
+				{mix: []class{gmail}, each: 40, kills: []kill{
+					{label: "K13", point: "body.done", nth: 12}, {label: "K14", point: "answer.read", nth: 9},
+				}},
+				{mix: []class{relayRetry, relayHold}, each: 40, kills: []kill{{label: "K14", point: "answer.read", nth: 9}}},
+			},
+			breaches: []string{secondCopy, unmarked, tooMany},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b.mustBeSeen(t, newRun(t, build(t, mutant.Overlay(t, "../..", b.mutation)), "", 1, 90*time.Second))
+		})
+	}
+}
+
+func (b brokenBuild) mustBeSeen(t *testing.T, r *run) {
+	t.Helper()
+	for try := range tries {
+		for _, p := range b.phases {
+			r.phase(p)
+		}
+		res := r.judge("broken build")
+		for _, promise := range b.breaches {
+			if about := res.Breaches[promise]; len(about) > 0 {
+				t.Logf("seen at try %d, after %d kills: %d times: %s", try+1, len(r.kills), len(about), promise)
+				return
+			}
+		}
+	}
+	t.Errorf("%d tries, and the verdict found nothing wrong with a broken build", tries)
+}

@@ -1,0 +1,66 @@
+package kill
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestVerdictSeesBrokenPromises gives the verdict what only a broken gatepost would show.
+func TestVerdictSeesBrokenPromises(t *testing.T) {
+	seen := func(status string, duplicate bool, events ...string) shown {
+		m := shown{known: true, Duplicate: duplicate, Recipients: []struct{ Status string }{{status}}}
+		for _, e := range events {
+			m.Events = append(m.Events, struct {
+				Type string
+				Data struct{ Attempt int }
+			}{Type: e})
+		}
+		return m
+	}
+	const unknown = "message.unknown"
+	for name, c := range map[string]struct {
+		class  class
+		copies int
+		seen   shown
+		others []string
+		want   []string
+	}{
+		"Gmail, arrived":                 {gmail, 1, seen("accepted", false), nil, nil},
+		"Gmail, found in Sent":           {gmail, 1, seen("accepted", false, unknown), nil, nil},
+		"Gmail, accepted and not there":  {gmail, 0, seen("accepted", false), nil, []string{lost}},
+		"Gmail, not known":               {gmail, 0, shown{}, nil, []string{forgotten}},
+		"Gmail, sent and not known":      {gmail, 1, shown{}, nil, []string{forgotten}},
+		"Gmail, still unknown":           {gmail, 1, seen("unknown", false, unknown), nil, []string{restless}},
+		"Gmail, failed":                  {gmail, 1, seen("failed", false), nil, []string{restless}},
+		"Gmail, twice":                   {gmail, 2, seen("accepted", true, unknown), nil, []string{secondCopy}},
+		"retry, twice after an unknown":  {relayRetry, 2, seen("accepted", true, unknown), nil, nil},
+		"retry, thrice after an unknown": {relayRetry, 3, seen("accepted", true, unknown), nil, []string{tooMany}},
+		"retry, twice and not marked":    {relayRetry, 2, seen("accepted", false, unknown), nil, []string{unmarked}},
+		"retry, held":                    {relayRetry, 1, seen("held", false, unknown), nil, []string{restless}},
+		"hold, sent and held":            {relayHold, 1, seen("held", false, unknown), nil, nil},
+		"hold, twice":                    {relayHold, 2, seen("accepted", true, unknown), nil, []string{secondCopy}},
+		"a second message":               {gmail, 1, seen("accepted", false), []string{"msg_2"}, []string{keyTwice}},
+	} {
+		r := &result{Breaches: map[string][]string{}, class: map[class]*tally{c.class: {}}}
+		m := &submission{class: c.class, keyed: true, id: "msg_1"}
+		r.acknowledged(m, c.copies, c.seen, false)
+		r.unasked(m, c.others)
+		if diff := cmp.Diff(c.want, slices.Sorted(maps.Keys(r.Breaches))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// TestRequestsWithoutKeyExplainFurtherMessages: but no more of them than had no answer.
+func TestRequestsWithoutKeyExplainFurtherMessages(t *testing.T) {
+	for unanswered, want := range [][]string{{stranger}, nil, nil} {
+		r := &result{Breaches: map[string][]string{}, class: map[class]*tally{gmail: {}}}
+		r.unasked(&submission{class: gmail, id: "msg_1", unanswered: unanswered}, []string{"msg_2"})
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(r.Breaches))); diff != "" {
+			t.Errorf("%d requests without an answer: %s", unanswered, diff)
+		}
+	}
+}
