@@ -62,7 +62,7 @@ func connectPostgres(s *Store) error {
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(readers + s.dialect.writers + 2)
 	db.SetMaxIdleConns(readers + s.dialect.writers)
-	s.read, s.write = db, db
+	s.read, s.write = newReader(db), db
 	if err := db.Ping(); err != nil {
 		_ = db.Close()
 		return unreachable(cfg, err)

@@ -59,7 +59,7 @@ func connectSQLite(s *Store) error {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	s.write, s.read = write, read
+	s.write, s.read = write, newReader(read)
 	return nil
 }
 

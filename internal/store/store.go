@@ -56,7 +56,7 @@ type Options struct {
 type Store struct {
 	opt     Options
 	dialect *dialect
-	read    *sql.DB // readers; on PostgreSQL also where writers get connections
+	read    *reader
 	write   *sql.DB // writers' connections
 	queue   chan *request
 	inline  *writer // with Options.Inline
@@ -153,7 +153,7 @@ func (s *Store) Close() error {
 
 func (s *Store) closeDatabase() error {
 	err := s.read.Close()
-	if s.write != s.read {
+	if s.write != s.read.DB {
 		err = errors.Join(err, s.write.Close())
 	}
 	return err
