@@ -30,7 +30,7 @@ kill:
 	GATEPOST_KILL=full $(PG) go test -count=1 -timeout 90m -v ./test/kill/...
 
 simulate:
-	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run "TestSimulation" ./internal/queue
+	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run '$(if $(SEED),^TestSimulation$$,TestSimulation)' ./internal/queue
 
 powercut:
 	scripts/powercut
@@ -42,4 +42,4 @@ fuzz:
 	scripts/fuzz $(FUZZTIME)
 
 bench:
-	$(PG) bench/run.sh
+	$(PG) go run ./bench/run
