@@ -40,16 +40,22 @@ func wholePlan(f form, r *rand.Rand) []phase {
 	door := doorKills(r, 20)
 	ownPhase := f.messages / 5
 	mixed := phase{mix: []class{gmail, relayRetry, gmail, relayHold}, each: (f.messages - 2*ownPhase) / (f.random + len(door))}
-	for range f.random {
-		mixed.kills = append(mixed.kills, randomKill(r, mixed.each))
+	for i := range f.random {
+		mixed.kills = append(mixed.kills, randomKill(r, mixed.each, i%3 == 0))
 	}
 	mixed.kills = append(mixed.kills, door...)
 	r.Shuffle(len(mixed.kills), func(i, j int) { mixed.kills[i], mixed.kills[j] = mixed.kills[j], mixed.kills[i] })
 	return []phase{mixed, exitPhase([]class{gmail}, ownPhase, r), exitPhase([]class{relayRetry, relayHold}, ownPhase, r)}
 }
 
-func randomKill(r *rand.Rand, each int) kill {
-	return kill{label: "random", after: 1 + r.IntN(each*3/4), then: time.Duration(r.IntN(50_000)) * time.Microsecond}
+// randomKill hits while mail comes in, or, late, when gatepost looks for what earlier lives left behind
+// and sends it again.
+func randomKill(r *rand.Rand, each int, late bool) kill {
+	k := kill{label: "random", after: 1 + r.IntN(each*3/4), then: time.Duration(r.IntN(50_000)) * time.Microsecond}
+	if late {
+		k.then = time.Duration(r.IntN(2_500_000)) * time.Microsecond
+	}
+	return k
 }
 
 // doorKills are the points around taking a message. spread is how often a message passes them at least.
