@@ -3,8 +3,10 @@ package store_test
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -476,4 +478,34 @@ func TestSettingsAndKeysKeepTheFirst(t *testing.T) {
 			t.Errorf("data keys: %s, %s", k.Wrapped, k2.Wrapped)
 		}
 	})
+}
+
+// On PostgreSQL the server itself counts its syncs: one group, one commit, at
+// least one sync before the answer. (For SQLite test/powercut counts them.)
+func TestEachGroupIsSyncedByPostgres(t *testing.T) {
+	s := storetest.Open(t, store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)})
+	db, err := sql.Open("pgx", os.Getenv(storetest.Env))
+	must(t, err)
+	defer db.Close()
+	for _, setting := range []string{"fsync", "synchronous_commit"} {
+		var value string
+		must(t, db.QueryRow("SHOW "+setting).Scan(&value))
+		if value != "on" {
+			t.Fatalf("%s is %s on the server for tests", setting, value)
+		}
+	}
+	syncs := func() (n int) {
+		must(t, db.QueryRow("SELECT wal_sync FROM pg_stat_wal").Scan(&n))
+		return n
+	}
+	route := addAccount(t, s)
+	before, groups := syncs(), 20
+	for range groups {
+		must(t, s.AddMessage(t.Context(), newMessage(t, route, "a@b.example")))
+	}
+	for deadline := time.Now().Add(20 * time.Second); syncs()-before < groups; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d groups were answered and %d syncs made", groups, syncs()-before)
+		}
+	}
 }
