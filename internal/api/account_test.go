@@ -116,13 +116,17 @@ func TestBadAccounts(t *testing.T) {
 		fields     []string
 	}{
 		{"nothing", `{}`, []string{"address", "transport", "credential"}},
-		{"all wrong", `{"address": "Name <a@b.example>", "transport": "smtp", "credential": "` + w.gmailKey() + `", "senders": ["@", "x", "ok@b.example", 5],
+		{
+			"all wrong", `{"address": "Name <a@b.example>", "transport": "smtp", "credential": "` + w.gmailKey() + `", "senders": ["@", "x", "ok@b.example", 5],
 			"smtp": {"host": "a b", "port": "25", "tls": "ssl", "user": "a\r\nb", "max_connections": 0, "colour": 1}, "gmail": {}, "x": 1}`,
-			[]string{"address", "credential", "senders[0]", "senders[1]", "senders[3]", "smtp.host", "smtp.port", "smtp.tls", "smtp.user", "smtp.max_connections", "smtp.colour", "gmail", "x"}},
+			[]string{"address", "credential", "senders[0]", "senders[1]", "senders[3]", "smtp.host", "smtp.port", "smtp.tls", "smtp.user", "smtp.max_connections", "smtp.colour", "gmail", "x"},
+		},
 		{"no settings", `{"address": "a@b.example", "transport": "smtp", "credential": "` + w.smtpKey + `"}`, []string{"smtp.host"}},
 		{"clear text to another machine", `{"address": "a@b.example", "transport": "smtp", "credential": "` + w.smtpKey + `", "smtp": {"host": "smtp.example.com", "tls": "none"}}`, []string{"smtp.tls"}},
-		{"gmail", `{"address": "a@b.example", "transport": "gmail", "credential": "` + w.gmailKey() + `", "gmail": {"max_recipients": 0, "max_parallel": 1000, "may_look": "yes"}}`,
-			[]string{"gmail.max_recipients", "gmail.max_parallel", "gmail.may_look"}},
+		{
+			"gmail", `{"address": "a@b.example", "transport": "gmail", "credential": "` + w.gmailKey() + `", "gmail": {"max_recipients": 0, "max_parallel": 1000, "may_look": "yes"}}`,
+			[]string{"gmail.max_recipients", "gmail.max_parallel", "gmail.may_look"},
+		},
 		{"unknown transport", `{"address": "a@b.example", "transport": "pigeon", "credential": "` + w.smtpKey + `"}`, []string{"transport"}},
 		{"unknown credential", `{"address": "a@b.example", "transport": "gmail", "credential": "cred_\u0000"}`, []string{"credential"}},
 		{"again", `{"address": "APP@example.com", "transport": "smtp", "credential": "` + w.smtpKey + `", "smtp": {"host": "127.0.0.1"}}`, []string{"address"}},

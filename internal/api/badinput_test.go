@@ -22,10 +22,14 @@ func TestBadMessages(t *testing.T) {
 		{"invalid address", `{"from": "app@example.com", "to": ["a@b.example", "nobody"], ` + text + `}`, []string{"to[1]"}},
 		{"single invalid address", `{"from": "app@example.com", "to": "nobody", ` + text + `}`, []string{"to"}},
 		{"two addresses in one", `{"from": "app@example.com", "to": "a@b.example, c@d.example", ` + text + `}`, []string{"to"}},
-		{"address in parts", `{"from": "app@example.com", "to": [{"address": "@"}, {"name": "N"}, {"address": "a@b.example", "name": "A\nB"}, {"address": "a@b.example", "x": 1}], ` + text + `}`,
-			[]string{"to[0].address", "to[1].address", "to[2].name", "to[3].x"}},
-		{"address of a wrong type", `{"from": 5, "to": [7], "cc": true, "bcc": [null], "reply_to": [["a@b.example"]], ` + text + `}`,
-			[]string{"from", "to[0]", "cc", "bcc[0]", "reply_to[0]"}},
+		{
+			"address in parts", `{"from": "app@example.com", "to": [{"address": "@"}, {"name": "N"}, {"address": "a@b.example", "name": "A\nB"}, {"address": "a@b.example", "x": 1}], ` + text + `}`,
+			[]string{"to[0].address", "to[1].address", "to[2].name", "to[3].x"},
+		},
+		{
+			"address of a wrong type", `{"from": 5, "to": [7], "cc": true, "bcc": [null], "reply_to": [["a@b.example"]], ` + text + `}`,
+			[]string{"from", "to[0]", "cc", "bcc[0]", "reply_to[0]"},
+		},
 		{"too many recipients", `{"from": "app@example.com", "to": ["a@x.example", "b@x.example", "c@x.example"], "cc": ["d@x.example", "e@x.example"], "bcc": "f@x.example", ` + text + `}`, []string{"to"}},
 		{"unknown field", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "colour": {"a": [1, "]}"]}}`, []string{"colour"}},
 		{"field given twice", `{"from": "app@example.com", "from": "box@example.net", "to": "a@b.example", ` + text + `}`, []string{"from"}},
@@ -49,9 +53,11 @@ func TestBadMessages(t *testing.T) {
 		{"tags", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "tags": ["a", 1]}`, []string{"tags[1]"}},
 		{"metadata", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "metadata": {"a": 1, "b": "x", "b": "y"}}`, []string{"metadata.a", "metadata.b"}},
 		{"not an object", `[1, 2]`, []string{"body", "to", "from", "text"}},
-		{"form and meaning at once", `{"from": "ceo@example.com", "to": ["nobody"], "subject": "a\r\nBcc: x@y.example", "txt": "x", "html": 5,
+		{
+			"form and meaning at once", `{"from": "ceo@example.com", "to": ["nobody"], "subject": "a\r\nBcc: x@y.example", "txt": "x", "html": 5,
 			"headers": {"X-A": "1\n2", "X-B": 7}, "attachments": [{"filename": "../a", "content": "*"}, {"filename": 3, "content": "eA=="}], "type": "spam", "on_unknown": "maybe"}`,
-			[]string{"from", "to[0]", "subject", "txt", "html", "headers.X-A", "headers.X-B", "attachments[0].filename", "attachments[0].content", "attachments[1].filename", "type", "on_unknown"}},
+			[]string{"from", "to[0]", "subject", "txt", "html", "headers.X-A", "headers.X-B", "attachments[0].filename", "attachments[0].content", "attachments[1].filename", "type", "on_unknown"},
+		},
 	}
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
 		w := start(t, opt)

@@ -24,8 +24,12 @@ const (
 type buffers struct{ pool sync.Pool }
 
 func (b *buffers) get(n int64) []byte {
-	if kept, ok := b.pool.Get().(*[]byte); ok && int64(cap(*kept)) >= n {
+	kept, ok := b.pool.Get().(*[]byte)
+	if ok && int64(cap(*kept)) >= n {
 		return (*kept)[:0]
+	}
+	if ok {
+		b.pool.Put(kept)
 	}
 	return make([]byte, 0, n)
 }
@@ -49,6 +53,17 @@ func (b *body) release() {
 		b.s.buffers.put(b.bytes)
 	}
 	b.share.release()
+}
+
+// keep gives bytes that outlive the request's turn: the buffer itself where it
+// would not be used again.
+func (b *body) keep() []byte {
+	if cap(b.bytes) <= keptSize {
+		return append([]byte{}, b.bytes...)
+	}
+	kept := b.bytes
+	b.bytes = nil
+	return kept
 }
 
 // mediaType is the body's type without its parameters; text must be UTF-8.

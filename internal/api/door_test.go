@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gatepost/internal/queue"
 )
@@ -71,8 +72,10 @@ func TestScopes(t *testing.T) {
 
 func TestPathsAndMethods(t *testing.T) {
 	w := sqlite(t)
-	for _, path := range []string{"/", "/v1", "/v2/messages", "/v1/messages/" + id(t, "msg"), "/v1/messages/x", "/v1/messages/%00", "/v1/messages/%ff",
-		"/v1/accounts/" + id(t, "acc"), "/v1/accounts/acc_%27", "/v1/messages/" + strings.Replace(w.smtp, "acc_", "msg_", 1), "/favicon.ico"} {
+	for _, path := range []string{
+		"/", "/v1", "/v2/messages", "/v1/messages/" + id(t, "msg"), "/v1/messages/x", "/v1/messages/%00", "/v1/messages/%ff",
+		"/v1/accounts/" + id(t, "acc"), "/v1/accounts/acc_%27", "/v1/messages/" + strings.Replace(w.smtp, "acc_", "msg_", 1), "/favicon.ico",
+	} {
 		w.get(path).problem(http.StatusNotFound, "not_found")
 	}
 	for _, path := range []string{"/v1/messages/" + id(t, "msg") + "/release", "/v1/messages/x/release", "/v1/accounts/%00/release"} {
@@ -171,6 +174,26 @@ func TestFaultPoints(t *testing.T) {
 	if got, want := strings.Join(points, " "), "api.body.half api.answer.before api.answer.after api.body.half"; got != want {
 		t.Errorf("passed %s, want %s", got, want)
 	}
+}
+
+// At api.answer.after the client has its answer, so that a crash there is one
+// after the promise.
+func TestAnswerHasLeftAtItsPoint(t *testing.T) {
+	received := make(chan struct{})
+	w := sqlite(t, func(c *Config) {
+		c.Fault = func(point string) {
+			if point != "api.answer.after" {
+				return
+			}
+			select {
+			case <-received:
+			case <-time.After(10 * time.Second):
+				t.Error("the answer waits for the point to be passed")
+			}
+		}
+	})
+	w.post("/v1/messages", simple).want(http.StatusAccepted)
+	close(received)
 }
 
 func TestMetrics(t *testing.T) {

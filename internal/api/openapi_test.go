@@ -245,7 +245,9 @@ func problemNames(t *testing.T) map[string]bool {
 	names := map[string]bool{}
 	for _, err := range []error{
 		&malformed{}, access.ErrUnauthenticated, queue.ErrForbidden, queue.ErrNotFound, errWrongMethod, queue.ErrNotHeld, errTooLarge,
-		&unsupported{}, wrongFields{}, queue.ErrKeyReused, errors.New("other"), queue.ErrBusy,
+		&unsupported{},
+		wrongFields{},
+		queue.ErrKeyReused, errors.New("other"), queue.ErrBusy,
 	} {
 		names[strings.TrimPrefix(problemOf(err).Type, "urn:gatepost:problem:")] = true
 	}

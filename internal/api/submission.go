@@ -95,10 +95,15 @@ func (c *call) submitted(done queue.Submitted) error {
 	return err
 }
 
+// fault tells a test where the request is; what was answered by then has left.
 func (c *call) fault(point string) {
-	if c.s.Fault != nil {
-		c.s.Fault(point)
+	if c.s.Fault == nil {
+		return
 	}
+	if c.status != 0 {
+		_ = http.NewResponseController(c.w).Flush() // a lost connection is the client's to notice
+	}
+	c.s.Fault(point)
 }
 
 // submission reads the message of a request, as JSON or as message/rfc822.
@@ -165,7 +170,7 @@ func (c *call) rawSubmission(half func()) (queue.Submission, []email.Problem, er
 		return sub, nil, err
 	}
 	defer b.release()
-	sub.Raw = append([]byte{}, b.bytes...)
+	sub.Raw = b.keep()
 	return sub, unknown, nil
 }
 
