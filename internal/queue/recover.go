@@ -21,15 +21,25 @@ func (e *Engine) Enter(ctx context.Context) error {
 	}
 	e.epoch = epoch
 	e.pulse.beat(entered)
-	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, epoch)
+	return e.adopt(ctx)
+}
+
+// adopt settles what earlier epochs of this node were sending.
+func (e *Engine) adopt(ctx context.Context) error {
+	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, e.epoch)
 	if err != nil {
 		return err
 	}
 	return e.disown(ctx, orphans, "process_ended", "gatepost ended while it sent the message")
 }
 
-// rescue takes over what lost nodes were sending.
+// rescue takes over what lost nodes were sending, and earlier epochs of this one:
+// a PostgreSQL server may finish the commit of a claim long after the process that
+// asked for it has died and been started again.
 func (e *Engine) rescue(ctx context.Context) error {
+	if err := e.adopt(ctx); err != nil {
+		return err
+	}
 	lost, err := e.cfg.Store.Abandoned(ctx, e.cfg.Node, e.cfg.Lease)
 	if err != nil {
 		return err

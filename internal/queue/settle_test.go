@@ -145,3 +145,26 @@ func TestLooksWaitByAClockThatNobodySets(t *testing.T) {
 		t.Errorf("after the whole wait: %s", got)
 	}
 }
+
+// A claim of an earlier epoch that a database server commits late, after the node
+// has entered again, still finds somebody who takes it on.
+func TestLateClaimOfAnEarlierEpochIsTakenOn(t *testing.T) {
+	s := newSimulation(t, 1, simTemplate(t))
+	s.calm, s.rates = true, rates{}
+	n, ctx := s.nodes[0], t.Context()
+	s.submit(n)
+	dead := *n.engine
+	s.start(n)
+	for _, route := range simRoutes {
+		if _, err := dead.claim(ctx, simTeam, route, 1); err != nil { // the server finishes what the dead process asked for
+			t.Fatal(err)
+		}
+	}
+	if err := n.engine.rescue(ctx); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := s.store.Recount(ctx)
+	if err != nil || counts[email.Sending] != 0 {
+		t.Errorf("%d recipients are still being sent by nobody, %v", counts[email.Sending], err)
+	}
+}
