@@ -27,7 +27,7 @@ format:
 	go tool gofumpt -w .
 
 kill:
-	GATEPOST_KILL=full $(PG) go test -count=1 -timeout 90m -v ./test/kill/...
+	GATEPOST_KILL=full GATEPOST_KILL_REPORT=$(CURDIR)/docs/kill.md $(PG) go test -count=1 -timeout 90m -v ./test/kill/...
 
 simulate:
 	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run '$(if $(SEED),^TestSimulation$$,TestSimulation)' ./internal/queue

@@ -153,7 +153,7 @@ func TestLateClaimOfAnEarlierEpochIsTakenOn(t *testing.T) {
 	s.calm, s.rates = true, rates{}
 	n, ctx := s.nodes[0], t.Context()
 	s.submit(n)
-	dead := *n.engine
+	dead := n.engine
 	s.start(n)
 	for _, route := range simRoutes {
 		if _, err := dead.claim(ctx, simTeam, route, 1); err != nil { // the server finishes what the dead process asked for
