@@ -133,9 +133,17 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 	}
 	user, password := w.SMTPLogin()
 	facts := [][2]string{
-		{"google_url", w.GoogleURL}, {"smtp_addr", w.SMTPAddr}, {"smtps_addr", w.SMTPSAddr}, {"smtp_user", user}, {"smtp_password", password},
-		{"mailbox_url", w.MailboxURL}, {"control_url", w.ControlURL}, {"ledger_url", w.LedgerURL}, {"ledger_file", w.LedgerFile},
-		{"ca_file", w.CAFile}, {"service_account_file", keyFile},
+		{"google_url", w.GoogleURL},
+		{"smtp_addr", w.SMTPAddr},
+		{"smtps_addr", w.SMTPSAddr},
+		{"smtp_user", user},
+		{"smtp_password", password},
+		{"mailbox_url", w.MailboxURL},
+		{"control_url", w.ControlURL},
+		{"ledger_url", w.LedgerURL},
+		{"ledger_file", w.LedgerFile},
+		{"ca_file", w.CAFile},
+		{"service_account_file", keyFile},
 	}
 	if s.asJSON {
 		object := map[string]string{}

@@ -73,7 +73,7 @@ func (s *server) createMessage(c *call) error {
 	}
 	key, wrong := c.idempotencyKey()
 	if problems = append(problems, wrong...); len(problems) > 0 {
-		return alsoWrong(problems, c.check(sub))
+		return alsoWrong(problems, c.s.Engine.CheckSubmission(c.r.Context(), c.grant, sub))
 	}
 	sub.IdempotencyKey = key
 	done, err := s.Engine.Submit(c.r.Context(), c.grant, sub)
@@ -184,13 +184,10 @@ func (m messageBody) submission() queue.Submission {
 		sub.From = &m.From.Address
 	}
 	for _, h := range m.Headers {
-		sub.Headers = append(sub.Headers, struct{ Name, Value string }{h.name, h.value})
+		sub.Headers = append(sub.Headers, queue.Header{Name: h.name, Value: h.value})
 	}
 	for _, a := range m.Attachments {
-		sub.Attachments = append(sub.Attachments, struct {
-			Filename, ContentType string
-			Content               []byte
-		}{a.Filename, a.ContentType, a.Content})
+		sub.Attachments = append(sub.Attachments, queue.Attachment{Filename: a.Filename, ContentType: a.ContentType, Content: a.Content})
 	}
 	return sub
 }

@@ -10,25 +10,6 @@ import (
 	"gatepost/internal/queue"
 )
 
-// notKept is a policy that does not exist: with it the engine refuses a
-// submission whatever else is right about it.
-const notKept email.OnUnknown = "not kept"
-
-// check asks the engine what is wrong with a message whose form is wrong
-// already. The submission is made such that the engine cannot take it.
-func (c *call) check(sub queue.Submission) error {
-	given := sub.OnUnknown
-	sub.IdempotencyKey, sub.OnUnknown = "", notKept
-	_, err := c.s.Engine.Submit(c.r.Context(), c.grant, sub)
-	var found *queue.Invalid
-	known := []email.OnUnknown{"", email.Reconcile, email.Retry, email.Hold}
-	if errors.As(err, &found) && slices.Contains(known, given) {
-		ours := func(p email.Problem) bool { return p.Field == "on_unknown" }
-		found.Problems = slices.DeleteFunc(found.Problems, ours)
-	}
-	return err
-}
-
 // alsoWrong joins the problems with a request's form with what the operation
 // found, so that all of it is told in one answer. Without problems it is the
 // operation's error.

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/wneessen/go-mail"
+
+	"gatepost/internal/email"
 )
 
 // maxContentType keeps a type with encoded parameters on one line.
@@ -59,6 +61,9 @@ func (a Attachment) mediaType() (kind string, params map[string]string, err erro
 	}
 	if len(a.ContentType) > maxContentType {
 		return "", nil, fmt.Errorf("longer than %d bytes", maxContentType)
+	}
+	if err := email.CheckHeaderValue(a.ContentType); err != nil {
+		return "", nil, err // the parser would trim a line break away
 	}
 	kind, params, err = mime.ParseMediaType(a.ContentType)
 	switch {

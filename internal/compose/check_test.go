@@ -31,8 +31,10 @@ func TestCheckTellsAllProblemsAtOnce(t *testing.T) {
 		}
 		fields = append(fields, problem.Field)
 	}
-	want := []string{"from", "to[1]", "cc[0]", "reply_to[0]", "subject", "text", "html", "headers.Bcc", "headers.X-A", "headers.x-a",
-		"headers.X-L", "headers.X Y", "attachments[1].filename", "attachments[2].content_type", "attachments[3].content_type", "attachments[4].content_type"}
+	want := []string{
+		"from", "to[1]", "cc[0]", "reply_to[0]", "subject", "text", "html", "headers.Bcc", "headers.X-A", "headers.x-a",
+		"headers.X-L", "headers.X Y", "attachments[1].filename", "attachments[2].content_type", "attachments[3].content_type", "attachments[4].content_type",
+	}
 	if d := cmp.Diff(want, fields); d != "" {
 		t.Error(d)
 	}
@@ -111,7 +113,7 @@ func TestInjections(t *testing.T) {
 			set(&p, value)
 			var b bytes.Buffer
 			_, err := Build(&b, p)
-			if invalid := (Invalid)(nil); errors.As(err, &invalid) {
+			if invalid := Invalid(nil); errors.As(err, &invalid) {
 				if b.Len() > 0 {
 					t.Errorf("%s %.60q: refused, and written", name, value)
 				}

@@ -11,10 +11,12 @@ import (
 )
 
 // fragments are what headers and MIME stumble over.
-var fragments = []string{" ", "  ", "\t", "a", "Z", "é", "ß", "🎉", "日本", "שלום", "e\u0301", "\u00a0", "\u200d", "\ufeff",
+var fragments = []string{
+	" ", "  ", "\t", "a", "Z", "é", "ß", "🎉", "日本", "שלום", "e\u0301", "\u00a0", "\u200d", "\ufeff",
 	"=?", "?=", "=?utf-8?q?x?=", "=?utf-8?b?eA==?= ", "=", "?", "_", "%", "%0d%0a", `"`, `\`, "'", "<", ">", "(", ")",
 	"@", ",", ";", ":", ".", "..", "--", "From ", "Bcc: x@y.z", "*0*=", "utf-8''", "word ", strings.Repeat("x", 80),
-	strings.Repeat("ü", 40), strings.Repeat("long ", 30)}
+	strings.Repeat("ü", 40), strings.Repeat("long ", 30),
+}
 
 var lineFragments = append([]string{"\r", "\n", "\r\n", "\n.\n", "\n--", " \n", "\t\r\n", "\nFrom x", "=\n", strings.Repeat("y", 1200)}, fragments...)
 

@@ -61,8 +61,10 @@ func show(list []email.Address) []string {
 }
 
 // ours are the fields that every message has.
-var ours = map[string]bool{"Date": true, "Mime-Version": true, "Message-Id": true, "Subject": true, "X-Gatepost-Id": true,
-	"From": true, "To": true, "Cc": true, "Reply-To": true, "Content-Type": true, "Content-Transfer-Encoding": true}
+var ours = map[string]bool{
+	"Date": true, "Mime-Version": true, "Message-Id": true, "Subject": true, "X-Gatepost-Id": true,
+	"From": true, "To": true, "Cc": true, "Reply-To": true, "Content-Type": true, "Content-Transfer-Encoding": true,
+}
 
 // readStandard reads with net/mail and mime/multipart.
 func readStandard(t testing.TB, raw []byte) content {

@@ -112,9 +112,11 @@ func TestAddressEqual(t *testing.T) {
 }
 
 func FuzzParseAddress(f *testing.F) {
-	for _, s := range []string{"a@b", "<a@b>", "Name <a@b>", `"Name, \"X" <a@b>`,
+	for _, s := range []string{
+		"a@b", "<a@b>", "Name <a@b>", `"Name, \"X" <a@b>`,
 		"=?utf-8?q?Zo=C3=AB?= <z@b.c>", "z@Bücher.example", "a@b。c", "jösé@b.c",
-		"a@b\r\nx", `"a> ORCPT=x"@d`, "x:a@b;", "a@xn--a", "\u00a0 <a@b>", "ß@ß.de", "a@\u0627.x"} {
+		"a@b\r\nx", `"a> ORCPT=x"@d`, "x:a@b;", "a@xn--a", "\u00a0 <a@b>", "ß@ß.de", "a@\u0627.x",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -11,8 +11,10 @@ func TestCheckHeaderValue(t *testing.T) {
 			t.Errorf("%.40q refused: %v", ok, err)
 		}
 	}
-	for _, bad := range []string{"a\rb", "a\nb", "a\r\n b", "a\x00", "a\x1b", "a\x0b", "a\x7f",
-		"a\u0085b", "a\u2028b", "a\u2029b", "a\u009bb", "\xff", "\xed\xa0\x80", strings.Repeat("x", MaxHeaderValue+1)} {
+	for _, bad := range []string{
+		"a\rb", "a\nb", "a\r\n b", "a\x00", "a\x1b", "a\x0b", "a\x7f",
+		"a\u0085b", "a\u2028b", "a\u2029b", "a\u009bb", "\xff", "\xed\xa0\x80", strings.Repeat("x", MaxHeaderValue+1),
+	} {
 		if CheckHeaderValue(bad) == nil {
 			t.Errorf("%.40q accepted", bad)
 		}
@@ -25,10 +27,12 @@ func TestCheckHeaderName(t *testing.T) {
 			t.Errorf("%q refused: %v", ok, err)
 		}
 	}
-	for _, bad := range []string{"", "X Foo", "X=Foo", "X-Foo:", "X-Foo\r\nBcc", "Xé", "X\t", "\x00", strings.Repeat("X", 65),
+	for _, bad := range []string{
+		"", "X Foo", "X=Foo", "X-Foo:", "X-Foo\r\nBcc", "Xé", "X\t", "\x00", strings.Repeat("X", 65),
 		"From", "to", "CC", "bcc", "Subject", "Date", "Message-Id", "Reply-To", "Sender", "Return-Path", "Received",
 		"DKIM-Signature", "ARC-Seal", "Authentication-Results", "Content-Type", "content-id", "MIME-Version",
-		"X-Gatepost-Id", "x-gatepost-foo", "Resent-Bcc"} {
+		"X-Gatepost-Id", "x-gatepost-foo", "Resent-Bcc",
+	} {
 		if CheckHeaderName(bad) == nil {
 			t.Errorf("%q accepted", bad)
 		}
@@ -41,8 +45,10 @@ func TestCheckFileName(t *testing.T) {
 			t.Errorf("%.40q refused: %v", ok, err)
 		}
 	}
-	for _, bad := range []string{"", ".", "..", "a/b", `a\b`, "a\r\nb", "a\x00", "=?utf-8?q?a?=", " a", "a ",
-		"\xff", "a\u2028", strings.Repeat("x", 256)} {
+	for _, bad := range []string{
+		"", ".", "..", "a/b", `a\b`, "a\r\nb", "a\x00", "=?utf-8?q?a?=", " a", "a ",
+		"\xff", "a\u2028", strings.Repeat("x", 256),
+	} {
 		if CheckFileName(bad) == nil {
 			t.Errorf("%.40q accepted", bad)
 		}

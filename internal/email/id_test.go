@@ -47,8 +47,10 @@ func TestNewIDNeedsRandomBytes(t *testing.T) {
 
 func TestParseIDRefuses(t *testing.T) {
 	good := "01h455vb4pex5vsknk084sn02q"
-	for _, s := range []string{"", good, "msg" + good, "evt_" + good, "msg_" + good[1:], "msg_" + good + "0",
-		"msg_8" + good[1:], "msg_" + strings.ToUpper(good), "msg_" + strings.Replace(good, "h", "u", 1), " msg_" + good} {
+	for _, s := range []string{
+		"", good, "msg" + good, "evt_" + good, "msg_" + good[1:], "msg_" + good + "0",
+		"msg_8" + good[1:], "msg_" + strings.ToUpper(good), "msg_" + strings.Replace(good, "h", "u", 1), " msg_" + good,
+	} {
 		if _, err := ParseID(PrefixMessage, s); !errors.Is(err, ErrID) {
 			t.Errorf("%q: %v", s, err)
 		}

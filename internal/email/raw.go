@@ -111,8 +111,10 @@ func (c *rawCheck) line(n int, line []byte) {
 
 // onceOnly are the fields that a message has at most once (RFC 5322 section 3.6,
 // RFC 2045 section 3).
-var onceOnly = []string{"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID",
-	"In-Reply-To", "References", "Subject", "Date", "MIME-Version"}
+var onceOnly = []string{
+	"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID",
+	"In-Reply-To", "References", "Subject", "Date", "MIME-Version",
+}
 
 // onceInPart are the fields that every part has at most once: programs differ in
 // whether the first or the last counts.

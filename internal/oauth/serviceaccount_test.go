@@ -107,8 +107,10 @@ func TestKeyFileErrors(t *testing.T) {
 		"foreign endpoint": {file(t, map[string]any{"token_uri": "https://evil.example/token"}), "token_uri"},
 		"no client_email":  {file(t, map[string]any{"client_email": nil}), "client_email"},
 		"strange email":    {file(t, map[string]any{"client_email": "robot"}), "client_email"},
-		"all at the same time": {file(t, map[string]any{"client_email": "", "private_key_id": nil, "private_key": "x", "token_uri": "http://x"}),
-			"client_email private_key_id token_uri private_key"},
+		"all at the same time": {
+			file(t, map[string]any{"client_email": "", "private_key_id": nil, "private_key": "x", "token_uri": "http://x"}),
+			"client_email private_key_id token_uri private_key",
+		},
 	} {
 		_, err := ParseServiceAccount(c.file, "")
 		wrong, ok := errors.AsType[KeyFileError](err)

@@ -44,8 +44,10 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, func() error { return e.guard(c.at) }), env, msg.content)
 	o.receipt, o.err = receipt, asProviderError(err)
 	if o.err == nil && len(receipt.Recipients) != len(o.open) {
-		o.err = &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "incomplete_receipt",
-			Text: fmt.Sprintf("the transport told of %d recipients out of %d", len(receipt.Recipients), len(o.open))}
+		o.err = &provider.Error{
+			Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "incomplete_receipt",
+			Text: fmt.Sprintf("the transport told of %d recipients out of %d", len(receipt.Recipients), len(o.open)),
+		}
 	}
 	return o
 }
@@ -69,8 +71,10 @@ func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded
 		return nil, before(err, "account_unreadable", "the account could not be read from the store")
 	}
 	if a.opened.err != nil {
-		return nil, &provider.Error{Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "account_unusable",
-			Text: "the account's settings cannot be used", Fix: "correct the account", Err: a.opened.err, Reply: a.opened.err.Error()}
+		return nil, &provider.Error{
+			Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "account_unusable",
+			Text: "the account's settings cannot be used", Fix: "correct the account", Err: a.opened.err, Reply: a.opened.err.Error(),
+		}
 	}
 	key, err := e.cfg.Vault.UnwrapContentKey(ctx, en.Team, en.Message, stored.WrappedKey)
 	if errors.Is(err, vault.ErrNotOpened) {
@@ -91,8 +95,10 @@ func before(err error, cause, text string) *provider.Error {
 }
 
 func unreadable(err error) *provider.Error {
-	return &provider.Error{Class: provider.Hold, Scope: provider.ScopeMessage, Cause: "content_unreadable", Err: err,
-		Text: "the stored content is damaged and does not open", Fix: "restore the data folder from a backup, then release the message"}
+	return &provider.Error{
+		Class: provider.Hold, Scope: provider.ScopeMessage, Cause: "content_unreadable", Err: err,
+		Text: "the stored content is damaged and does not open", Fix: "restore the data folder from a backup, then release the message",
+	}
 }
 
 // asProviderError takes an error that a transport did not classify for an

@@ -34,6 +34,15 @@ func (d *draft) wrong(field, format string, args ...any) {
 
 // prepare checks a submission and composes and seals its content.
 func (e *Engine) prepare(ctx context.Context, g access.Grant, sub Submission) (*store.NewMessage, error) {
+	d, err := e.draft(ctx, g, sub)
+	if err != nil {
+		return nil, err
+	}
+	return d.message(ctx)
+}
+
+// draft checks a submission.
+func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission) (*draft, error) {
 	d := &draft{e: e, g: g, sub: sub}
 	d.checkWords()
 	if sub.Raw != nil {
@@ -50,7 +59,7 @@ func (e *Engine) prepare(ctx context.Context, g access.Grant, sub Submission) (*
 	if len(d.problems) > 0 {
 		return nil, &Invalid{d.problems}
 	}
-	return d.message(ctx)
+	return d, nil
 }
 
 // Limits of what is stored beside a message.

@@ -117,8 +117,10 @@ type Engine struct {
 // New makes an engine. It starts nothing and touches no row.
 func New(cfg Config) *Engine {
 	cfg = cfg.withDefaults()
-	e := &Engine{cfg: cfg, kinds: map[string]provider.Kind{}, bodies: newBudget(cfg.Bodies),
-		woken: map[email.ID]email.ID{}, wake: make(chan struct{}, 1)}
+	e := &Engine{
+		cfg: cfg, kinds: map[string]provider.Kind{}, bodies: newBudget(cfg.Bodies),
+		woken: map[email.ID]email.ID{}, wake: make(chan struct{}, 1),
+	}
 	for _, k := range cfg.Kinds {
 		e.kinds[k.Name] = k
 	}

@@ -135,8 +135,10 @@ func (s *settling) retry(err *provider.Error, rs []store.OpenRecipient) {
 		wait = until
 	}
 	if s.entry.RetryTime+wait > s.e.cfg.Horizon && rs != nil {
-		s.failed(&provider.Error{Cause: "gave_up", Reply: err.Reply, Fix: err.Fix,
-			Text: fmt.Sprintf("given up after %s of tries; the last answer: %s", s.e.cfg.Horizon, err.Text)}, rs...)
+		s.failed(&provider.Error{
+			Cause: "gave_up", Reply: err.Reply, Fix: err.Fix,
+			Text: fmt.Sprintf("given up after %s of tries; the last answer: %s", s.e.cfg.Horizon, err.Text),
+		}, rs...)
 		return
 	}
 	n := s.next(email.Queued, s.now.Add(wait), err.Cause, rs)
@@ -239,8 +241,10 @@ func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
 func (s *settling) holdUnknown(rs []store.OpenRecipient) {
 	n := s.next(email.Held, s.now, "outcome_unknown", rs)
 	n.UnknownAt = s.now
-	s.note(email.EventHeld, store.EventData{Cause: "outcome_unknown", Text: "it is not known whether the message left, and gatepost cannot find out",
-		Fix: "ask a recipient or look into the account's Sent mail; if it did not leave, POST /v1/messages/" + s.entry.Message + "/release"}, rs)
+	s.note(email.EventHeld, store.EventData{
+		Cause: "outcome_unknown", Text: "it is not known whether the message left, and gatepost cannot find out",
+		Fix: "ask a recipient or look into the account's Sent mail; if it did not leave, POST /v1/messages/" + s.entry.Message + "/release",
+	}, rs)
 }
 
 // found settles an unknown outcome by the copy in Sent.

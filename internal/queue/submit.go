@@ -14,6 +14,12 @@ import (
 	"gatepost/internal/store"
 )
 
+// What a submission is made of besides addresses.
+type (
+	Header     = compose.Header
+	Attachment = compose.Attachment
+)
+
 // Submission is a message that an application hands over: parts, or a whole
 // message in Raw.
 type Submission struct {
@@ -24,8 +30,8 @@ type Submission struct {
 	Subject     string
 	Text        string
 	HTML        string
-	Headers     []compose.Header
-	Attachments []compose.Attachment
+	Headers     []Header
+	Attachments []Attachment
 	// Raw is an RFC 5322 message instead of the parts above. Its recipients are
 	// those of its header, unless To, Cc and Bcc give the envelope.
 	Raw       []byte
@@ -48,8 +54,10 @@ type Submitted struct {
 
 // Types are the message types; their policies are in docs/types.md.
 func Types() []string {
-	return []string{"otp", "verification_code", "two_factor", "authentication", "password_reset", "account_activation",
-		"confirmation", "notification", "reminder", "invoice", "billing_statement", "general"}
+	return []string{
+		"otp", "verification_code", "two_factor", "authentication", "password_reset", "account_activation",
+		"confirmation", "notification", "reminder", "invoice", "billing_statement", "general",
+	}
 }
 
 // Submit takes a message: when it returns without error the message is on disk
@@ -74,6 +82,17 @@ func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Su
 	}
 	m.Fingerprint = print
 	return e.keep(ctx, g, m)
+}
+
+// CheckSubmission tells what is wrong with a submission, as *Invalid, and keeps
+// nothing. Doors ask it about requests that are refused already for their form,
+// so that all mistakes are told at once.
+func (e *Engine) CheckSubmission(ctx context.Context, g access.Grant, sub Submission) error {
+	if !g.May(access.ScopeMessagesSend) {
+		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	}
+	_, err := e.draft(ctx, g, sub)
+	return err
 }
 
 // firstUse looks whether the idempotency key was used, before the work of

@@ -98,7 +98,8 @@ func (c *control) addPages(mux *http.ServeMux) {
 func (c *control) showIndex(w http.ResponseWriter, _ *http.Request) {
 	boxes, total := c.post.store.summaries(pageMailboxes)
 	c.show(w, http.StatusOK, "index", indexPage{
-		page{"Mailboxes", pageRefresh}, boxes, total,
+		page{"Mailboxes", pageRefresh},
+		boxes, total,
 		summaries(c.post.store.latest(pageMessages)), c.faults.list(),
 	})
 }
@@ -106,7 +107,8 @@ func (c *control) showIndex(w http.ResponseWriter, _ *http.Request) {
 func (c *control) showMailbox(w http.ResponseWriter, r *http.Request) {
 	address := r.PathValue("address")
 	c.show(w, http.StatusOK, "mailbox", mailboxPage{
-		page{address, pageRefresh}, address,
+		page{address, pageRefresh},
+		address,
 		summaries(c.post.store.in(address, labelInbox, pageMessages)),
 		summaries(c.post.store.in(address, labelSent, pageMessages)),
 	})
@@ -124,7 +126,8 @@ func (c *control) showMessagePage(w http.ResponseWriter, r *http.Request) {
 		title = "(no subject)"
 	}
 	c.show(w, http.StatusOK, "message", messagePage{
-		page{Title: title}, d,
+		page{Title: title},
+		d,
 		strings.ToValidUTF8(string(m.raw[:min(len(m.raw), pageSource)]), "\uFFFD"), len(m.raw) > pageSource,
 	})
 }

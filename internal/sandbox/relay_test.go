@@ -120,8 +120,12 @@ func rawSubmit(t *testing.T, w *World, raw string) error {
 		line string
 		code int
 	}{
-		{"", 220}, {"EHLO test\r\n", 250}, {"AUTH PLAIN " + auth + "\r\n", 235},
-		{"MAIL FROM:<" + ada + ">\r\n", 250}, {"RCPT TO:<bob@example.net>\r\n", 250}, {"DATA\r\n", 354},
+		{"", 220},
+		{"EHLO test\r\n", 250},
+		{"AUTH PLAIN " + auth + "\r\n", 235},
+		{"MAIL FROM:<" + ada + ">\r\n", 250},
+		{"RCPT TO:<bob@example.net>\r\n", 250},
+		{"DATA\r\n", 354},
 	} {
 		if err := r.ask(step.line, step.code); err != nil {
 			t.Fatal(err)

@@ -161,8 +161,10 @@ func insertMessagesBatch(ctx context.Context, t *tx, ms []*NewMessage) error {
 func batchMessages(b *pgx.Batch, ms []*NewMessage) {
 	c := columns{text: make([][]string, 12), num: make([][]int64, 2), bytes: make([][][]byte, 2)}
 	for _, m := range ms {
-		for i, v := range []string{m.Team, m.ID, m.Account, m.Type, string(m.OnUnknown), m.MailFrom, m.Sender, m.Subject,
-			m.MessageID, m.tags(), m.metadata(), m.Blob} {
+		for i, v := range []string{
+			m.Team, m.ID, m.Account, m.Type, string(m.OnUnknown), m.MailFrom, m.Sender, m.Subject,
+			m.MessageID, m.tags(), m.metadata(), m.Blob,
+		} {
 			c.text[i] = append(c.text[i], v)
 		}
 		c.num[0], c.num[1] = append(c.num[0], m.Size), append(c.num[1], millis(m.CreatedAt))
@@ -270,8 +272,10 @@ func batchUpdate(b *pgx.Batch, fs []*Finish) bool {
 		}
 		ids, from = append(ids, f.Message), append(from, string(f.From))
 		states, causes = append(states, string(n.State)), append(causes, n.Cause)
-		for i, v := range []int64{f.Fence, millis(n.DueAt), millis(n.UnknownAt), int64(n.Retries), n.RetryTime.Milliseconds(),
-			int64(n.Unsettled), int64(f.Seq + len(f.Events)), int64(flag(n.Duplicate))} {
+		for i, v := range []int64{
+			f.Fence, millis(n.DueAt), millis(n.UnknownAt), int64(n.Retries), n.RetryTime.Milliseconds(),
+			int64(n.Unsettled), int64(f.Seq + len(f.Events)), int64(flag(n.Duplicate)),
+		} {
 			nums[i] = append(nums[i], v)
 		}
 	}

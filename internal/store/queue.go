@@ -189,8 +189,10 @@ type AccountChange struct {
 
 // FinishOf starts the outcome of an entry.
 func FinishOf(e *Entry, at time.Time) *Finish {
-	return &Finish{Team: e.Team, Message: e.Message, Route: e.Route, Fence: e.Fence, From: e.State, Seq: e.Seq,
-		Unsettled: e.Unsettled, At: at}
+	return &Finish{
+		Team: e.Team, Message: e.Message, Route: e.Route, Fence: e.Fence, From: e.State, Seq: e.Seq,
+		Unsettled: e.Unsettled, At: at,
+	}
 }
 
 func (f *Finish) events() []Event {
