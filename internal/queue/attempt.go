@@ -61,7 +61,7 @@ type loaded struct {
 
 // load reads what a send needs. Whatever fails here, nothing has left.
 func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded, *provider.Error) {
-	stored, err := e.cfg.Store.Load(ctx, en.Team, en.Message)
+	stored, err := e.stored(ctx, en)
 	if err != nil {
 		return nil, before(err, "store_unreadable", "the message could not be read from the store")
 	}
@@ -88,6 +88,13 @@ func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded
 		return nil, unreadable(err)
 	}
 	return l, nil
+}
+
+func (e *Engine) stored(ctx context.Context, en *store.Entry) (*store.Stored, error) {
+	if s := e.recent.take(en); s != nil {
+		return s, nil
+	}
+	return e.cfg.Store.Load(ctx, en.Team, en.Message)
 }
 
 func before(err error, cause, text string) *provider.Error {

@@ -104,6 +104,7 @@ type Engine struct {
 	kinds    map[string]provider.Kind
 	accounts *accounts
 	bodies   *budget
+	recent   *recent
 	clock    *clock
 
 	epoch int64 // of this process, from Enter
@@ -124,7 +125,7 @@ func New(cfg Config) *Engine {
 	for _, k := range cfg.Kinds {
 		e.kinds[k.Name] = k
 	}
-	e.accounts = newAccounts(e)
+	e.accounts, e.recent = newAccounts(e), newRecent()
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	e.pulse = &pulse{now: cfg.Now, elapsed: cfg.Elapsed, lease: cfg.Lease}
 	return e

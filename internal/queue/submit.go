@@ -162,6 +162,7 @@ func (e *Engine) keep(ctx context.Context, g access.Grant, m *store.NewMessage) 
 	if m.Existing != nil {
 		return e.replay(ctx, g, m.Fingerprint, m.Existing, nil)
 	}
+	e.recent.put(m)
 	e.notify(m.Team, m.Account)
 	return Submitted{ID: m.ID, Account: m.Account, CreatedAt: m.CreatedAt}, nil
 }

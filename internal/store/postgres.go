@@ -59,6 +59,11 @@ func connectPostgres(s *Store) error {
 	}
 	cfg.RuntimeParams["synchronous_commit"] = "on"
 	cfg.RuntimeParams["application_name"] = "gatepost"
+	// All that gatepost asks goes by keys. Plans made while the tables are small and
+	// kept for prepared statements must not read whole tables when they are large.
+	for _, p := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		cfg.RuntimeParams[p] = "off"
+	}
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(readers + s.dialect.writers + 2)
 	db.SetMaxIdleConns(readers + s.dialect.writers)

@@ -509,3 +509,32 @@ func TestEachGroupIsSyncedByPostgres(t *testing.T) {
 		}
 	}
 }
+
+// Plans made while tables are empty must not read whole tables once they are full.
+func TestPostgresGoesByKeys(t *testing.T) {
+	url := storetest.Postgres(t)
+	s := storetest.Open(t, store.Options{Dir: t.TempDir(), Database: url})
+	route := addAccount(t, s)
+	for range 40 { // enough for prepared statements to get their lasting plan
+		must(t, s.AddMessages(t.Context(), newMessage(t, route, "a@b.example"), newMessage(t, route, "c@d.example"))...)
+		es, err := s.Claim(t.Context(), claimRequest(route, 1))
+		must(t, err)
+		f := store.FinishOf(es[0], start)
+		f.Verdicts = []store.Verdict{{State: email.Accepted}}
+		f.Events = []store.Event{{ID: newID(t, "evt"), Kind: email.EventAccepted}}
+		must(t, s.FinishAttempts(t.Context(), f)...)
+		_, err = s.Load(t.Context(), team, es[0].Message)
+		must(t, err)
+	}
+	must(t, s.Close()) // its connections hand in their statistics
+	db, err := sql.Open("pgx", url)
+	must(t, err)
+	defer db.Close()
+	for _, table := range []string{"queue", "recipients", "messages", "content_keys", "events", "accounts"} {
+		var whole, byKey int
+		must(t, db.QueryRow(`SELECT seq_scan, COALESCE(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = $1`, table).Scan(&whole, &byKey))
+		if whole > 1 { // creating an index reads the table once
+			t.Errorf("%s was read whole %d times, and %d times by a key", table, whole, byKey)
+		}
+	}
+}
