@@ -70,6 +70,19 @@ type inode struct {
 	modified time.Time
 	data     content
 	names    names
+	syncs    int
+}
+
+// Syncs counts the times a file of the root folder was synced, and tells whether bytes of it were
+// written since.
+func (d *Disk) Syncs(name string) (n int, unsynced bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.inodes[fuse.FUSE_ROOT_ID].names.live[name]
+	if f == nil {
+		return 0, false
+	}
+	return f.syncs, f.data.lo != f.data.hi
 }
 
 func (d *Disk) add(mode uint32, owner fuse.Owner) *inode {

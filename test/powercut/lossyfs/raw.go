@@ -147,6 +147,7 @@ func (r *raw) Write(_ <-chan struct{}, in *fuse.WriteIn, b []byte) (uint32, fuse
 // Fsync makes the file's bytes durable, for fdatasync too: their number is needed to read them.
 func (r *raw) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return r.on(in.NodeId, func(n *inode) fuse.Status {
+		n.syncs++
 		n.data.sync()
 		return fuse.OK
 	})
