@@ -111,23 +111,29 @@ func setAddresses(m *mail.Msg, name mail.AddrHeader, list []email.Address) {
 // message of attachments alone gets an empty text: readers expect a body there.
 func (p Parts) bodies(m *mail.Msg) {
 	if p.Text != "" || p.HTML == "" {
-		m.AddAlternativeWriter(mail.TypeTextPlain, writeText(p.Text))
+		addBody(m, mail.TypeTextPlain, p.Text)
 	}
 	if p.HTML != "" {
-		m.AddAlternativeWriter(mail.TypeTextHTML, writeText(p.HTML))
+		addBody(m, mail.TypeTextHTML, p.HTML)
 	}
 }
 
-// writeText hands a body to the quoted-printable writer, which makes CRLF of LF.
-// CR is taken out before: that writer drops the line end of "\ré\n" (Go 1.26).
-func writeText(s string) func(io.Writer) (int64, error) {
+// addBody adds text as it is where every program on the way leaves it alone:
+// ASCII in short lines. (go-mail calls that 8bit, which is allowed to be ASCII.)
+// The rest becomes quoted-printable, by a writer that makes CRLF of LF. CR is
+// taken out before: that writer drops the line end of "\ré\n" (Go 1.26).
+func addBody(m *mail.Msg, kind mail.ContentType, s string) {
 	if strings.Contains(s, "\r") {
 		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	}
-	return func(w io.Writer) (int64, error) {
+	encoding := mail.EncodingQP
+	if shortASCII(s) {
+		encoding, s = mail.NoEncoding, strings.ReplaceAll(s, "\n", "\r\n")
+	}
+	m.AddAlternativeWriter(kind, func(w io.Writer) (int64, error) {
 		n, err := io.WriteString(w, s)
 		return int64(n), err
-	}
+	}, mail.WithPartEncoding(encoding))
 }
 
 // boundary gives a message with one multipart its boundary. go-mail has one

@@ -49,3 +49,25 @@ func longestWord(s string) int {
 	}
 	return longest
 }
+
+// shortLine is the longest line that is sent as it is (RFC 5322 section 2.1.1).
+const shortLine = 78
+
+// shortASCII tells whether text with LF line ends is printable ASCII in short
+// lines, none of which ends in a blank that might get lost.
+func shortASCII(s string) bool {
+	start, last := 0, byte('\n')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n':
+			if last == ' ' || last == '\t' {
+				return false
+			}
+			start = i + 1
+		case c >= 0x7f, c < ' ' && c != '\t', i-start >= shortLine:
+			return false
+		}
+		last = s[i]
+	}
+	return last != ' ' && last != '\t'
+}

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -167,5 +168,25 @@ func TestViolationsAreSeen(t *testing.T) {
 	}
 	if outside("gatepost/client", "gatepost/internal/email") == "" {
 		t.Error("the public client imports nothing of ours")
+	}
+}
+
+// The SQLite driver is generated for one version of its C library: another one, forced by some other
+// module, builds and then fails in strange ways.
+func TestSQLiteHasTheLibraryItWasMadeFor(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", "modernc.org/libc").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := exec.Command("go", "mod", "graph").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := strings.TrimSpace(string(out))
+	for line := range strings.Lines(string(graph)) {
+		from, to, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if want, ok := strings.CutPrefix(to, "modernc.org/libc@"); ok && strings.HasPrefix(from, "modernc.org/sqlite@") && want != have {
+			t.Errorf("%s was made for modernc.org/libc %s, and %s is built in", from, want, have)
+		}
 	}
 }
