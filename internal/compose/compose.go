@@ -124,7 +124,7 @@ func (p Parts) bodies(m *mail.Msg) {
 // taken out before: that writer drops the line end of "\ré\n" (Go 1.26).
 func addBody(m *mail.Msg, kind mail.ContentType, s string) {
 	if strings.Contains(s, "\r") {
-		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 	}
 	encoding := mail.EncodingQP
 	if shortASCII(s) {

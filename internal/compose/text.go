@@ -54,20 +54,16 @@ func longestWord(s string) int {
 const shortLine = 78
 
 // shortASCII tells whether text with LF line ends is printable ASCII in short
-// lines, none of which ends in a blank that might get lost.
+// lines.
 func shortASCII(s string) bool {
-	start, last := 0, byte('\n')
+	start := 0
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '\n':
-			if last == ' ' || last == '\t' {
-				return false
-			}
 			start = i + 1
 		case c >= 0x7f, c < ' ' && c != '\t', i-start >= shortLine:
 			return false
 		}
-		last = s[i]
 	}
-	return last != ' ' && last != '\t'
+	return true
 }
