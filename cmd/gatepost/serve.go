@@ -244,17 +244,22 @@ func (srv *server) run(ctx context.Context) error {
 	return errors.Join(err, srv.stop(stopEngine, stopped))
 }
 
+// requestsTime is how long a stop waits for HTTP requests. Sends have all of the
+// stop time after that: a slow client must not cost their outcomes.
+const requestsTime = 5 * time.Second
+
 func (srv *server) stop(stopEngine func(), stopped <-chan error) error {
-	deadline, cancel := context.WithTimeout(context.Background(), srv.stopTimeout)
+	requests, cancel := context.WithTimeout(context.Background(), min(requestsTime, srv.stopTimeout))
 	defer cancel()
-	if err := srv.http.Shutdown(deadline); err != nil {
+	if err := srv.http.Shutdown(requests); err != nil {
 		srv.log.Warn("some HTTP requests were cut", "err", err)
+		_ = srv.http.Close()
 	}
 	stopEngine()
 	select {
 	case err := <-stopped:
 		return err
-	case <-deadline.Done():
+	case <-time.After(srv.stopTimeout):
 		srv.log.Warn("sends are still under way at the end of the stop time; their outcome will be looked for at the next start")
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"time"
 
@@ -84,8 +85,10 @@ func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded
 		return nil, before(err, "store_unreadable", "the message's key could not be read from the store")
 	}
 	l := &loaded{account: a, mailFrom: stored.MailFrom}
-	if l.content, err = (content{e.cfg.Store.Bucket, key, stored}).open(); err != nil {
+	if l.content, err = (content{e.cfg.Store.Bucket, key, stored}).open(); damaged(err) {
 		return nil, unreadable(err)
+	} else if err != nil {
+		return nil, before(err, "store_unreadable", "the message's content could not be read")
 	}
 	return l, nil
 }
@@ -99,6 +102,11 @@ func (e *Engine) stored(ctx context.Context, en *store.Entry) (*store.Stored, er
 
 func before(err error, cause, text string) *provider.Error {
 	return &provider.Error{Class: provider.Retry, Scope: provider.ScopeMessage, Cause: cause, Text: text, Err: err}
+}
+
+// damaged tells content that will never open from a passing failure to read it.
+func damaged(err error) bool {
+	return errors.Is(err, vault.ErrNotOpened) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errLength)
 }
 
 func unreadable(err error) *provider.Error {

@@ -105,13 +105,14 @@ func (c content) open() (email.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.stored.Blob != "" {
+	if c.stored.Size > inline {
 		_, err := io.Copy(io.Discard, r)
 		return c, errors.Join(err, r.Close())
 	}
 	b := make(email.Bytes, c.stored.Size)
-	_, err = io.ReadFull(r, b)
-	if err == nil {
+	if _, err = io.ReadFull(r, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errLength
+	} else if err == nil {
 		err = atEnd(r)
 	}
 	return b, errors.Join(err, r.Close())
@@ -120,10 +121,13 @@ func (c content) open() (email.Content, error) {
 // atEnd makes sure that nothing follows: the last part is authentic only then.
 func atEnd(r io.Reader) error {
 	if n, err := r.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
-		return errors.Join(errors.New("the content is longer than its row says"), err)
+		return errors.Join(errLength, err)
 	}
 	return nil
 }
+
+// errLength says that content is not as long as its row says.
+var errLength = errors.New("the content has another length than its row says")
 
 // content is stored content as email.Content.
 type content struct {

@@ -57,16 +57,28 @@ func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entr
 	q := provider.LookQuery{IDs: map[email.ID]bool{}, Since: entries[0].StartedAt}
 	for _, en := range entries {
 		q.IDs[en.Message] = true
-		if en.StartedAt.Before(q.Since) {
-			q.Since = en.StartedAt
+		for _, at := range []time.Time{en.StartedAt, en.UnknownAt, e.cfg.Now()} {
+			if at.Before(q.Since) {
+				q.Since = at
+			}
 		}
 	}
+	q.Since = q.Since.Add(-e.lookMargin(q.Since))
 	q.Known = func(ctx context.Context, ids []string) (map[string]bool, error) {
 		return e.cfg.Store.Copies(ctx, a.row.ID, ids)
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	return looker.Look(ctx, q)
+}
+
+// lookMargin is how much further back than the oldest attempt a look goes: clocks
+// differ, and ours may have been set since.
+func (e *Engine) lookMargin(since time.Time) time.Duration {
+	if e.clock.even() < e.cfg.Now().Sub(since) {
+		return 24 * time.Hour
+	}
+	return 15 * time.Minute
 }
 
 func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r lookResult) ([]*store.Finish, error) {
@@ -88,6 +100,7 @@ func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r look
 // settleLook decides what a look means for one message.
 func (e *Engine) settleLook(en *store.Entry, r lookResult, open []store.OpenRecipient) (*store.Finish, error) {
 	s := e.settling(en)
+	s.began = r.began
 	providerID, there := r.found[en.Message]
 	var refused *provider.Error
 	switch {
@@ -100,7 +113,7 @@ func (e *Engine) settleLook(en *store.Entry, r lookResult, open []store.OpenReci
 	case errors.As(r.err, &refused) && refused.Class == provider.Hold:
 		s.undecided(about(refused), open)
 	default:
-		s.postpone(lookAgain, open)
+		s.lookFailed(r.err, open)
 	}
 	return s.finish, s.err
 }

@@ -105,6 +105,7 @@ type Engine struct {
 	accounts *accounts
 	bodies   *budget
 	recent   *recent
+	hand     *hand
 	clock    *clock
 
 	epoch int64 // of this process, from Enter
@@ -126,6 +127,7 @@ func New(cfg Config) *Engine {
 		e.kinds[k.Name] = k
 	}
 	e.accounts, e.recent = newAccounts(e), newRecent()
+	e.hand = &hand{held: map[email.ID]int64{}}
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	e.pulse = &pulse{now: cfg.Now, elapsed: cfg.Elapsed, lease: cfg.Lease}
 	return e

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"sync"
 
 	"gatepost/internal/email"
@@ -34,6 +35,9 @@ func (r *recent) put(m *store.NewMessage) {
 	r.order = append(r.order, m.ID)
 	for r.bytes += weight(s); r.bytes > recentBytes && len(r.order) > 0; r.order = r.order[1:] {
 		r.remove(r.order[0])
+	}
+	if len(r.order) > 2*len(r.kept)+64 { // mostly ids that were taken behind one that waits
+		r.order = slices.DeleteFunc(r.order, func(id email.ID) bool { return r.kept[id] == nil })
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"gatepost/internal/email"
@@ -26,7 +27,7 @@ func (e *Engine) Enter(ctx context.Context) error {
 
 // adopt settles what earlier epochs of this node were sending.
 func (e *Engine) adopt(ctx context.Context) error {
-	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, e.epoch)
+	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, e.epoch, !e.shared())
 	if err != nil {
 		return err
 	}
@@ -40,11 +41,37 @@ func (e *Engine) rescue(ctx context.Context) error {
 	if err := e.adopt(ctx); err != nil {
 		return err
 	}
+	if err := e.reclaim(ctx); err != nil || !e.shared() {
+		return err
+	}
 	lost, err := e.cfg.Store.Abandoned(ctx, e.cfg.Node, e.cfg.Lease)
 	if err != nil {
 		return err
 	}
 	return e.disown(ctx, lost, "node_lost", "the node that sent the message is gone")
+}
+
+// reclaim takes back claims of this process that it never heard of: their commit
+// landed after its answer had been given up. Nobody has begun to send them.
+func (e *Engine) reclaim(ctx context.Context) error {
+	e.hand.claiming.Lock() // no claim is between its commit and being in hand
+	defer e.hand.claiming.Unlock()
+	entries, err := e.cfg.Store.Claimed(ctx, e.cfg.Node, e.epoch, e.cfg.Now().Add(-3*e.cfg.Lease))
+	if err != nil {
+		return err
+	}
+	var out []*store.Finish
+	for _, en := range entries {
+		if e.hand.holds(en) {
+			continue
+		}
+		f, err := e.settle(en, outcome{err: before(nil, "claim_lost", "the answer to the claim was lost: nothing was sent")})
+		if err != nil {
+			return err
+		}
+		out = append(out, f)
+	}
+	return e.finish(ctx, out...)
 }
 
 // disown settles attempts whose sender cannot tell how they ended.
@@ -79,6 +106,34 @@ func (e *Engine) lostOutcome(ctx context.Context, en *store.Entry, cause, text s
 	return outcome{open: open, canLook: a.looker() != nil, err: &provider.Error{
 		Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: cause, Text: text,
 	}}, nil
+}
+
+// hand is the claims that this process knows it has, by their fences and messages.
+type hand struct {
+	claiming sync.RWMutex
+
+	mu   sync.Mutex
+	held map[email.ID]int64
+}
+
+func (h *hand) take(en *store.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held[en.Message] = en.Fence
+}
+
+func (h *hand) put(en *store.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.held[en.Message] == en.Fence {
+		delete(h.held, en.Message)
+	}
+}
+
+func (h *hand) holds(en *store.Entry) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held[en.Message] == en.Fence
 }
 
 // finish writes outcomes. One that came too late changes nothing: somebody else
@@ -140,12 +195,15 @@ type claimed struct {
 
 // claim takes due messages of an account, at most as many as may be sent now.
 func (e *Engine) claim(ctx context.Context, team, route email.ID, limit int) ([]claimed, error) {
+	e.hand.claiming.RLock()
+	defer e.hand.claiming.RUnlock()
 	at := e.cfg.Elapsed()
 	entries, err := e.cfg.Store.Claim(ctx, store.ClaimRequest{
 		Team: team, Route: route, Node: e.cfg.Node, Epoch: e.epoch, Now: e.cfg.Now(), Limit: limit,
 	})
 	out := make([]claimed, len(entries))
 	for i, en := range entries {
+		e.hand.take(en)
 		out[i] = claimed{en, at}
 	}
 	return out, err

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -28,17 +27,20 @@ func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := &scheduler{e: e, running: map[email.ID]*dispatcher{}, outcomes: make(chan struct{}, finishing)}
-	var loops sync.WaitGroup
-	loops.Go(func() {
-		e.every(ctx, e.cfg.Lease/5, "heartbeat", func(ctx context.Context) error { return stopOn(cancel, e.beat(ctx)) })
+	// The heart beats until the last send has ended: others must not take it over.
+	alive, die := context.WithCancel(context.WithoutCancel(ctx))
+	defer die()
+	var loops, heart sync.WaitGroup
+	heart.Go(func() {
+		e.every(alive, e.cfg.Lease/5, "heartbeat", func(ctx context.Context) error { return stopOn(cancel, e.beat(ctx)) })
 	})
 	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.cfg.Store.FoldCounts) })
 	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.sweep) })
-	if e.shared() {
-		loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take over from lost nodes", e.rescue) })
-	}
+	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })
 	s.run(ctx)
 	loops.Wait()
+	die()
+	heart.Wait()
 	e.accounts.close()
 	ended := context.WithoutCancel(ctx)
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
@@ -75,6 +77,9 @@ func (e *Engine) every(ctx context.Context, interval time.Duration, what string,
 }
 
 func (e *Engine) sweep(ctx context.Context) error {
+	if e.clock.even() < sweepAge {
+		return nil // the age of files is by a clock that may have been set
+	}
 	n, err := e.cfg.Store.SweepBucket(ctx, e.cfg.Now().Add(-sweepAge))
 	if n > 0 {
 		e.cfg.Log.Info("contents without a message were removed", "files", n)
@@ -152,7 +157,7 @@ func (s *scheduler) dispatch(ctx context.Context, team, route email.ID) {
 		d.poke()
 		return
 	}
-	d := &dispatcher{s: s, e: s.e, team: team, route: route, woken: make(chan struct{}, 1)}
+	d := &dispatcher{s: s, e: s.e, team: team, route: route, woken: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	d.poke()
 	s.running[route] = d
 	s.work.Go(func() { d.run(ctx) })
@@ -166,6 +171,7 @@ type dispatcher struct {
 	woken       chan struct{}
 	slots       chan struct{} // one place per send at a time
 	sends       sync.WaitGroup
+	looking     chan struct{} // holds a place while a look is under way
 }
 
 func (d *dispatcher) poke() {
@@ -202,7 +208,8 @@ func (d *dispatcher) run(ctx context.Context) {
 func (d *dispatcher) leave(now bool) bool {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
-	if !now && len(d.woken) > 0 {
+	busy := len(d.woken) > 0 || len(d.slots) > 0 || len(d.looking) > 0
+	if !now && busy {
 		return false
 	}
 	delete(d.s.running, d.route)
@@ -217,13 +224,16 @@ func (d *dispatcher) later(ctx context.Context) {
 	}
 }
 
-// drain looks for unknown outcomes, then claims and sends until nothing is due.
+// drain starts a look for unknown outcomes beside it, then claims and sends until
+// nothing is due.
 func (d *dispatcher) drain(ctx context.Context) error {
 	if err := d.size(ctx); err != nil {
 		return err
 	}
-	if _, err := d.e.look(ctx, d.team, d.route); err != nil {
-		return fmt.Errorf("look in Sent: %w", err)
+	select {
+	case d.looking <- struct{}{}:
+		d.sends.Go(func() { d.look(ctx) })
+	default: // one is under way
 	}
 	for {
 		free, ok := d.acquire(ctx)
@@ -243,6 +253,14 @@ func (d *dispatcher) drain(ctx context.Context) error {
 		if len(claims) < free {
 			return nil
 		}
+	}
+}
+
+// look looks once. What fails is tried again by the next poll.
+func (d *dispatcher) look(ctx context.Context) {
+	defer func() { <-d.looking }()
+	if _, err := d.e.look(ctx, d.team, d.route); err != nil && ctx.Err() == nil {
+		d.e.cfg.Log.Error("a look in Sent could not be made and is tried again", "account", d.route, "err", err)
 	}
 }
 
@@ -293,22 +311,22 @@ func (d *dispatcher) send(c claimed) {
 	cancel()
 	d.s.outcomes <- struct{}{}
 	<-d.slots
-	d.write(c.Entry, o)
+	err := d.write(c.Entry, o)
 	<-d.s.outcomes
+	for err != nil && !errors.Is(err, store.ErrClosed) {
+		d.e.cfg.Log.Error("an outcome could not be written and is tried again", "message", c.Message, "err", err)
+		<-time.After(tryAgain)
+		err = d.write(c.Entry, o)
+	}
+	d.e.hand.put(c.Entry)
 }
 
-// write settles an outcome and keeps at it while the store fails: the claim
-// stands until then, and a crash in between makes it unknown.
-func (d *dispatcher) write(en *store.Entry, o outcome) {
-	for {
-		f, err := d.e.settle(en, o)
-		if err == nil {
-			err = d.e.finish(context.Background(), f)
-		}
-		if err == nil || errors.Is(err, store.ErrClosed) {
-			return
-		}
-		d.e.cfg.Log.Error("an outcome could not be written and is tried again", "message", en.Message, "err", err)
-		<-time.After(tryAgain)
+// write settles an outcome. Whoever fails at it keeps at it: the claim stands
+// until then, and a crash in between makes it unknown.
+func (d *dispatcher) write(en *store.Entry, o outcome) error {
+	f, err := d.e.settle(en, o)
+	if err != nil {
+		return err
 	}
+	return d.e.finish(context.Background(), f)
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,13 +30,14 @@ type settling struct {
 	e      *Engine
 	entry  *store.Entry
 	now    time.Time
+	began  time.Time // the attempt or look
 	finish *store.Finish
 	err    error
 }
 
 func (e *Engine) settling(en *store.Entry) *settling {
 	now := e.cfg.Now()
-	return &settling{e: e, entry: en, now: now, finish: store.FinishOf(en, now)}
+	return &settling{e: e, entry: en, now: now, began: en.StartedAt, finish: store.FinishOf(en, now)}
 }
 
 // settle decides what the outcome of an attempt means.
@@ -80,8 +82,9 @@ func (s *settling) accepted(providerID, reply, text string, rs []store.OpenRecip
 	for _, r := range rs {
 		s.verdict(r, email.Accepted, "", reply)
 	}
+	providerID = provider.CleanReply(providerID)
 	s.finish.ProviderID = providerID
-	s.note(email.EventAccepted, store.EventData{Reply: reply, Text: text, ProviderID: providerID, PossibleDuplicate: s.entry.Duplicate}, rs)
+	s.note(email.EventAccepted, store.EventData{Reply: provider.CleanReply(reply), Text: text, ProviderID: providerID, PossibleDuplicate: s.entry.Duplicate}, rs)
 }
 
 func (s *settling) failed(err *provider.Error, rs ...store.OpenRecipient) {
@@ -92,7 +95,7 @@ func (s *settling) failed(err *provider.Error, rs ...store.OpenRecipient) {
 }
 
 func (s *settling) verdict(r store.OpenRecipient, state email.State, cause, reply string) {
-	s.finish.Verdicts = append(s.finish.Verdicts, store.Verdict{N: r.N, State: state, Cause: cause, Reply: reply})
+	s.finish.Verdicts = append(s.finish.Verdicts, store.Verdict{N: r.N, State: state, Cause: cause, Reply: provider.CleanReply(reply)})
 }
 
 // waiting decides about recipients on whom there is no verdict.
@@ -134,7 +137,7 @@ func (s *settling) retry(err *provider.Error, rs []store.OpenRecipient) {
 	if until := err.Until.Sub(s.now); !err.Until.IsZero() && until > wait {
 		wait = until
 	}
-	if s.entry.RetryTime+wait > s.e.cfg.Horizon && rs != nil {
+	if s.spent() && rs != nil {
 		s.failed(&provider.Error{
 			Cause: "gave_up", Reply: err.Reply, Fix: err.Fix,
 			Text: fmt.Sprintf("given up after %s of tries; the last answer: %s", s.e.cfg.Horizon, err.Text),
@@ -145,6 +148,10 @@ func (s *settling) retry(err *provider.Error, rs []store.OpenRecipient) {
 	n.Retries, n.RetryTime = s.entry.Retries+1, s.entry.RetryTime+wait
 	s.delayed(err, rs, n.DueAt)
 }
+
+// spent tells that the time for tries is over. A time that a provider names is
+// waited for, though it lies beyond.
+func (s *settling) spent() bool { return s.entry.RetryTime >= s.e.cfg.Horizon }
 
 // The first wait, and the longest.
 const (
@@ -208,7 +215,7 @@ func (s *settling) account(kind email.EventKind, err *provider.Error, until time
 	if !until.IsZero() {
 		ev.Data.NextAt = until.UnixMilli()
 	}
-	s.finish.Account = &store.AccountChange{Hold: until.IsZero(), Until: until, Event: ev}
+	s.finish.Account = &store.AccountChange{Hold: until.IsZero(), Until: until, Began: s.began, Event: ev}
 }
 
 func (s *settling) unknown(err *provider.Error, rs []store.OpenRecipient, canLook bool) {
@@ -225,7 +232,7 @@ func (s *settling) unknown(err *provider.Error, rs []store.OpenRecipient, canLoo
 
 // undecided goes by the message's policy where Sent cannot tell.
 func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
-	if s.entry.OnUnknown == email.Retry {
+	if s.entry.OnUnknown == email.Retry && !s.spent() {
 		wait := s.backoff(s.entry.Retries)
 		n := s.next(email.Queued, s.now.Add(wait), data.Cause, rs)
 		n.Duplicate, n.Retries, n.RetryTime = true, s.entry.Retries+1, s.entry.RetryTime+wait
@@ -266,12 +273,27 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 		s.postpone(rest, rs) // the clock was set, or this process is new: wait it out once more
 		return
 	}
-	if s.entry.OnUnknown == email.Hold {
+	if s.entry.OnUnknown == email.Hold || s.spent() {
 		s.holdUnknown(rs)
 		return
 	}
-	s.next(email.Queued, s.now, s.entry.Cause, rs)
+	n := s.next(email.Queued, s.now, s.entry.Cause, rs)
+	n.Retries, n.RetryTime = s.entry.Retries+1, s.entry.RetryTime+last
 	s.note(email.EventNotSent, store.EventData{Cause: s.entry.Cause, Text: "not in the account's Sent mail at the last look: it is sent now"}, rs)
+}
+
+// lookFailed keeps an unknown outcome for another look, not before the time that
+// the provider named.
+func (s *settling) lookFailed(err error, rs []store.OpenRecipient) {
+	wait := lookAgain
+	var p *provider.Error
+	if errors.As(err, &p) && !p.Until.IsZero() {
+		wait = max(wait, p.Until.Sub(s.now))
+		if p.Class == provider.Park && p.Scope == provider.ScopeAccount {
+			s.account(email.EventAccountParked, p, p.Until)
+		}
+	}
+	s.postpone(wait, rs)
 }
 
 // postpone keeps an unknown outcome for another look, because this one could not
@@ -307,6 +329,10 @@ func (s *settling) event(kind email.EventKind, data store.EventData) store.Event
 	return ev
 }
 
+// about tells of an error. What came from outside is cleaned: a database refuses
+// some bytes, and an outcome that cannot be written would be tried for ever.
 func about(err *provider.Error) store.EventData {
-	return store.EventData{Cause: err.Cause, Text: err.Text, Fix: err.Fix, Reply: err.Reply}
+	return store.EventData{
+		Cause: err.Cause, Text: provider.CleanReply(err.Text), Fix: provider.CleanReply(err.Fix), Reply: provider.CleanReply(err.Reply),
+	}
 }

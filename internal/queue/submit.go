@@ -110,7 +110,7 @@ func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (
 	if err != nil {
 		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
 	}
-	if print, err = e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit"), request); err != nil {
+	if print, err = e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit/1"), request); err != nil {
 		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
 	}
 	first, err = e.cfg.Store.FirstUse(ctx, g.Team, key)
@@ -153,7 +153,8 @@ func (e *Engine) replay(ctx context.Context, g access.Grant, print []byte, first
 // keep commits a prepared message and wakes its account.
 func (e *Engine) keep(ctx context.Context, g access.Grant, m *store.NewMessage) (Submitted, error) {
 	err := e.cfg.Store.AddMessage(ctx, m)
-	if m.Blob != "" && (m.Existing != nil || neverKept(err)) {
+	repeated := m.Existing != nil && m.Existing.Message != m.ID
+	if m.Blob != "" && (repeated || neverKept(err)) {
 		_ = e.cfg.Store.Bucket.Remove(m.Blob) // the sweep would find it too
 	}
 	if err != nil {

@@ -50,8 +50,8 @@ func (s *Store) AddAccount(ctx context.Context, a *Account) error {
 		if senders == nil {
 			senders = []string{}
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8)`,
+		_, err := t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`, released_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8, 0)`,
 			a.Team, a.ID, a.Address, a.Transport, a.Credential, jsonText(senders), string(a.Config), millis(a.CreatedAt))
 		return err
 	})
@@ -78,11 +78,12 @@ func (s *Store) Accounts(ctx context.Context, team email.ID) ([]*Account, error)
 // changeAccount holds or parks an account and tells it as an event, once: what is
 // held stays held, and a later parked time stays.
 func changeAccount(ctx context.Context, t *tx, c *AccountChange, e Event) error {
-	const where = `, cause = $3, reason = $4, updated_at = $5 WHERE team_id = $1 AND id = $2 AND held = 0`
+	const where = `, cause = $3, reason = $4, updated_at = $5
+		WHERE team_id = $1 AND id = $2 AND held = 0 AND released_at <= $6`
 	update := `UPDATE accounts SET held = 1` + where
-	args := []any{e.Team, e.Subject, e.Data.Cause, e.Data.reason(), millis(e.At)}
+	args := []any{e.Team, e.Subject, e.Data.Cause, e.Data.reason(), millis(e.At), millis(c.Began)}
 	if !c.Hold {
-		update = `UPDATE accounts SET parked_until = $6` + where + ` AND parked_until < $6`
+		update = `UPDATE accounts SET parked_until = $7` + where + ` AND parked_until < $7`
 		args = append(args, millis(c.Until))
 	}
 	r, err := t.ExecContext(ctx, update, args...)
@@ -115,7 +116,7 @@ func (s *Store) ReleaseAccount(ctx context.Context, team, id email.ID, e Event) 
 		if !a.Held && a.ParkedUntil.IsZero() {
 			return nil
 		}
-		if _, err := t.ExecContext(ctx, `UPDATE accounts SET held = 0, parked_until = 0, cause = '', reason = '', updated_at = $3
+		if _, err := t.ExecContext(ctx, `UPDATE accounts SET held = 0, parked_until = 0, cause = '', reason = '', updated_at = $3, released_at = $3
 			WHERE team_id = $1 AND id = $2`, team, id, millis(e.At)); err != nil {
 			return err
 		}

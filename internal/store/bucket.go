@@ -30,6 +30,9 @@ func OpenBucket(dir string, random io.Reader) (*Bucket, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for contents: %w", err)
 	}
+	if err := syncFolder(dir); err != nil {
+		return nil, fmt.Errorf("sync the data folder: %w", err)
+	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the folder for contents: %w", err)

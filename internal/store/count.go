@@ -57,15 +57,27 @@ func (s *Store) counts(ctx context.Context, query string) (Counts, error) {
 	return out, rows.Err()
 }
 
-// FoldCounts folds appended changes into the totals.
+// foldAtOnce is how many changes are folded in one transaction.
+const foldAtOnce = 10_000
+
+// FoldCounts folds all appended changes into the totals.
 func (s *Store) FoldCounts(ctx context.Context) error {
-	return s.do(ctx, "fold counts", func(ctx context.Context, t *tx) error {
-		rows, err := t.QueryContext(ctx, `DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT 10000) RETURNING team_id, state, n`)
+	for {
+		n, err := s.foldSome(ctx)
+		if err != nil || n < foldAtOnce || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) foldSome(ctx context.Context) (folded int, err error) {
+	err = s.do(ctx, "fold counts", func(ctx context.Context, t *tx) error {
+		rows, err := t.QueryContext(ctx, `DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT $1) RETURNING team_id, state, n`, foldAtOnce)
 		if err != nil {
 			return err
 		}
 		sums := map[countKey]int64{}
-		_, err = scanAll(rows, func(row interface{ Scan(...any) error }) (struct{}, error) {
+		all, err := scanAll(rows, func(row interface{ Scan(...any) error }) (struct{}, error) {
 			var k countKey
 			var n int64
 			err := row.Scan(&k.team, &k.state, &n)
@@ -75,7 +87,11 @@ func (s *Store) FoldCounts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		folded = len(all)
 		for k, n := range sums {
+			if n == 0 {
+				continue
+			}
 			if _, err := t.ExecContext(ctx, `INSERT INTO totals (team_id, state, n) VALUES ($1, $2, $3)
 				ON CONFLICT (team_id, state) DO UPDATE SET n = totals.n + excluded.n`, k.team, k.state, n); err != nil {
 				return err
@@ -83,4 +99,5 @@ func (s *Store) FoldCounts(ctx context.Context) error {
 		}
 		return nil
 	})
+	return folded, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"time"
 )
 
 // dialect is what differs between the two databases. Everything else is one SQL
@@ -20,6 +21,8 @@ type dialect struct {
 	connect func(s *Store) error
 	// refused tells whether an error at COMMIT means that nothing was committed.
 	refused func(err error) bool
+	// patience is how long a transaction may take; 0: as long as it takes.
+	patience time.Duration
 	// discard makes sure that the pool does not hand a broken connection out again.
 	discard func(c *sql.Conn)
 	// tend, if any, looks after the database in the background until ctx ends.

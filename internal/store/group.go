@@ -164,7 +164,7 @@ func (w *writer) commit(group []*request) {
 	switch {
 	case errors.Is(err, errUncertain):
 		w.resolve(ctx, group, err)
-	case err != nil && len(group) > 1:
+	case err != nil && len(group) > 1 && !errors.Is(err, errNotBegun):
 		for _, r := range group {
 			w.commit([]*request{r})
 		}
@@ -181,15 +181,25 @@ func (w *writer) commit(group []*request) {
 	}
 }
 
-// attempt runs a group in one transaction.
+// errNotBegun marks an error before a group's first operation: doing them one by
+// one would not help.
+var errNotBegun = errors.New("no transaction could be started")
+
+// attempt runs a group in one transaction. A database that does not answer must
+// not hold up everybody for ever.
 func (w *writer) attempt(ctx context.Context, group []*request) error {
+	if d := w.s.dialect.patience; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
 	if err := w.connect(ctx); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	t := &tx{querier: w, w: w, counts: map[countKey]int64{}}
 	if _, err := w.conn.ExecContext(ctx, w.s.dialect.begin); err != nil {
 		w.drop()
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	if err := w.fill(ctx, t, group); err != nil {
 		w.rollback(ctx)

@@ -44,6 +44,7 @@ type NewMessage struct {
 	// added, and this is what the first use made.
 	Existing *FirstUse
 	twin     *NewMessage // same key earlier in the same group
+	there    bool        // it is in the store already
 }
 
 // FirstUse is what an idempotency key stands for.
@@ -122,7 +123,7 @@ func addKeys(ctx context.Context, t *tx, ms []*NewMessage) (fresh []*NewMessage,
 	first := map[[2]string]*NewMessage{}
 	var keyed []*NewMessage
 	for _, m := range ms {
-		m.Existing, m.twin = nil, nil
+		m.Existing, m.twin, m.there = nil, nil, false
 		if m.IdempotencyKey == "" {
 			continue
 		}
@@ -141,6 +142,10 @@ func addKeys(ctx context.Context, t *tx, ms []*NewMessage) (fresh []*NewMessage,
 			if m.Existing, err = firstUse(ctx, t, m.Team, m.IdempotencyKey); err != nil {
 				return nil, err
 			}
+			// A group that is done again may meet what it has committed itself.
+			if m.Existing.Message == m.ID {
+				m.Existing, m.there = nil, true
+			}
 		}
 	}
 	for _, m := range ms {
@@ -150,7 +155,7 @@ func addKeys(ctx context.Context, t *tx, ms []*NewMessage) (fresh []*NewMessage,
 				m.Existing = &FirstUse{Message: m.twin.ID, Fingerprint: m.twin.Fingerprint, CreatedAt: m.twin.CreatedAt}
 			}
 		}
-		if m.Existing == nil {
+		if m.Existing == nil && !m.there {
 			fresh = append(fresh, m)
 		}
 	}
@@ -173,11 +178,11 @@ func (s *Store) FirstUse(ctx context.Context, team email.ID, key string) (*First
 }
 
 func (s *Store) addLanded(ctx context.Context, m *NewMessage) (bool, error) {
-	if m.Existing != nil && m.twin == nil {
+	if m.there || m.Existing != nil && m.twin == nil {
 		return true, nil // it was there before the group
 	}
 	if m.twin != nil {
-		m = m.twin
+		return s.addLanded(ctx, m.twin)
 	}
 	var one int
 	err := s.read.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE team_id = $1 AND id = $2`, m.Team, m.ID).Scan(&one)

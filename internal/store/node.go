@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gatepost/internal/email"
@@ -62,10 +63,21 @@ func (s *Store) Leave(ctx context.Context, node email.ID, epoch int64) error {
 
 // Ping commits a write, through a group and a sync like any other: reading would
 // not show a full disk, a read-only one, or a demoted database server.
+//
+// It comes back when ctx ends: nobody needs the outcome of a write that is late.
 func (s *Store) Ping(ctx context.Context, now time.Time) error {
-	return s.do(ctx, "write", func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ('ready', $1)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []byte(now.UTC().Format(time.RFC3339Nano)))
+	done := make(chan error, 1)
+	go func() {
+		done <- s.do(ctx, "write", func(ctx context.Context, t *tx) error {
+			_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ('ready', $1)
+				ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []byte(now.UTC().Format(time.RFC3339Nano)))
+			return err
+		})
+	}()
+	select {
+	case err := <-done:
 		return err
-	})
+	case <-ctx.Done():
+		return fmt.Errorf("the database has not taken a write in time: %w", ctx.Err())
+	}
 }

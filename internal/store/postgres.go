@@ -9,6 +9,7 @@ import (
 	"net"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -30,7 +31,8 @@ func postgres() *dialect {
 			" {{clustered}}", "", "{{serial}}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
 		snapshot: sql.LevelRepeatableRead,
 		connect:  connectPostgres,
-		refused:  func(err error) bool { var p *pgconn.PgError; return errors.As(err, &p) && !shutdown(p.Code) },
+		refused:  refusedByPostgres,
+		patience: 30 * time.Second,
 		discard:  func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		now:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 
@@ -45,14 +47,29 @@ func postgres() *dialect {
 // errDiscard tells the pool that a connection is not to be used again.
 var errDiscard = driver.ErrBadConn
 
-// shutdown tells the codes with which a server ends a connection in the middle
-// of what it was asked (57P01 admin_shutdown and its kind): no verdict.
-func shutdown(code string) bool { return strings.HasPrefix(code, "57P") }
+// refusedByPostgres tells whether an answer to COMMIT is the server's verdict.
+// What ends the connection is none, whoever says it: the server shutting down
+// (57P), a crash (58, XX), or a pooler that lost its own connection (08).
+func refusedByPostgres(err error) bool {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) || p.Severity != "ERROR" {
+		return false
+	}
+	for _, class := range []string{"08", "57P", "58", "XX"} {
+		if strings.HasPrefix(p.Code, class) {
+			return false
+		}
+	}
+	return true
+}
 
 func connectPostgres(s *Store) error {
 	cfg, err := pgx.ParseConfig(s.opt.Database)
 	if err != nil {
 		return errors.New("the database URL is not usable: write postgres://user:password@host:5432/name")
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 10 * time.Second
 	}
 	if cfg.RuntimeParams == nil {
 		cfg.RuntimeParams = map[string]string{}

@@ -184,7 +184,10 @@ type Finish struct {
 type AccountChange struct {
 	Hold  bool
 	Until time.Time // parked until, when not held
-	Event Event     // cause and text; Team and Subject are filled in
+	// Began is when the attempt began that says so: a person who has released the
+	// account since then knows better.
+	Began time.Time
+	Event Event // cause and text; Team and Subject are filled in
 }
 
 // FinishOf starts the outcome of an entry.
@@ -300,11 +303,27 @@ func (s *Store) finishLanded(ctx context.Context, f *Finish) (bool, error) {
 }
 
 // Orphans are the entries that an earlier epoch of a node was sending: whoever
-// sent them is gone, so nobody will report an outcome.
-func (s *Store) Orphans(ctx context.Context, node email.ID, epoch int64) ([]*Entry, error) {
-	es, err := s.entries(ctx, `state = 'sending' AND node = $1 AND epoch < $2`, node, epoch)
+// sent them is gone, so nobody will report an outcome. A node that is alone on its
+// database takes those of all other names too: the data folder may have been
+// restored under a new one.
+func (s *Store) Orphans(ctx context.Context, node email.ID, epoch int64, alone bool) ([]*Entry, error) {
+	where := `state = 'sending' AND node = $1 AND epoch < $2`
+	if alone {
+		where = `state = 'sending' AND NOT (node = $1 AND epoch = $2)`
+	}
+	es, err := s.entries(ctx, where, node, epoch)
 	if err != nil {
 		return nil, fmt.Errorf("entries of an earlier epoch: %w", err)
+	}
+	return es, nil
+}
+
+// Claimed are the entries that this epoch claimed before a time and has not
+// finished.
+func (s *Store) Claimed(ctx context.Context, node email.ID, epoch int64, before time.Time) ([]*Entry, error) {
+	es, err := s.entries(ctx, `state = 'sending' AND node = $1 AND epoch = $2 AND started_at < $3`, node, epoch, millis(before))
+	if err != nil {
+		return nil, fmt.Errorf("entries of this epoch: %w", err)
 	}
 	return es, nil
 }

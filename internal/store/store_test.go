@@ -344,7 +344,7 @@ func TestEarlierEpochHasOrphans(t *testing.T) {
 		}
 		next, err := s.Enter(t.Context(), "node_1")
 		must(t, err)
-		orphans, err := s.Orphans(t.Context(), "node_1", next)
+		orphans, err := s.Orphans(t.Context(), "node_1", next, false)
 		must(t, err)
 		if next != epoch+1 || len(orphans) != 1 {
 			t.Errorf("epoch %d after %d, %d orphans", next, epoch, len(orphans))

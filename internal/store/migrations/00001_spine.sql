@@ -43,6 +43,7 @@ CREATE TABLE accounts (
   config        TEXT NOT NULL,
   held          BIGINT NOT NULL,
   parked_until  BIGINT NOT NULL,
+  released_at   BIGINT NOT NULL,
   cause         TEXT NOT NULL,
   reason        TEXT NOT NULL,
   created_at    BIGINT NOT NULL,
