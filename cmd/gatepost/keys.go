@@ -44,7 +44,7 @@ before the server has ever been started, and while it runs.`,
 			if err != nil {
 				return err
 			}
-			return printKey(env, key, asJSON)
+			return printKey(env, key, s.data, asJSON)
 		},
 	}
 	s.storeFlags(cmd.Flags())
@@ -81,14 +81,18 @@ func createKey(ctx context.Context, s *settings, name string, scopes []string) (
 		return email.Secret{}, err
 	}
 	key, _, err := c.CreateKey(ctx, team, name, scopes)
+	var invalid *control.Invalid
+	if errors.As(err, &invalid) {
+		return key, usageError{err}
+	}
 	return key, err
 }
 
-func printKey(env environment, key email.Secret, asJSON bool) error {
+func printKey(env environment, key email.Secret, folder string, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(env.stdout).Encode(map[string]string{"key": key.Reveal()})
 	}
-	fmt.Fprintln(env.stderr, "This is the only time the key is shown:")
+	fmt.Fprintf(env.stderr, "A key for the gatepost in %s. This is the only time it is shown:\n", folder)
 	_, err := fmt.Fprintln(env.stdout, key.Reveal())
 	return err
 }

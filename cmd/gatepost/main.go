@@ -58,13 +58,16 @@ Start with:  gatepost sandbox`,
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serveCommand(env), sandboxCommand(env), keysCommand(env), mailboxCommand(env), versionCommand(env))
+	understood := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	syscall.Umask(0o077) // what gatepost writes is for its own user alone
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
 	fmt.Fprintln(env.stderr, "gatepost:", err)
 	var usage usageError
-	if errors.As(err, &usage) {
+	if !understood || errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitFailed

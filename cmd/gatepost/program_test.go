@@ -449,12 +449,18 @@ func TestMistakesAreTold(t *testing.T) {
 		"no CA file":       {[]string{"serve", "--data", t.TempDir(), "--ca-file", "/nowhere.pem"}, "--ca-file"},
 		"looks fall":       {[]string{"serve", "--data", t.TempDir(), "--looks", "3s,1s"}, "--looks"},
 		"key without name": {[]string{"keys", "create", "--data", t.TempDir()}, "--name"},
+		"unknown command":  {[]string{"nope"}, "unknown command"},
+		"unknown scope":    {[]string{"keys", "create", "--data", t.TempDir(), "--name", "x", "--scopes", "foo"}, "not a scope"},
 		"no sandbox":       {[]string{"mailbox", "--url", "http://127.0.0.1:1"}, "gatepost sandbox"},
 		"data is a file":   {[]string{"serve", "--data", taken.CAFile}, "--data"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, errs := command(nil, c.args...)
-			if code == 0 || !strings.Contains(errs, c.want) {
+			want := exitUsage
+			if name == "no sandbox" {
+				want = exitFailed
+			}
+			if code != want || !strings.Contains(errs, c.want) {
 				t.Errorf("code %d, said: %s", code, errs)
 			}
 		})
@@ -484,5 +490,49 @@ func TestMailboxShowsWhatArrived(t *testing.T) {
 	id := strings.Fields(strings.Split(list, "\n")[1])[0]
 	if code, one, errs := command(nil, "mailbox", "--url", f.ControlURL, id); code != 0 || !strings.Contains(one, "It works.") {
 		t.Errorf("code %d: %s%s", code, one, errs)
+	}
+}
+
+// A sandbox never touches a database that the environment names for a server.
+func TestSandboxDoesNotReadTheEnvironment(t *testing.T) {
+	vars := map[string]string{"GATEPOST_DATABASE": "postgres://nobody@127.0.0.1:1/none", "GATEPOST_DATA": "/nowhere"}
+	p := start(t, vars, "sandbox", "--json")
+	if !strings.HasPrefix(p.firstLine, `{"api_url"`) {
+		t.Errorf("%s%s", p.firstLine, p.stderr)
+	}
+}
+
+// What gatepost writes is for its own user alone, also in a folder that is open to
+// others.
+func TestFilesAreForTheirOwnerAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	startServe(t, map[string]string{"GATEPOST_DATA": dir, "GATEPOST_LISTEN": "127.0.0.1:0"})
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is %s", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSecondServerOnOneDatabaseIsRefused(t *testing.T) {
+	url := storetest.Postgres(t)
+	first, second := t.TempDir(), t.TempDir()
+	startServe(t, map[string]string{"GATEPOST_DATA": first, "GATEPOST_DATABASE": url, "GATEPOST_LISTEN": "127.0.0.1:0"})
+	code, _, errs := command(map[string]string{
+		"GATEPOST_DATA": second, "GATEPOST_DATABASE": url, "GATEPOST_LISTEN": "127.0.0.1:0", "GATEPOST_MASTER_KEY_FILE": filepath.Join(first, "master.key"),
+	}, "serve")
+	if code == 0 || !strings.Contains(errs, "another gatepost uses this database") {
+		t.Errorf("code %d, said: %s", code, errs)
 	}
 }

@@ -33,7 +33,8 @@ type sandboxSettings struct {
 }
 
 func (s *sandboxSettings) flags(f *pflag.FlagSet) {
-	s.serveFlags(f)
+	f.StringVar(&s.data, "data", "", "folder to keep; empty: a temporary one")
+	s.engineFlags(f)
 	f.BoolVar(&s.worldOnly, "world", false, "run the simulated world alone; point a server at it with --google-url and --ca-file")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object first; ports not given are free ones")
 	f.StringVar(&s.google, "google", "127.0.0.1:7027", "address of the simulated Google")
@@ -52,12 +53,10 @@ func sandboxCommand(env environment) *cobra.Command {
 machine. Real protocols, real TLS, no mail leaves. It starts with an account at
 each, an API key, and a page that shows what arrived.
 
-Without --data everything is in a temporary folder that is removed at the end.`,
+Without --data everything is in a temporary folder that is removed at the end.
+The environment is not read: a sandbox must not touch a real database.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.fromEnvironment(cmd, env); err != nil {
-				return err
-			}
 			s.freePorts(cmd.Flags())
 			if err := s.check(); err != nil {
 				return err
@@ -83,7 +82,7 @@ func (s *sandboxSettings) freePorts(f *pflag.FlagSet) {
 }
 
 func (s *sandboxSettings) run(cmd *cobra.Command, env environment) error {
-	if !cmd.Flags().Changed("data") {
+	if s.data == "" {
 		dir, err := os.MkdirTemp("", "gatepost-sandbox-")
 		if err != nil {
 			return err
@@ -296,6 +295,7 @@ Send a message:
          "subject": "Hello from gatepost 👋", "text": "It works."}'
 
 Then open the mailboxes in a browser, or run:  gatepost mailbox
+(without an installed gatepost: go run ./cmd/gatepost mailbox)
 Stop with Ctrl-C.
 `, f.APIURL, f.APIKey, f.Accounts[0].Address, f.Accounts[1].Address, f.MailboxURL, f.APIURL, f.APIKey, f.Accounts[0].Address)
 	return err

@@ -120,14 +120,14 @@ func (srv *server) openStore(ctx context.Context, s *settings) error {
 	}
 	master, created, err := vault.LoadMaster(vault.Source{Value: s.secretOf(), File: s.masterKeyFile, Dir: dir, Random: rand.Reader})
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	if created {
 		srv.log.Warn("a master key was made: keep a copy in a safe place; without it nothing in the data folder can be read",
 			"key_id", master.ID(), "folder", dir)
 	}
 	if err := vault.CheckFolder(dir, master); err != nil {
-		return err
+		return usageError{err}
 	}
 	srv.store, err = store.Open(ctx, storeOptions(s, dir, srv.log))
 	if err != nil {
@@ -185,6 +185,9 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	srv.control = control.New(control.Config{
 		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), TokenURL: s.tokenURL(), Now: time.Now, Random: rand.Reader,
 	})
+	if err := srv.engine.Alone(ctx); err != nil {
+		return err
+	}
 	return srv.engine.Enter(ctx)
 }
 

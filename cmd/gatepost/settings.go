@@ -40,10 +40,14 @@ func (s *settings) storeFlags(f *pflag.FlagSet) {
 
 func (s *settings) serveFlags(f *pflag.FlagSet) {
 	s.storeFlags(f)
+	s.engineFlags(f)
 	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file with the master key; empty: master.key in the data folder, made on first start")
-	f.StringVar(&s.listen, "listen", "127.0.0.1:7025", "address of the HTTP API")
 	f.StringVar(&s.caFile, "ca-file", "", "PEM file of further certificate authorities to trust")
 	f.StringVar(&s.googleURL, "google-url", "", "where Google is, for a simulated one (gatepost sandbox --world)")
+}
+
+func (s *settings) engineFlags(f *pflag.FlagSet) {
+	f.StringVar(&s.listen, "listen", "127.0.0.1:7025", "address of the HTTP API")
 	f.DurationSliceVar(&s.looks, "looks", nil, "times after an unknown outcome at which to look in Sent (default 30s,2m,10m)")
 	f.DurationVar(&s.sendTimeout, "send-timeout", 10*time.Minute, "time limit of one attempt")
 	f.DurationVar(&s.stopTimeout, "stop-timeout", 30*time.Second, "how long a stop waits for sends that are under way")

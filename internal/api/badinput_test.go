@@ -48,6 +48,14 @@ func TestBadMessages(t *testing.T) {
 		{"From of another account", `{"account": "app@example.com", "from": "box@example.net", "to": "a@b.example", ` + text + `}`, []string{"from"}},
 		{"From that no account may use", `{"from": "ceo@example.com", "to": "a@b.example", ` + text + `}`, []string{"from"}},
 		{"From of raw that the account may not use", rawJSON("From: ceo@example.com\r\nTo: a@b.example\r\n\r\nx"), []string{"from"}},
+		{"Sender of raw that the account may not use", rawJSON("From: app@example.com\r\nSender: ceo@elsewhere.example\r\nTo: a@b.example\r\n\r\nx"), []string{"raw"}},
+		{"raw that is wrong and has no recipient", rawJSON("From: app@example.com\r\nFrom: box@example.net\r\n\r\nx"), []string{"raw", "to"}},
+		{"blocked attachment behind a dot", `{"from": "box@example.net", "to": "a@b.example", "attachments": [{"filename": "a.js.", "content": "eA=="}]}`, []string{"attachments[0].filename"}},
+		{
+			"envelope that leaves out somebody, where the header decides",
+			strings.Replace(rawJSON("From: box@example.net\r\nTo: a@b.example, c@d.example\r\n\r\nx"), "{", `{"to": "a@b.example", `, 1),
+			[]string{"to"},
+		},
 		{"type", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "type": "spam"}`, []string{"type"}},
 		{"on_unknown", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "on_unknown": "maybe"}`, []string{"on_unknown"}},
 		{"tags", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "tags": ["a", 1]}`, []string{"tags[1]"}},
@@ -169,4 +177,11 @@ func TestKindsOfBodies(t *testing.T) {
 	if n := w.count(); n != 2 {
 		t.Errorf("%d messages were kept, want 2", n)
 	}
+}
+
+// A bad idempotency key is told together with what else is wrong.
+func TestBadIdempotencyKeyIsToldWithTheRest(t *testing.T) {
+	w := sqlite(t)
+	got := w.post("/v1/messages", `{"colour": 1}`, "Idempotency-Key", "a b").problem(http.StatusUnprocessableEntity, "invalid")
+	wantFields(t, got, []string{"Idempotency-Key", "colour", "from", "to", "text"})
 }

@@ -72,10 +72,10 @@ func (s *server) createMessage(c *call) error {
 		return err
 	}
 	key, wrong := c.idempotencyKey()
+	sub.IdempotencyKey = key
 	if problems = append(problems, wrong...); len(problems) > 0 {
 		return alsoWrong(problems, c.s.Engine.CheckSubmission(c.r.Context(), c.grant, sub))
 	}
-	sub.IdempotencyKey = key
 	done, err := s.Engine.Submit(c.r.Context(), c.grant, sub)
 	if err != nil {
 		return err

@@ -117,6 +117,9 @@ type Limits struct {
 	MaxSize       int64 // bytes of the RFC 5322 message
 	MaxRecipients int   // per message
 	MaxParallel   int   // sends at a time through one account
+	// HeaderDecides says that the provider has no envelope: everybody in To and Cc
+	// gets the message.
+	HeaderDecides bool
 	// BlockedExtensions are file name endings, lower case with the dot, that the
 	// provider refuses as attachments.
 	BlockedExtensions []string

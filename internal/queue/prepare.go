@@ -127,10 +127,10 @@ func (d *draft) readRaw() {
 	var problems []email.Problem
 	d.raw, problems = email.CheckRaw(d.sub.Raw)
 	d.problems = append(d.problems, problems...)
-	if len(problems) > 0 {
-		return
+	if !d.raw.From.IsZero() {
+		d.sub.From = &d.raw.From
 	}
-	d.sub.From, d.files, d.sub.Subject = &d.raw.From, d.raw.Attachments, d.raw.Subject
+	d.files, d.sub.Subject = d.raw.Attachments, d.raw.Subject
 	if len(d.sub.To)+len(d.sub.Cc)+len(d.sub.Bcc) == 0 {
 		d.sub.To, d.sub.Cc, d.sub.Bcc = d.raw.To, d.raw.Cc, d.raw.Bcc
 	}
@@ -190,6 +190,8 @@ func (d *draft) checkAccount(all []*account) {
 		d.from = d.account.address
 	case d.sub.From != nil && !d.account.maySendAs(d.from):
 		d.wrong("from", "the account %s may not send as %s; allowed: %s", d.account.row.Address, d.from.Addr(), d.account.allowed())
+	case !d.raw.Sender.IsZero() && !d.account.maySendAs(d.raw.Sender):
+		d.wrong("raw", "the field Sender: the account %s may not send as %s; allowed: %s", d.account.row.Address, d.raw.Sender.Addr(), d.account.allowed())
 	}
 }
 
@@ -220,8 +222,7 @@ func (d *draft) collectRecipients() {
 			}
 		}
 	}
-	unread := d.sub.Raw != nil && len(d.problems) > 0
-	if len(d.recipients) == 0 && !unread {
+	if len(d.recipients) == 0 {
 		d.wrong("to", "there is no recipient")
 	}
 }
@@ -255,8 +256,28 @@ func (d *draft) checkLimits() {
 		d.wrong("to", "%d recipients in to, cc and bcc: the account %s allows %d per message", len(d.recipients), d.account.row.Address, l.MaxRecipients)
 	}
 	for i, name := range d.files {
-		if slices.Contains(l.BlockedExtensions, strings.ToLower(path.Ext(name))) {
-			d.wrong(d.fileField(i), "files ending in %s are refused by the provider of %s", strings.ToLower(path.Ext(name)), d.account.row.Address)
+		ending := strings.ToLower(path.Ext(strings.TrimRight(name, ". "))) // Windows drops those
+		if slices.Contains(l.BlockedExtensions, ending) {
+			d.wrong(d.fileField(i), "files ending in %s are refused by the provider of %s", ending, d.account.row.Address)
+		}
+	}
+	if l.HeaderDecides {
+		d.checkNobodyLeftOut()
+	}
+}
+
+// checkNobodyLeftOut refuses an envelope that a provider without envelopes would
+// not keep to: it sends to everybody in To and Cc.
+func (d *draft) checkNobodyLeftOut() {
+	gets := map[string]bool{}
+	for _, l := range [][]email.Address{d.sub.To, d.sub.Cc, d.sub.Bcc} {
+		for _, a := range l {
+			gets[a.Key()] = true
+		}
+	}
+	for _, a := range slices.Concat(d.raw.To, d.raw.Cc) {
+		if !gets[a.Key()] {
+			d.wrong("to", "leaves out %s, who is in the header: the account %s sends to everybody in To and Cc", a.Addr(), d.account.row.Address)
 		}
 	}
 }

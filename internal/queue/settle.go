@@ -241,16 +241,16 @@ func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
 		return
 	}
 	s.note(email.EventUnknown, data, rs)
-	s.holdUnknown(rs)
+	s.holdUnknown("it is not known whether the message left, and gatepost cannot look for it", rs)
 }
 
 // holdUnknown leaves it to a person whether a second copy may be risked.
-func (s *settling) holdUnknown(rs []store.OpenRecipient) {
+func (s *settling) holdUnknown(text string, rs []store.OpenRecipient) {
 	n := s.next(email.Held, s.now, "outcome_unknown", rs)
 	n.UnknownAt = s.now
 	s.note(email.EventHeld, store.EventData{
-		Cause: "outcome_unknown", Text: "it is not known whether the message left, and gatepost cannot find out",
-		Fix: "ask a recipient or look into the account's Sent mail; if it did not leave, POST /v1/messages/" + s.entry.Message + "/release",
+		Cause: "outcome_unknown", Text: text,
+		Fix: "ask a recipient, or look at what the account has sent; if it did not leave, POST /v1/messages/" + s.entry.Message + "/release",
 	}, rs)
 }
 
@@ -274,7 +274,7 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 		return
 	}
 	if s.entry.OnUnknown == email.Hold || s.spent() {
-		s.holdUnknown(rs)
+		s.holdUnknown("the attempt had no answer, and the message was not in the account's Sent mail at the last look", rs)
 		return
 	}
 	n := s.next(email.Queued, s.now, s.entry.Cause, rs)

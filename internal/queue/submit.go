@@ -52,7 +52,8 @@ type Submitted struct {
 	Replayed  bool // the same submission came before under the same key
 }
 
-// Types are the message types; their policies are in docs/types.md.
+// Types are the message types. They are kept with the message; policies that go by
+// them are to come.
 func Types() []string {
 	return []string{
 		"otp", "verification_code", "two_factor", "authentication", "password_reset", "account_activation",
@@ -92,7 +93,23 @@ func (e *Engine) CheckSubmission(ctx context.Context, g access.Grant, sub Submis
 		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
 	}
 	_, err := e.draft(ctx, g, sub)
-	return err
+	return withKey(err, sub.IdempotencyKey)
+}
+
+// withKey adds what is wrong with an idempotency key to what else is.
+func withKey(err error, key string) error {
+	wrong := checkKey(key)
+	if wrong == nil || key == "" {
+		return err
+	}
+	all := &Invalid{[]email.Problem{{Field: "Idempotency-Key", Message: wrong.Error()}}}
+	var other *Invalid
+	if errors.As(err, &other) {
+		all.Problems = append(all.Problems, other.Problems...)
+	} else if err != nil {
+		return err
+	}
+	return all
 }
 
 // firstUse looks whether the idempotency key was used, before the work of
@@ -102,8 +119,8 @@ func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (
 	if key == "" {
 		return nil, nil, nil
 	}
-	if err := checkKey(key); err != nil {
-		return nil, nil, &Invalid{[]email.Problem{{Field: "idempotency_key", Message: err.Error()}}}
+	if checkKey(key) != nil {
+		return nil, nil, e.CheckSubmission(ctx, g, sub)
 	}
 	sub.IdempotencyKey = ""
 	request, err := json.Marshal(sub)

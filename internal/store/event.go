@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"gatepost/internal/email"
@@ -43,7 +44,7 @@ func (d EventData) reason() string {
 	if d.Fix == "" {
 		return d.Text
 	}
-	return d.Text + ": " + d.Fix
+	return strings.TrimSuffix(d.Text, ".") + ": " + d.Fix
 }
 
 func insertEvent(ctx context.Context, t *tx, e Event) error {

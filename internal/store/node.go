@@ -52,6 +52,22 @@ func (s *Store) Heartbeat(ctx context.Context, node email.ID, epoch int64) error
 	})
 }
 
+// LiveNodes are the other nodes that were heard of within the lease.
+func (s *Store) LiveNodes(ctx context.Context, self email.ID, lease time.Duration) ([]email.ID, error) {
+	now, err := s.clock(ctx, s.read)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's clock: %w", err)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM nodes WHERE id <> $1 AND heartbeat_at > $2`, self, now-lease.Milliseconds())
+	if err != nil {
+		return nil, fmt.Errorf("nodes at work: %w", err)
+	}
+	return scanAll(rows, func(row interface{ Scan(...any) error }) (id email.ID, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+}
+
 // Leave ends a node's presence at a graceful stop, so that nobody waits for its
 // lease.
 func (s *Store) Leave(ctx context.Context, node email.ID, epoch int64) error {

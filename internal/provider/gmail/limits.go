@@ -21,10 +21,10 @@ const blocked = `.ade .adp .apk .appx .appxbundle .bat .cab .chm .cmd .com .cpl 
 func limits(config json.RawMessage) provider.Limits {
 	s, _ := parse(config)
 	return provider.Limits{
-		MaxSize:           maxSize,
-		MaxRecipients:     s.MaxRecipients,
-		MaxParallel:       s.MaxParallel,
-		BlockedExtensions: strings.Fields(blocked),
-		Source:            "Gmail API discovery document 2026-10-05; support.google.com/a/answer/166852 and support.google.com/mail/answer/6590, read 2026-11",
+		MaxSize:       maxSize,
+		MaxRecipients: s.MaxRecipients,
+		MaxParallel:   s.MaxParallel,
+		HeaderDecides: true, BlockedExtensions: strings.Fields(blocked),
+		Source: "Gmail API discovery document 2026-10-05; support.google.com/a/answer/166852 and support.google.com/mail/answer/6590, read 2026-11",
 	}
 }

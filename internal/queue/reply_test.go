@@ -1,0 +1,40 @@
+package queue
+
+import (
+	"testing"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+)
+
+// Providers answer in any bytes. An outcome is written all the same, with what of
+// the answer is text.
+func TestReplyThatIsNotTextIsWritten(t *testing.T) {
+	const odd = "d\xe9j\xe0\x00 vu"
+	mistake := &provider.Error{Class: provider.Fail, Cause: "refused", Text: odd, Reply: odd, Fix: odd}
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		for want, send := range map[email.State]sendFunc{
+			email.Accepted: func(env email.Envelope, _ email.Content) (provider.Receipt, error) {
+				return provider.AcceptedBy(env, odd, odd), nil
+			},
+			email.Failed: func(email.Envelope, email.Content) (provider.Receipt, error) { return provider.Receipt{}, mistake },
+		} {
+			t.Run(string(want), func(t *testing.T) {
+				opt := opt
+				opt.Dir = t.TempDir()
+				if opt.Database != "" {
+					opt.Database = storetest.Postgres(t)
+				}
+				w := newWorld(t, opt, send, live)
+				id := w.submit()
+				c := w.claimOne()
+				w.settleWith(c, w.attempt(t.Context(), c))
+				if got := w.state(id); got != want {
+					t.Errorf("the message is %s", got)
+				}
+			})
+		}
+	})
+}

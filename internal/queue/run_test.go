@@ -1,0 +1,85 @@
+package queue
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// While a send comes to its end during a stop the node stays alive to the others:
+// they would take the message over and send it twice.
+func TestHeartBeatsUntilTheLastSendHasEnded(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, func(env email.Envelope, msg email.Content) (provider.Receipt, error) {
+		close(began)
+		<-end
+		return accepting(env, msg)
+	}, func(c *Config) { c.Now, c.Lease = time.Now, 100*time.Millisecond })
+	id := w.submit()
+	stop, ended := w.run()
+	<-began
+	stop()
+	late := w.pulse.time().elapsed + 2*w.cfg.Lease
+	defer func() {
+		close(end)
+		if err := <-ended; err != nil || w.state(id) != email.Accepted {
+			t.Errorf("the stop ended with %v, the message is %s", err, w.state(id))
+		}
+	}()
+	w.eventually("a heartbeat two leases after the stop", func() bool {
+		w.pulse.mu.Lock()
+		defer w.pulse.mu.Unlock()
+		return w.pulse.last.elapsed > late
+	})
+}
+
+// A look into a slow account's Sent does not hold up fresh mail.
+func TestMailIsSentBesideASlowLook(t *testing.T) {
+	looking := make(chan struct{}, 1)
+	sends := 0
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, func(c *Config) {
+		c.Now, c.Looks = time.Now, []time.Duration{time.Millisecond}
+	})
+	w.send = func(env email.Envelope, msg email.Content) (provider.Receipt, error) {
+		if sends++; sends == 1 { // the second begins when the look has, after the first
+			return provider.Receipt{}, &provider.Error{Class: provider.Unknown, Cause: "no_answer"}
+		}
+		return accepting(env, msg)
+	}
+	w.look = func(ctx context.Context) (map[email.ID]string, error) {
+		looking <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	w.submit()
+	stop, ended := w.run()
+	defer func() {
+		stop()
+		w.must(<-ended)
+	}()
+	<-looking
+	fresh := w.submit()
+	w.eventually("fresh mail is sent", func() bool { return w.state(fresh) == email.Accepted })
+}
+
+// An account keeps its dispatcher, and with it the bound on sends at a time, as
+// long as one of them is under way.
+func TestDispatcherStaysWhileItsSendsAreUnderWay(t *testing.T) {
+	s := &scheduler{running: map[email.ID]*dispatcher{}}
+	d := &dispatcher{s: s, route: worldAccount, woken: make(chan struct{}, 1), slots: make(chan struct{}, 3), looking: make(chan struct{}, 1)}
+	s.running[d.route] = d
+	for name, busy := range map[string]chan struct{}{"a send": d.slots, "a look": d.looking, "new mail": d.woken} {
+		busy <- struct{}{}
+		if d.leave(false) || s.running[d.route] != d {
+			t.Errorf("it left %s behind", name)
+		}
+		<-busy
+	}
+	if !d.leave(false) || len(s.running) > 0 {
+		t.Error("it stayed without work")
+	}
+}
