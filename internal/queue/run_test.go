@@ -45,7 +45,7 @@ func TestMailIsSentBesideASlowLook(t *testing.T) {
 		c.Now, c.Looks = time.Now, []time.Duration{time.Millisecond}
 	})
 	w.send = func(env email.Envelope, msg email.Content) (provider.Receipt, error) {
-		if sends++; sends == 1 { // the second begins when the look has, after the first
+		if sends++; sends == 1 {
 			return provider.Receipt{}, &provider.Error{Class: provider.Unknown, Cause: "no_answer"}
 		}
 		return accepting(env, msg)
