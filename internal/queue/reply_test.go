@@ -12,7 +12,8 @@ import (
 // Providers answer in any bytes. An outcome is written all the same, with what of
 // the answer is text.
 func TestReplyThatIsNotTextIsWritten(t *testing.T) {
-	const odd = "d\xe9j\xe0\x00 vu"
+	const odd, clean = "d\xe9j\xe0\x00 vu", "d\uFFFDj\uFFFD vu"
+	told := map[email.State]string{email.Accepted: clean, email.Failed: clean + clean} // the provider's id; text and fix
 	mistake := &provider.Error{Class: provider.Fail, Cause: "refused", Text: odd, Reply: odd, Fix: odd}
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
 		for want, send := range map[email.State]sendFunc{
@@ -33,6 +34,11 @@ func TestReplyThatIsNotTextIsWritten(t *testing.T) {
 				w.settleWith(c, w.attempt(t.Context(), c))
 				if got := w.state(id); got != want {
 					t.Errorf("the message is %s", got)
+				}
+				events, err := w.cfg.Store.Events(t.Context(), simTeam, id)
+				w.must(err)
+				if got := events[len(events)-1].Data; got.Reply != clean || got.Text+got.Fix+got.ProviderID != told[want] {
+					t.Errorf("told as %+v", got)
 				}
 			})
 		}

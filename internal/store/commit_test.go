@@ -21,7 +21,7 @@ func TestMessageIsAddedThoughAPoolerLostTheAnswer(t *testing.T) {
 	s := storetest.Open(t, store.Options{Dir: t.TempDir(), Database: at, Inline: true})
 	route := addAccount(t, s)
 	var ms []*store.NewMessage
-	for _, key := range []string{"k1", "k2"} {
+	for _, key := range []string{"k1", "k2", ""} {
 		m := newMessage(t, route, "a@b.example")
 		m.IdempotencyKey, m.Fingerprint = key, []byte(rand.Text())
 		ms = append(ms, m)
@@ -40,6 +40,23 @@ func TestMessageIsAddedThoughAPoolerLostTheAnswer(t *testing.T) {
 		}
 	}
 	checkCounts(t, s)
+}
+
+// A message that is added again by the same call is there, and its key stands for
+// it: it is neither a repetition nor a second message.
+func TestMessageThatIsAddedAgainIsThere(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		m := newMessage(t, addAccount(t, s), "a@b.example")
+		m.IdempotencyKey, m.Fingerprint = "k1", []byte("f")
+		for range 2 {
+			must(t, s.AddMessage(t.Context(), m))
+			if m.Existing != nil {
+				t.Errorf("it is said to be a repetition of %s", m.Existing.Message)
+			}
+		}
+		checkCounts(t, s)
+	})
 }
 
 // pooler carries bytes between a store and a server. Once lose is set, the next
