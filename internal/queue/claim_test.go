@@ -80,3 +80,28 @@ func TestLateRefusalDoesNotHoldAReleasedAccount(t *testing.T) {
 		held("after a refusal since the release", true)
 	})
 }
+
+// A release that seems to lie in the future, because a clock was set back since,
+// does not keep a refused login from holding its account.
+func TestClockSetBackAfterAReleaseLetsTheAccountBeHeld(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.submit()
+		refused := outcome{
+			open: []store.OpenRecipient{{N: 0, Address: "bob@example.com"}},
+			err:  &provider.Error{Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "credential_refused"},
+		}
+		w.settleWith(w.claimOne(), refused)
+		now := w.now
+		w.now = now.Add(time.Hour)
+		ev, err := w.event(email.EventAccountReleased, store.EventData{})
+		w.must(err, w.cfg.Store.ReleaseAccount(t.Context(), simTeam, worldAccount, ev))
+		w.now = now.Add(time.Minute)
+		w.settleWith(w.claimOne(), refused)
+		a, err := w.cfg.Store.Account(t.Context(), simTeam, worldAccount)
+		w.must(err)
+		if !a.Held {
+			t.Error("the account is not held: its mail would be tried again and again")
+		}
+	})
+}

@@ -171,6 +171,7 @@ type dispatcher struct {
 	woken       chan struct{}
 	slots       chan struct{} // one place per send at a time
 	sends       sync.WaitGroup
+	looks       sync.WaitGroup
 	looking     chan struct{} // holds a place while a look is under way
 }
 
@@ -182,6 +183,7 @@ func (d *dispatcher) poke() {
 }
 
 func (d *dispatcher) run(ctx context.Context) {
+	defer d.looks.Wait()
 	defer d.sends.Wait()
 	idle := time.NewTimer(idleAfter)
 	defer idle.Stop()
@@ -232,7 +234,7 @@ func (d *dispatcher) drain(ctx context.Context) error {
 	}
 	select {
 	case d.looking <- struct{}{}:
-		d.sends.Go(func() { d.look(ctx) })
+		d.looks.Go(func() { d.look(ctx) })
 	default: // one is under way
 	}
 	for {

@@ -76,10 +76,12 @@ func (s *Store) Accounts(ctx context.Context, team email.ID) ([]*Account, error)
 }
 
 // changeAccount holds or parks an account and tells it as an event, once: what is
-// held stays held, and a later parked time stays.
+// held stays held, and a later parked time stays. An attempt that began before a
+// person released the account has no say, unless the release seems to lie in the
+// future: then a clock was set, and refusals must not run hot until it has caught up.
 func changeAccount(ctx context.Context, t *tx, c *AccountChange, e Event) error {
 	const where = `, cause = $3, reason = $4, updated_at = $5
-		WHERE team_id = $1 AND id = $2 AND held = 0 AND released_at <= $6`
+		WHERE team_id = $1 AND id = $2 AND held = 0 AND (released_at <= $6 OR released_at > $5)`
 	update := `UPDATE accounts SET held = 1` + where
 	args := []any{e.Team, e.Subject, e.Data.Cause, e.Data.reason(), millis(e.At), millis(c.Began)}
 	if !c.Hold {
