@@ -529,8 +529,10 @@ func (s *simulation) finish(ctx context.Context, n *simNode) error {
 // settled notes what a committed outcome said.
 func (s *simulation) settled(f *store.Finish) {
 	if f.Account != nil && !f.Account.Hold {
-		if f.Account.Until.After(s.parked[f.Route]) {
-			s.parked[f.Route] = f.Account.Until
+		// An outcome from before a release has no say, so the row is asked.
+		a, err := s.store.Account(context.Background(), simTeam, f.Route)
+		if err == nil && a.ParkedUntil.After(s.parked[f.Route]) {
+			s.parked[f.Route] = a.ParkedUntil
 		}
 	}
 	if f.Next != nil && f.Next.Duplicate {
