@@ -172,7 +172,7 @@ func report(t *testing.T, seed uint64, results []*result) {
 	if name == "" || len(results) == 0 {
 		return
 	}
-	text := []byte(fmt.Sprintf("Seed %d.\n", seed))
+	text := []byte(fmt.Sprintf("# The last run of make kill\n\nWhat it is: [reliability.md](reliability.md). Seed %d.\n", seed))
 	for _, r := range results {
 		for _, c := range classes() {
 			r.Classes = append(r.Classes, r.class[c])
