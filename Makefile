@@ -15,7 +15,7 @@ run:
 	go run ./cmd/gatepost sandbox
 
 build:
-	go build -trimpath -ldflags="-s -w" -o bin/gatepost ./cmd/gatepost
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/gatepost ./cmd/gatepost
 
 test:
 	$(PG) scripts/test
