@@ -105,10 +105,29 @@ func TestLimitIsExact(t *testing.T) {
 	w := sqlite(t, func(c *Config) { c.MaxBody = 100_000 })
 	for extra, want := range map[int]int{0: http.StatusAccepted, 1: http.StatusRequestEntityTooLarge} {
 		body := simple + strings.Repeat(" ", 100_000-len(simple)+extra)
-		w.post("/v1/messages", body).want(want)
-		w.do("POST", "/v1/messages", io.MultiReader(strings.NewReader(body)), "Content-Type", "application/json").want(want)
-		w.do("POST", "/v1/messages", bytes.NewReader(pack(body)), "Content-Type", "application/json", "Content-Encoding", "gzip").want(want)
+		packed := string(pack(body))
+		for head, sent := range map[string]string{
+			fmt.Sprintf("Content-Length: %d\r\n", len(body)):                             body,
+			"Transfer-Encoding: chunked\r\n":                                             fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+			fmt.Sprintf("Content-Encoding: gzip\r\nContent-Length: %d\r\n", len(packed)): packed,
+		} {
+			if got := w.status(head, sent); got != want {
+				t.Errorf("%q and %d bytes too many: %d, want %d", head, extra, got, want)
+			}
+		}
 	}
+}
+
+// status posts a message as written and returns the status, also when the server
+// has hung up before it was all sent.
+func (w *world) status(head, body string) int {
+	w.t.Helper()
+	conn, _ := w.dial()
+	go func() { _, _ = io.Copy(conn, strings.NewReader(w.head(head)+body)) }()
+	w.must(conn.SetReadDeadline(time.Now().Add(20 * time.Second)))
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	w.must(err)
+	return res.StatusCode
 }
 
 // While the bodies in hand fill the budget others are told to come back, before

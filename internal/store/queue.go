@@ -237,13 +237,17 @@ func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
 		return nil
 	}
 	d := t.w.s.dialect
-	if err := d.settle(ctx, t, fs); err != nil {
-		return fmt.Errorf("settle: %w", err)
-	}
 	var applied []*Finish
-	for _, f := range fs {
-		if f.applied {
-			applied = append(applied, f)
+	for rest := fs; len(rest) > 0; {
+		var once []*Finish
+		once, rest = firstOfEach(rest)
+		if err := d.settle(ctx, t, once); err != nil {
+			return fmt.Errorf("settle: %w", err)
+		}
+		for _, f := range once {
+			if f.applied {
+				applied = append(applied, f)
+			}
 		}
 	}
 	if len(applied) == 0 {
@@ -256,6 +260,21 @@ func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
 		f.countInto(t)
 	}
 	return changeAccounts(ctx, t, applied)
+}
+
+// firstOfEach parts the first outcome of each message from later ones: a batch
+// could not tell which of two took effect.
+func firstOfEach(fs []*Finish) (once, twins []*Finish) {
+	seen := make(map[email.ID]bool, len(fs))
+	for _, f := range fs {
+		if seen[f.Message] {
+			twins = append(twins, f)
+			continue
+		}
+		seen[f.Message] = true
+		once = append(once, f)
+	}
+	return once, twins
 }
 
 // changeAccounts takes the accounts in order: two writers that change the same

@@ -538,3 +538,26 @@ func TestPostgresGoesByKeys(t *testing.T) {
 		}
 	}
 }
+
+// Of two outcomes of one attempt that meet in a group, one counts.
+func TestTwinOutcomesCountOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		opt.Inline = true // so that they do meet
+		s := storetest.Open(t, opt)
+		route := addAccount(t, s)
+		must(t, s.AddMessage(t.Context(), newMessage(t, route, "a@b.example")))
+		es, err := s.Claim(t.Context(), claimRequest(route, 1))
+		must(t, err)
+		outcome := func(state email.State) *store.Finish {
+			f := store.FinishOf(es[0], start)
+			f.Verdicts = []store.Verdict{{State: state}}
+			f.Events = []store.Event{{ID: newID(t, "evt"), Kind: email.EventAccepted}}
+			return f
+		}
+		errs := s.FinishAttempts(t.Context(), outcome(email.Accepted), outcome(email.Failed))
+		if errs[0] != nil || !errors.Is(errs[1], store.ErrFenced) {
+			t.Errorf("errors: %v", errs)
+		}
+		checkCounts(t, s)
+	})
+}
