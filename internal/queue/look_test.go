@@ -25,3 +25,21 @@ func TestRefusedLookWaitsAsToldAndParksTheAccount(t *testing.T) {
 		t.Errorf("account: %+v", f.Account)
 	}
 }
+
+// A look goes back further than the attempt: clocks differ. Where ours may have
+// been set since, it goes back a day.
+func TestLookGoesFurtherBackThanTheAttempt(t *testing.T) {
+	wall, elapsed := simStart, time.Duration(0)
+	e := New(Config{Now: func() time.Time { return wall }, Elapsed: func() time.Duration { return elapsed }})
+	if got := e.lookMargin(wall.Add(-time.Minute)); got != 24*time.Hour {
+		t.Errorf("of an attempt from before this process: %s", got)
+	}
+	wall, elapsed = wall.Add(time.Hour), elapsed+time.Hour
+	if got := e.lookMargin(wall.Add(-time.Minute)); got != 15*time.Minute {
+		t.Errorf("with a clock that ran evenly: %s", got)
+	}
+	wall = wall.Add(-time.Hour)
+	if got := e.lookMargin(wall.Add(-time.Minute)); got != 24*time.Hour {
+		t.Errorf("with a clock that was set back: %s", got)
+	}
+}
