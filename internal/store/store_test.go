@@ -551,8 +551,7 @@ func TestTwinOutcomesCountOnce(t *testing.T) {
 		outcome := func(state email.State) *store.Finish {
 			f := store.FinishOf(es[0], start)
 			f.Verdicts = []store.Verdict{{State: state}}
-			f.Events = []store.Event{{ID: newID(t, "evt"), Kind: email.EventAccepted}}
-			return f
+			return f // without events, whose numbers would tell twins apart as well
 		}
 		errs := s.FinishAttempts(t.Context(), outcome(email.Accepted), outcome(email.Failed))
 		if errs[0] != nil || !errors.Is(errs[1], store.ErrFenced) {
