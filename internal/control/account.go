@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,7 +146,9 @@ func (ps *problems) senders(list []string) []string {
 // checkCredential makes sure that the credential is there and fits the transport.
 func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAccount, kind provider.Kind, wrong *problems) error {
 	if n.Credential == "" {
-		wrong.add("credential", "is missing: the id of one made by POST /v1/credentials")
+		if kind.Name != "" && !slices.Contains(kind.Credentials, "") {
+			wrong.add("credential", "is missing: the id of one made by POST /v1/credentials")
+		}
 		return nil
 	}
 	row, err := c.credential(ctx, g, n.Credential)
@@ -154,10 +157,15 @@ func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAcco
 		wrong.add("credential", "there is no such credential: make one by POST /v1/credentials")
 	case err != nil:
 		return err
-	case kind.Name != "" && row.Kind != kind.Credential:
-		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, kind.Credential)
+	case kind.Name != "" && !slices.Contains(kind.Credentials, row.Kind):
+		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, strings.Join(named(kind.Credentials), " or a "))
 	}
 	return nil
+}
+
+// named leaves out the empty kind, which says that none is needed.
+func named(kinds []string) []string {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == "" })
 }
 
 // checkTwin refuses a second account for the same address and transport, which

@@ -18,6 +18,9 @@ type Envelope struct {
 	From string
 	// Recipients are the RCPT TO addresses, bare, without repeats.
 	Recipients []string
+	// Thread is the provider's id of the conversation that the message belongs to;
+	// empty: none. Providers that have no such thing pass over it.
+	Thread string
 }
 
 // Content is a whole RFC 5322 message with CRLF line ends. It may be opened

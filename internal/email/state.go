@@ -69,8 +69,12 @@ const (
 	EventHeld      EventKind = "message.held"     // a person must decide
 	EventReleased  EventKind = "message.released" // a person let it go on
 	EventNotSent   EventKind = "message.not_sent" // looked in Sent: it had not left; queued again
+	EventCanceled  EventKind = "message.canceled"
+	EventExpired   EventKind = "message.expired" // its time was over before it left
+	EventRetried   EventKind = "message.retried" // a person had failed recipients tried again
 
-	EventAccountParked   EventKind = "account.parked"
-	EventAccountHeld     EventKind = "account.held"
-	EventAccountReleased EventKind = "account.released"
+	EventAccountConnected EventKind = "account.connected" // also when it is connected again
+	EventAccountParked    EventKind = "account.parked"
+	EventAccountHeld      EventKind = "account.held"
+	EventAccountReleased  EventKind = "account.released"
 )

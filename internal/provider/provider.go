@@ -54,6 +54,35 @@ type Looker interface {
 	Look(ctx context.Context, q LookQuery) (map[email.ID]string, error)
 }
 
+// Prover is implemented by accounts that can show step by step what works. Each
+// step is tried live, also after one that failed where it can be; nothing is sent.
+type Prover interface {
+	Prove(ctx context.Context) []Step
+}
+
+// Step is one step of a live check.
+type Step struct {
+	Name     string // "token", "scope:send", "mailbox", "connect", "tls", "sign_in" …
+	Optional bool   // sending works without it
+	Detail   string // what was seen
+	Err      *Error // nil: it went well
+}
+
+// Aliaser is implemented by accounts whose provider tells which addresses the
+// mailbox may send as.
+type Aliaser interface {
+	Aliases(ctx context.Context) ([]Alias, error)
+}
+
+// Alias is an address that a mailbox may send as.
+type Alias struct {
+	Address  string
+	Name     string
+	Primary  bool
+	Default  bool
+	Verified bool // others are replaced by the primary address when mail leaves
+}
+
 // LookQuery is one look for all unknown attempts of an account.
 type LookQuery struct {
 	IDs   map[email.ID]bool // the gatepost ids that are wanted
@@ -66,6 +95,7 @@ type LookQuery struct {
 // Receipt is what the next hop said when it took the message.
 type Receipt struct {
 	ProviderID string   // the provider's own id of the message, if it gives one
+	ThreadID   string   // the provider's own id of its conversation, if it gives one
 	Reply      string   // its words, at most 512 bytes
 	Recipients []Result // one per recipient of the envelope, same order
 }
@@ -120,6 +150,11 @@ type Limits struct {
 	// HeaderDecides says that the provider has no envelope: everybody in To and Cc
 	// gets the message.
 	HeaderDecides bool
+	// EightBit says that the next hop takes bytes above ASCII in bodies, so text need
+	// not be encoded. Where a relay does not offer 8BITMIME the transport encodes.
+	EightBit bool
+	// Threads says that the provider keeps to Envelope.Thread.
+	Threads bool
 	// BlockedExtensions are file name endings, lower case with the dot, that the
 	// provider refuses as attachments.
 	BlockedExtensions []string
@@ -129,7 +164,9 @@ type Limits struct {
 // Kind is a way to send: a transport with its credential.
 type Kind struct {
 	Name       string // "gmail", "smtp": the account's transport
-	Credential string // kind of credential it takes
+	// Credentials are the kinds of credentials it takes; "" among them says that it
+	// may do without.
+	Credentials []string
 	// Validate checks an account's own settings and completes them with defaults.
 	// Errors are fields of the configuration with what is wrong about them.
 	Validate func(config json.RawMessage) (json.RawMessage, []FieldError)

@@ -30,11 +30,11 @@ const publicAPI = "https://gmail.googleapis.com"
 // Kind is the way to send through the Gmail API with a service account.
 func Kind() provider.Kind {
 	return provider.Kind{
-		Name:       "gmail",
-		Credential: "google_service_account",
-		Validate:   validate,
-		Limits:     limits,
-		Open:       open,
+		Name:        "gmail",
+		Credentials: []string{"google_service_account", "google_user"},
+		Validate:    validate,
+		Limits:      limits,
+		Open:        open,
 	}
 }
 

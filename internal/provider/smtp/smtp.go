@@ -21,11 +21,11 @@ import (
 // Kind is the way to send through an SMTP relay.
 func Kind() provider.Kind {
 	return provider.Kind{
-		Name:       "smtp",
-		Credential: "smtp_password",
-		Validate:   validate,
-		Limits:     limits,
-		Open:       open,
+		Name:        "smtp",
+		Credentials: []string{"smtp_password", ""},
+		Validate:    validate,
+		Limits:      limits,
+		Open:        open,
 	}
 }
 
