@@ -27,8 +27,12 @@ type Parts struct {
 	Cc            []email.Address
 	ReplyTo       []email.Address
 	Subject       string
-	Text          string // any line ends
+	InReplyTo     string   // Message-ID of the message that is answered
+	References    []string // Message-IDs of the conversation, oldest first
+	Text          string   // any line ends; empty beside HTML: made from it
 	HTML          string
+	NoText        bool // make no text from HTML
+	EightBit      bool // bodies may have bytes above 127: the next hop takes 8BITMIME
 	Headers       []Header
 	Attachments   []Attachment
 	MessageIDHost string    // right side of the Message-ID; empty: the domain of From
@@ -43,6 +47,7 @@ type Attachment struct {
 	Filename    string
 	ContentType string // empty: by the name's extension
 	Content     []byte
+	ContentID   string // without angle brackets; an image of the HTML, which names it cid:…
 }
 
 // Built tells about a message that was written.
