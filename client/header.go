@@ -6,6 +6,9 @@ import (
 	"errors"
 )
 
+// Header is a further header field.
+type Header struct{ Name, Value string }
+
 // Headers are further header fields in their order; in JSON an object of strings.
 type Headers []Header
 

@@ -1,0 +1,72 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// NewCredential is a secret to be kept.
+type NewCredential struct {
+	Kind         string          `json:"kind" enum:"google_service_account,google_oauth_client,smtp_password"`
+	Name         string          `json:"name" doc:"What people call it." example:"Workspace"`
+	Key          json.RawMessage `json:"key,omitempty" doc:"google_service_account, google_oauth_client: the JSON file that Google gave, as an object or as a string."`
+	ClientID     string          `json:"client_id,omitempty" doc:"google_oauth_client, in place of key."`
+	ClientSecret string          `json:"client_secret,omitempty" doc:"google_oauth_client, in place of key."`
+	Password     string          `json:"password,omitempty" doc:"smtp_password: the password."`
+}
+
+// Credential is what may be shown of a credential.
+type Credential struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind" enum:"google_service_account,google_oauth_client,google_user,smtp_password"`
+	Name string `json:"name"`
+	// Public tells the secret from others. Lists are joined by spaces.
+	Public    map[string]string `json:"public" doc:"What tells the secret from others: client_email, client_id, key_id and project of a service account; client_id and type of an OAuth client; email, scopes, purposes and client of a user's consent."`
+	CreatedAt Time              `json:"created_at"`
+	UpdatedAt Time              `json:"updated_at"`
+}
+
+// CredentialList is all credentials of a team.
+type CredentialList struct {
+	Data []Credential `json:"data"`
+}
+
+// CreateCredential hands over a secret. It is sealed and never shown again.
+func (c *Client) CreateCredential(ctx context.Context, n NewCredential) (Credential, error) {
+	return send[Credential](ctx, c, http.MethodPost, "/v1/credentials", n)
+}
+
+// ReplaceCredential puts a new secret of the same kind in a credential's place
+// and releases the held accounts that use it.
+func (c *Client) ReplaceCredential(ctx context.Context, id string, n NewCredential) (Credential, error) {
+	return send[Credential](ctx, c, http.MethodPut, at("credentials", id, ""), n)
+}
+
+// Credentials lists all credentials, without their secrets.
+func (c *Client) Credentials(ctx context.Context) (CredentialList, error) {
+	return ask[CredentialList](ctx, c, get("/v1/credentials", nil))
+}
+
+// Credential tells of one credential.
+func (c *Client) Credential(ctx context.Context, id string) (Credential, error) {
+	return ask[Credential](ctx, c, get(at("credentials", id, ""), nil))
+}
+
+// DeleteCredential removes a credential for good. While accounts use it the
+// error's kind is in_use.
+func (c *Client) DeleteCredential(ctx context.Context, id string) error {
+	return c.drop(ctx, at("credentials", id, ""))
+}
+
+// CheckCredential tries a credential live for one mailbox, step by step. That a
+// step fails is no error of this method.
+func (c *Client) CheckCredential(ctx context.Context, id string, how Check) (Proof, error) {
+	return send[Proof](ctx, c, http.MethodPost, at("credentials", id, "check"), how)
+}
+
+// drop removes something.
+func (c *Client) drop(ctx context.Context, path string) error {
+	_, err := ask[struct{}](ctx, c, remove(path))
+	return err
+}

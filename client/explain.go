@@ -1,0 +1,60 @@
+package client
+
+import "context"
+
+// Explanation tells of one message what a person would ask: where it is and why,
+// by which account, what each attempt brought, what comes next.
+type Explanation struct {
+	ID      string `json:"id"`
+	Status  string `json:"status" doc:"Where it is: one word, or mixed."`
+	Summary string `json:"summary" doc:"The same in a sentence or two."`
+	Account struct {
+		ID          string `json:"id"`
+		Address     string `json:"address"`
+		Transport   string `json:"transport"`
+		Status      string `json:"status" enum:"active,parked,held"`
+		Why         string `json:"why" doc:"Why this account: named in the request, or the one that may send as From."`
+		Cause       string `json:"cause,omitempty"`
+		Reason      string `json:"reason,omitempty" doc:"Why the account is parked or held, and what to do."`
+		ParkedUntil *Time  `json:"parked_until,omitempty"`
+	} `json:"account"`
+	Policy struct {
+		Type      string `json:"type"`
+		Lane      string `json:"lane"`
+		OnUnknown string `json:"on_unknown"`
+		Kept      string `json:"kept" doc:"How long the content is kept once every recipient is final."`
+	} `json:"policy"`
+	Limits   []ExplainedLimit `json:"limits" doc:"The limits that concern it."`
+	Attempts []Attempt        `json:"attempts"`
+	NextAt   *Time            `json:"next_at,omitempty" doc:"When it is tried, or looked for, again."`
+	Next     string           `json:"next,omitempty" doc:"What happens then, or what it waits for."`
+	Fix      string           `json:"fix,omitempty" doc:"What a person can do."`
+}
+
+// ExplainedLimit is a limit of the account and what the message takes of it.
+type ExplainedLimit struct {
+	Name   string `json:"name" example:"recipients per message"`
+	Limit  int64  `json:"limit"`
+	Used   int64  `json:"used" doc:"What this message takes."`
+	Source string `json:"source,omitempty" doc:"Where the figure comes from."`
+}
+
+// Attempt is one try to send a message, and what came of it.
+type Attempt struct {
+	Number            int      `json:"number"`
+	At                Time     `json:"at"`
+	Outcome           string   `json:"outcome" example:"delayed" doc:"accepted, delayed, failed, held, unknown, not_sent or sending."`
+	Recipients        []string `json:"recipients,omitempty"`
+	Cause             string   `json:"cause,omitempty"`
+	Text              string   `json:"text,omitempty"`
+	Fix               string   `json:"fix,omitempty"`
+	Reply             string   `json:"reply,omitempty" doc:"The provider's own words."`
+	ProviderID        string   `json:"provider_id,omitempty"`
+	PossibleDuplicate bool     `json:"possible_duplicate,omitempty"`
+}
+
+// Explain tells where a message is and why: which account, which limits, each
+// attempt with the provider's own words, and what comes next.
+func (c *Client) Explain(ctx context.Context, id string) (Explanation, error) {
+	return ask[Explanation](ctx, c, get(at("messages", id, "explain"), nil))
+}
