@@ -3,9 +3,7 @@
 package guides
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,46 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatepost/test/running"
 )
-
-// facts is what a sandbox tells of itself.
-type facts struct {
-	APIURL     string `json:"api_url"`
-	APIKey     string `json:"api_key"`
-	ControlURL string `json:"control_url"`
-	Accounts   []struct{ Address string }
-}
-
-// sandbox runs the real program until the test ends.
-func sandbox(t *testing.T) facts {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "gatepost")
-	if out, err := exec.Command("go", "build", "-o", program, "gatepost/cmd/gatepost").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "sandbox", "--json")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Wait() })
-	in := bufio.NewReader(stdout)
-	line, err := in.ReadBytes('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	go io.Copy(io.Discard, in)
-	var f facts
-	if err := json.Unmarshal(line, &f); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
 
 // example is a block of code of a guide.
 type example struct{ section, language, code string }
@@ -91,9 +52,12 @@ var programs = map[string]struct {
 	"go":     {"main.go", []string{"go", "run", "main.go"}},
 }
 
+// box is a running sandbox into which the examples are pasted.
+type box struct{ *running.Sandbox }
+
 // Each example of applications.md, as it stands there, sends its message.
 func TestApplications(t *testing.T) {
-	f := sandbox(t)
+	f := box{running.Start(t, running.Build(t))}
 	for _, e := range examples(t, "../../docs/applications.md") {
 		if e.section == "" {
 			continue // says how to set the environment
@@ -102,7 +66,7 @@ func TestApplications(t *testing.T) {
 	}
 }
 
-func (f facts) paste(t *testing.T, e example) {
+func (f box) paste(t *testing.T, e example) {
 	p := programs[e.language]
 	if p.run == nil {
 		t.Fatalf("no way to run %q", e.language)
@@ -138,7 +102,7 @@ func (f facts) paste(t *testing.T, e example) {
 }
 
 // arrives waits until a message with the subject is in the recipient's mailbox.
-func (f facts) arrives(t *testing.T, subject string) {
+func (f box) arrives(t *testing.T, subject string) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		resp, err := http.Get(f.ControlURL + "/api/messages?to=" + url.QueryEscape("maria@example.org"))
