@@ -1,8 +1,11 @@
-// Package oauth holds the ways to an access token: today a Google service
-// account that acts for a Workspace user (JWT bearer, RFC 7523, with domain-wide
-// delegation). Its errors carry the classes of provider.Error.
+// Package oauth holds the ways to an access token at Google: a service account
+// that acts for a Workspace user (JWT bearer, RFC 7523, with domain-wide
+// delegation), and a user's consent (authorization code with PKCE, RFC 6749,
+// 7636, 9700; refresh; revocation). Errors of endpoints carry the classes of
+// provider.Error.
 //
-// It keeps nothing: caching, early renewal and single flight are vault's.
+// It keeps nothing: caching, early renewal and single flight are vault's; who
+// may start a consent, and that its state is used once, is control's.
 package oauth
 
 import (
@@ -49,7 +52,8 @@ func (s *ServiceAccount) ClientID() string { return s.clientID }
 // KeyID names the key (private_key_id).
 func (s *ServiceAccount) KeyID() string { return s.keyID }
 
-// KeyFileError lists what is wrong with a key file, field by field.
+// KeyFileError lists what is wrong with a key file or an OAuth client's file,
+// field by field; the field "key_file" is the file as a whole.
 type KeyFileError []provider.FieldError
 
 // Error implements error.
@@ -58,7 +62,7 @@ func (e KeyFileError) Error() string {
 	for i, f := range e {
 		parts[i] = f.Field + ": " + f.Message
 	}
-	return "read the key file: " + strings.Join(parts, "; ")
+	return "read the file: " + strings.Join(parts, "; ")
 }
 
 // keyFile is what gatepost reads of Google's JSON.
@@ -101,7 +105,7 @@ func decodeKeyFile(keyJSON []byte) (keyFile, error) {
 	if len(keyJSON) > maxKeyFile {
 		return f, fileError("larger than 64 KiB: not a key file")
 	}
-	keyJSON = bytes.TrimPrefix(bytes.TrimSpace(keyJSON), []byte("\xef\xbb\xbf"))
+	keyJSON = withoutBOM(keyJSON)
 	if err := json.Unmarshal(keyJSON, &f); err != nil {
 		return f, fileError("not the JSON file that Google gave: download the key again as JSON")
 	}
@@ -109,6 +113,11 @@ func decodeKeyFile(keyJSON []byte) (keyFile, error) {
 		return f, KeyFileError{{Field: "type", Message: wrongType(f.Type)}}
 	}
 	return f, nil
+}
+
+// withoutBOM takes away what editors of Windows put before a text.
+func withoutBOM(b []byte) []byte {
+	return bytes.TrimPrefix(bytes.TrimSpace(b), []byte("\xef\xbb\xbf"))
 }
 
 func fileError(message string) KeyFileError {

@@ -52,7 +52,7 @@ func (s *ServiceAccount) Token(ctx context.Context, client *http.Client, subject
 			Text: "The service account's key cannot sign.", Fix: "Make a new key and store it in place of this one.",
 		}
 	}
-	resp, err := post(ctx, client, s.tokenURL, assertion)
+	resp, err := post(ctx, client, s.tokenURL, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}})
 	if err != nil {
 		return Token{}, provider.NoAnswer(provider.StageToken, false, err)
 	}
@@ -65,22 +65,26 @@ func (s *ServiceAccount) Token(ctx context.Context, client *http.Client, subject
 	return readAnswer(resp, body, about, now)
 }
 
-// post sends the form once. Redirects are answers, not directions: the signed
-// request must not reach another host.
-func post(ctx context.Context, client *http.Client, to, assertion string) (*http.Response, error) {
-	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
+// post sends a form once.
+func post(ctx context.Context, client *http.Client, to string, form url.Values) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, fmt.Errorf("address of the token endpoint: %w", err)
+		return nil, fmt.Errorf("address of the endpoint: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", "gatepost")
+	return direct(client).Do(req)
+}
+
+// direct is the client without redirects: they are answers, not directions, and
+// what is signed or secret must not reach another host.
+func direct(client *http.Client) *http.Client {
 	var once http.Client
 	if client != nil {
 		once = *client
 	}
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return once.Do(req)
+	return &once
 }
 
 // assertion is the signed request (RFC 7515 compact form, RS256).
