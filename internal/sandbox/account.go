@@ -23,10 +23,11 @@ const (
 // serviceAccount is an account of a program, with one key, and the scopes that
 // the Workspace administrator has delegated to it for all users of the domain.
 type serviceAccount struct {
-	email  string
-	keyID  string
-	key    *rsa.PublicKey
-	scopes map[string]bool
+	email    string
+	clientID string
+	keyID    string
+	key      *rsa.PublicKey
+	scopes   map[string]bool
 }
 
 // keyFile is a service-account key as Google hands it out.
@@ -53,10 +54,11 @@ func (g *google) newAccount(scopes []string) []byte {
 		panic("sandbox: make a key: " + err.Error()) // the system's random source cannot fail
 	}
 	a := &serviceAccount{
-		email:  "gatepost-" + strings.ToLower(rand.Text()[:8]) + "@" + sandboxProject + ".iam.gserviceaccount.com",
-		keyID:  randomHex(20),
-		key:    &key.PublicKey,
-		scopes: map[string]bool{},
+		email:    "gatepost-" + strings.ToLower(rand.Text()[:8]) + "@" + sandboxProject + ".iam.gserviceaccount.com",
+		clientID: randomDigits(21),
+		keyID:    randomHex(20),
+		key:      &key.PublicKey,
+		scopes:   map[string]bool{},
 	}
 	for _, s := range scopes {
 		a.scopes[s] = true
@@ -78,7 +80,7 @@ func (g *google) keyFile(a *serviceAccount, key *rsa.PrivateKey) []byte {
 		PrivateKeyID:   a.keyID,
 		PrivateKey:     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		ClientEmail:    a.email,
-		ClientID:       randomDigits(21),
+		ClientID:       a.clientID,
 		AuthURI:        "https://accounts.google.com/o/oauth2/auth",
 		TokenURI:       g.tokenURL(),
 		AuthCertURL:    "https://www.googleapis.com/oauth2/v1/certs",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // control is the world's own door: faults, the ledger, and what arrived.
@@ -24,6 +25,9 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /control/faults", c.createFault)
 	mux.HandleFunc("DELETE /control/faults", c.deleteFaults)
 	mux.HandleFunc("POST /control/service-accounts", c.createAccount)
+	mux.HandleFunc("POST /control/oauth-clients", c.createClient)
+	mux.HandleFunc("POST /control/revoke", c.revoke)
+	mux.HandleFunc("GET /control/token-calls", c.listTokenCalls)
 	mux.HandleFunc("GET /ledger", c.showLedger)
 	mux.HandleFunc("GET /api/messages", c.listMessages)
 	mux.HandleFunc("GET /api/messages/{id}", c.showMessage)
@@ -86,6 +90,35 @@ func (c *control) createAccount(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write(c.google.newAccount(in.Scopes))
+}
+
+// createClient gives a client file.
+func (c *control) createClient(w http.ResponseWriter, r *http.Request) {
+	in := ClientOptions{Type: clientWeb}
+	if !decode(w, r, &in) {
+		return
+	}
+	if err := in.check(); err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write(c.google.newClient(in))
+}
+
+// revoke takes back what a user has agreed to.
+func (c *control) revoke(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Account string `json:"account"`
+	}
+	if !decode(w, r, &in) {
+		return
+	}
+	c.google.mu.Lock()
+	n := c.google.withdraw(strings.ToLower(in.Account), "")
+	c.google.mu.Unlock()
+	writeJSON(w, http.StatusOK, map[string]int{"revoked": n})
 }
 
 func (c *control) showLedger(w http.ResponseWriter, r *http.Request) {

@@ -24,6 +24,19 @@ const (
 	faultLateSent      = "late_sent"
 	faultNewMessageID  = "new_message_id"
 	faultSlow          = "slow"
+
+	// Of the token endpoint alone.
+	faultReauth         = "reauth"
+	faultAdminPolicy    = "admin_policy"
+	faultClientDeleted  = "client_deleted"
+	faultClientDisabled = "client_disabled"
+	faultRotate         = "rotate"
+	faultTokenError     = "token_error"
+	faultTokenSlow      = "token_slow"
+
+	// Of one door alone.
+	faultUploadCut     = "upload_cut"      // Gmail API, resumable upload
+	faultTooManyLogins = "too_many_logins" // smtp.gmail.com
 )
 
 // faultNames lists the faults.
@@ -32,7 +45,24 @@ func faultNames() []string {
 		faultTokenRefused, faultUnauthorized, faultQuota, faultRate, faultServerError, faultRefused,
 		faultTimeoutBefore, faultTimeoutAfter, faultCutBefore, faultCutAfter, faultErrorAfter,
 		faultLateSent, faultNewMessageID, faultSlow,
+		faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled, faultRotate, faultTokenError, faultTokenSlow,
+		faultUploadCut, faultTooManyLogins,
 	}
+}
+
+// ofToken tells whether a fault concerns the token endpoint alone.
+func (f fault) ofToken() bool {
+	switch f.name {
+	case faultTokenRefused, faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled,
+		faultRotate, faultTokenError, faultTokenSlow:
+		return true
+	}
+	return false
+}
+
+// ofOneDoor tells whether a fault has a stage of its own.
+func (f fault) ofOneDoor() bool {
+	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins
 }
 
 // Defaults of the faults' arguments.
@@ -41,6 +71,7 @@ const (
 	serverErrorAs  = 503
 	lateSentMillis = 2000
 	slowMillis     = 1000
+	uploadCutAfter = 256 << 10
 )
 
 // fault is a misbehaviour with its argument.
@@ -49,7 +80,11 @@ type fault struct{ name, arg string }
 // modifies tells whether a fault changes how a message is taken, rather than
 // what is answered: of those, several may apply to one message.
 func (f fault) modifies() bool {
-	return f.name == faultLateSent || f.name == faultNewMessageID || f.name == faultSlow
+	switch f.name {
+	case faultLateSent, faultNewMessageID, faultSlow, faultRotate, faultTokenSlow:
+		return true
+	}
+	return false
 }
 
 // number is the argument, or a default where there is none.
@@ -79,7 +114,8 @@ func (f fault) check() error {
 	if err != nil || n < 0 || n > maxFaultNumber {
 		return fmt.Errorf("the argument of %s must be a number from 0 to %d", f.name, maxFaultNumber)
 	}
-	if (f.name == faultServerError || f.name == faultErrorAfter) && (n < 400 || n > 599) {
+	status := f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError
+	if status && (n < 400 || n > 599) {
 		return fmt.Errorf("the argument of %s must be a status from 400 to 599", f.name)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 type Rule struct {
 	Fault     string  `json:"fault"`
 	Arg       string  `json:"arg"`
-	Via       string  `json:"via"`       // "gmail", "smtp" or "" for both
+	Via       string  `json:"via"`       // "gmail", "gmail_smtp", "smtp" or "" for all
 	Account   string  `json:"account"`   // the sending mailbox, login or MAIL FROM; "" for all
 	Recipient string  `json:"recipient"` // "" for all
 	Count     int     `json:"count"`     // how often; 0 until deleted
@@ -24,9 +24,10 @@ type Rule struct {
 type stage int
 
 const (
-	atToken stage = iota + 1 // Google's token endpoint
-	atSend                   // the Gmail API, message read
-	atAuth                   // SMTP
+	atToken  stage = iota + 1 // Google's token endpoint
+	atUpload                  // the Gmail API, a part of a resumable upload
+	atSend                    // the Gmail API, message read
+	atAuth                    // SMTP
 	atMail
 	atRcpt
 	atData // SMTP, message read
@@ -179,8 +180,8 @@ func containsFold(list []string, s string) bool {
 // check says what is wrong with a rule that was asked for.
 func (r Rule) check() error {
 	switch {
-	case r.Via != "" && r.Via != "gmail" && r.Via != "smtp":
-		return errors.New("via must be gmail, smtp or empty")
+	case r.Via != "" && r.Via != viaGmail && r.Via != viaGmailSMTP && r.Via != viaSMTP:
+		return errors.New("via must be gmail, gmail_smtp, smtp or empty")
 	case r.Count < 0:
 		return errors.New("count must not be negative; 0 means until deleted")
 	case r.Rate < 0 || r.Rate > 1:

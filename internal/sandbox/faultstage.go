@@ -6,11 +6,11 @@ package sandbox
 func (f fault) actsForAddress(at stage, once bool) bool {
 	switch at {
 	case atSend:
-		return true
+		return !f.ofOneDoor() || f.name == faultTokenRefused
 	case atRcpt:
 		return f.refuses() && !once
 	case atData:
-		return !f.refuses() && f.name != faultTokenRefused || f.refuses() && once
+		return !f.refuses() && !f.ofOneDoor() || f.refuses() && once
 	}
 	return false
 }
@@ -20,17 +20,19 @@ func (f fault) actsForAddress(at stage, once bool) bool {
 func (f fault) actsForRule(at stage, oneRecipient bool) bool {
 	switch at {
 	case atToken:
-		return f.name == faultTokenRefused
+		return f.ofToken()
+	case atUpload:
+		return f.name == faultUploadCut
 	case atSend:
-		return f.name != faultTokenRefused
+		return !f.ofOneDoor()
 	case atAuth:
-		return f.name == faultUnauthorized && !oneRecipient
+		return (f.name == faultUnauthorized || f.name == faultTooManyLogins) && !oneRecipient
 	case atMail:
 		return f.refuses() && f.name != faultRefused && !oneRecipient
 	case atRcpt:
 		return f.name == faultRefused || f.refuses() && oneRecipient
 	case atData:
-		return !f.refuses() && f.name != faultTokenRefused
+		return !f.refuses() && !f.ofOneDoor()
 	}
 	return false
 }

@@ -42,7 +42,7 @@ func (g *google) send(w http.ResponseWriter, r *http.Request, who caller, raw []
 func (g *google) misbehaveBefore(r *http.Request, who caller, p plan) *apiError {
 	switch p.outcome.name {
 	case faultTokenRefused:
-		g.revoke(who.token)
+		g.forget(who.token)
 		g.faults.add(Rule{Fault: faultTokenRefused, Account: who.user, Count: 1})
 		return invalidCredentials()
 	case faultUnauthorized:

@@ -22,6 +22,16 @@ type google struct {
 	mu       sync.RWMutex
 	accounts map[string]*serviceAccount // by address
 	tokens   map[string]grant
+
+	pages     pages
+	signing   signingKey
+	clients   map[string]*oauthClient // by id
+	requests  map[string]*authRequest // by id: users are deciding on them
+	codes     map[string]*authCode
+	refreshes map[string]*consent // by refresh token
+	consents  map[grantKey][]string
+	order     uint64 // of consents
+	calls     []TokenCall
 }
 
 func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *faults) *google {
@@ -29,6 +39,14 @@ func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *fau
 		ctx: ctx, url: url, sentDelay: cfg.SentDelay, post: post, faults: f, now: cfg.Now, log: cfg.Log,
 		accounts: map[string]*serviceAccount{},
 		tokens:   map[string]grant{},
+
+		pages:     googlePages(),
+		signing:   newSigningKey(),
+		clients:   map[string]*oauthClient{},
+		requests:  map[string]*authRequest{},
+		codes:     map[string]*authCode{},
+		refreshes: map[string]*consent{},
+		consents:  map[grantKey][]string{},
 	}
 }
 
@@ -36,7 +54,7 @@ func (g *google) tokenURL() string { return g.url + "/token" }
 
 func (g *google) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /token", g.createToken)
+	g.addOAuth(mux)
 	mux.Handle("POST /gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendJSON))
 	mux.Handle("POST /upload/gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendUpload))
 	mux.Handle("GET /gmail/v1/users/{user}/messages", g.as(methodList(), g.listMessages))

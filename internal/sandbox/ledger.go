@@ -8,10 +8,17 @@ import (
 	"time"
 )
 
+// Ways by which mail comes in.
+const (
+	viaGmail     = "gmail"      // the Gmail API
+	viaGmailSMTP = "gmail_smtp" // smtp.gmail.com
+	viaSMTP      = "smtp"       // the relays
+)
+
 // Entry is a line of the ledger: one message that the world took.
 type Entry struct {
 	At         time.Time `json:"at"`
-	Via        string    `json:"via"`         // "gmail" or "smtp"
+	Via        string    `json:"via"`         // "gmail", "gmail_smtp" or "smtp"
 	Account    string    `json:"account"`     // the mailbox, or the relay's login
 	ProviderID string    `json:"provider_id"` // the world's own id of the message
 	GatepostID string    `json:"gatepost_id"` // from X-Gatepost-Id

@@ -28,6 +28,9 @@ type Config struct {
 	// Google, SMTP, SMTPS and Control are listen addresses; empty means a free
 	// port of 127.0.0.1.
 	Google, SMTP, SMTPS, Control string
+	// GmailSMTP and GmailSMTPS are those of the simulated smtp.gmail.com, and
+	// RelayOpen that of smtp-relay.gmail.com.
+	GmailSMTP, GmailSMTPS, RelayOpen string
 	// Log gets one line for each outcome; nil discards them.
 	Log *slog.Logger
 	// SentDelay is how long a message takes to show up in the sender's Sent mail.
@@ -41,9 +44,16 @@ type Config struct {
 
 // World is a running simulated world. Its fields do not change.
 type World struct {
-	// GoogleURL is https://127.0.0.1:PORT: the token endpoint is at /token, the
-	// Gmail API at /gmail/v1/… and /upload/gmail/v1/….
+	// GoogleURL is https://127.0.0.1:PORT: the authorization endpoint is at
+	// /o/oauth2/v2/auth, the token endpoint at /token, the Gmail API at
+	// /gmail/v1/… and /upload/gmail/v1/….
 	GoogleURL string
+	// GmailSMTPAddr and GmailSMTPSAddr are smtp.gmail.com with STARTTLS and with
+	// TLS from the first byte: XOAUTH2 and OAUTHBEARER.
+	GmailSMTPAddr, GmailSMTPSAddr string
+	// RelayOpenAddr is smtp-relay.gmail.com: STARTTLS, and no login, because this
+	// machine's address is on the list.
+	RelayOpenAddr string
 	// SMTPAddr takes STARTTLS, and AUTH PLAIN after it.
 	SMTPAddr string
 	// SMTPSAddr speaks TLS from the first byte.
@@ -87,7 +97,7 @@ func Start(cfg Config) (*World, error) {
 }
 
 func (c Config) withDefaults() Config {
-	for _, a := range []*string{&c.Google, &c.SMTP, &c.SMTPS, &c.Control} {
+	for _, a := range []*string{&c.Google, &c.SMTP, &c.SMTPS, &c.Control, &c.GmailSMTP, &c.GmailSMTPS, &c.RelayOpen} {
 		if *a == "" {
 			*a = "127.0.0.1:0"
 		}
@@ -147,11 +157,23 @@ func (w *World) Close() error {
 // exactly these scopes for the users of acme.example, and returns its key file.
 func (w *World) ServiceAccountKey(scopes ...string) []byte { return w.google.newAccount(scopes) }
 
+// OAuthClient makes an OAuth client, "web" or "installed", and returns its client
+// file. A web client's redirect URIs are matched exactly.
+func (w *World) OAuthClient(kind string, redirects ...string) []byte {
+	return w.google.newClient(ClientOptions{Type: kind, RedirectURIs: redirects})
+}
+
+// OAuthClientWith makes an OAuth client that is Internal or in Testing.
+func (w *World) OAuthClientWith(o ClientOptions) []byte { return w.google.newClient(o) }
+
 // SMTPLogin is a login that the relay accepts.
 func (w *World) SMTPLogin() (user, password string) { return w.relay.user, w.relay.password }
 
 // sockets are what a world listens on.
-type sockets struct{ google, smtp, smtps, control net.Listener }
+type sockets struct {
+	google, smtp, smtps, control     net.Listener
+	gmailSMTP, gmailSMTPS, relayOpen net.Listener
+}
 
 func (w *World) listen(cfg Config) (sockets, error) {
 	var s sockets
@@ -163,6 +185,9 @@ func (w *World) listen(cfg Config) (sockets, error) {
 		{"SMTP", cfg.SMTP, &s.smtp},
 		{"SMTPS", cfg.SMTPS, &s.smtps},
 		{"control", cfg.Control, &s.control},
+		{"smtp.gmail.com", cfg.GmailSMTP, &s.gmailSMTP},
+		{"smtp.gmail.com over TLS", cfg.GmailSMTPS, &s.gmailSMTPS},
+		{"smtp-relay.gmail.com", cfg.RelayOpen, &s.relayOpen},
 	} {
 		l, err := net.Listen("tcp", one.address)
 		if err != nil {
@@ -179,6 +204,9 @@ func (w *World) name(s sockets) {
 	w.GoogleURL = "https://" + reachable(s.google)
 	w.SMTPAddr = reachable(s.smtp)
 	w.SMTPSAddr = reachable(s.smtps)
+	w.GmailSMTPAddr = reachable(s.gmailSMTP)
+	w.GmailSMTPSAddr = reachable(s.gmailSMTPS)
+	w.RelayOpenAddr = reachable(s.relayOpen)
 	w.ControlURL = "http://" + reachable(s.control)
 	w.MailboxURL = w.ControlURL + "/mailbox"
 	w.LedgerURL = w.ControlURL + "/ledger"

@@ -14,6 +14,10 @@ const (
 	scopeMetadata = scopePrefix + "gmail.metadata"
 	scopeCompose  = scopePrefix + "gmail.compose"
 	scopeSend     = scopePrefix + "gmail.send"
+	scopeLabels   = scopePrefix + "gmail.labels"
+	scopeSettings = scopePrefix + "gmail.settings.basic"
+	scopeEmail    = scopePrefix + "userinfo.email"
+	scopeProfile  = scopePrefix + "userinfo.profile"
 )
 
 // method is a method of the Gmail API with the scopes any of which allows it
@@ -59,4 +63,45 @@ func knownScope(s string) bool {
 	}
 	name, ok := strings.CutPrefix(s, scopePrefix)
 	return ok && name != "" && name != "gmail"
+}
+
+// fullScopes reads a list of scopes; the short names of OpenID Connect become
+// Google's own, as Google answers them.
+func fullScopes(list string) []string {
+	var out []string
+	for _, s := range strings.Fields(list) {
+		switch s {
+		case "email":
+			s = scopeEmail
+		case "profile":
+			s = scopeProfile
+		}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func unknownScopes(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), knownScope)
+}
+
+// signIn tells whether a scope only says who the user is: those are agreed to by
+// signing in and have no box to tick.
+func signIn(s string) bool { return s == "openid" || s == scopeEmail || s == scopeProfile }
+
+func onlySignIn(list []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return !signIn(s) })
+}
+
+// union joins two lists of scopes.
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,19 @@ type grant struct {
 	user    string // "" where a service account acts for itself
 	scopes  []string
 	expires time.Time
+	client  string   // the OAuth client's id, or the service account's
+	of      *consent // the user's consent; nil for a service account
+}
+
+// tokenAnswer is what the token endpoint gives (RFC 6749 section 5.1).
+type tokenAnswer struct {
+	AccessToken      string `json:"access_token"`
+	ExpiresIn        int    `json:"expires_in"`
+	RefreshToken     string `json:"refresh_token,omitempty"`
+	RefreshExpiresIn int    `json:"refresh_token_expires_in,omitempty"`
+	Scope            string `json:"scope,omitempty"`
+	TokenType        string `json:"token_type"`
+	IDToken          string `json:"id_token,omitempty"`
 }
 
 // tokenError is an answer of the token endpoint (RFC 6749 section 5.2).
@@ -20,13 +34,16 @@ type tokenError struct {
 	status      int
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
+	Subtype     string `json:"error_subtype,omitempty"`
 }
 
 func badGrant(description string) *tokenError {
-	return &tokenError{http.StatusBadRequest, "invalid_grant", description}
+	return &tokenError{status: http.StatusBadRequest, Code: "invalid_grant", Description: description}
 }
 
 const (
+	grantCode     = "authorization_code"
+	grantRefresh  = "refresh_token"
 	jwtBearer     = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 	tokenSeconds  = 3599
 	maxTokenBody  = 64 << 10
@@ -37,41 +54,63 @@ const (
 		"or client not authorized for any of the scopes requested."
 )
 
-// createToken is the token endpoint: a signed assertion for an access token.
+// createToken is the token endpoint: an access token for a code, a refresh token
+// or a signed assertion.
 func (g *google) createToken(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxTokenBody)
 	if err := r.ParseForm(); err != nil {
-		g.refuseToken(w, &tokenError{http.StatusBadRequest, "invalid_request", "Bad Request"})
+		g.refuseToken(w, invalidRequest("Bad Request"))
 		return
 	}
-	got, bad := g.judge(r.PostForm.Get("grant_type"), r.PostForm.Get("assertion"))
+	made := TokenCall{At: g.now(), Grant: r.PostForm.Get("grant_type")}
+	answer, bad := g.judge(r.PostForm, &made)
+	made.OK = bad == nil
+	if bad != nil {
+		made.Error = bad.Code
+	}
+	g.record(made)
 	if bad != nil {
 		g.refuseToken(w, bad)
 		return
 	}
-	g.log.Info("token given", "scopes", len(got.scopes))
-	writeJSON(w, http.StatusOK, struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int    `json:"expires_in"`
-		TokenType   string `json:"token_type"`
-	}{g.remember(got), tokenSeconds, "Bearer"})
+	g.log.Info("token given", "grant", made.Grant)
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusOK, answer)
 }
 
 func (g *google) refuseToken(w http.ResponseWriter, bad *tokenError) {
 	g.log.Info("token refused", "error", bad.Code)
+	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, bad.status, bad)
 }
 
-// judge checks an assertion in the order in which Google does: who signed it,
-// for whom, when; then whom it may act for.
-func (g *google) judge(grantType, text string) (grant, *tokenError) {
-	if grantType != jwtBearer {
-		return grant{}, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "Invalid grant_type: " + grantType}
+// judge answers a call by its grant type.
+func (g *google) judge(form url.Values, made *TokenCall) (tokenAnswer, *tokenError) {
+	switch made.Grant {
+	case grantCode:
+		return g.exchange(form, made)
+	case grantRefresh:
+		return g.renew(form, made)
+	case jwtBearer:
+		got, bad := g.judgeAssertion(form.Get("assertion"), made)
+		if bad != nil {
+			return tokenAnswer{}, bad
+		}
+		return tokenAnswer{AccessToken: g.remember(got), ExpiresIn: tokenSeconds, TokenType: "Bearer"}, nil
 	}
+	return tokenAnswer{}, &tokenError{
+		status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "Invalid grant_type: " + made.Grant,
+	}
+}
+
+// judgeAssertion checks an assertion in the order in which Google does: who
+// signed it, for whom, when; then whom it may act for.
+func (g *google) judgeAssertion(text string, made *TokenCall) (grant, *tokenError) {
 	a, err := parseAssertion(text)
 	if err != nil {
 		return grant{}, badGrant("Bad Request")
 	}
+	made.Client, made.Subject = a.claims.Issuer, strings.ToLower(a.user())
 	g.mu.RLock()
 	account := g.accounts[a.claims.Issuer]
 	g.mu.RUnlock()
@@ -88,17 +127,23 @@ func (g *google) judge(grantType, text string) (grant, *tokenError) {
 	if bad := delegated(account, a); bad != nil {
 		return grant{}, bad
 	}
-	if g.faults.plan(question{stage: atToken, via: "gmail", accounts: []string{a.user()}}).is(faultTokenRefused) {
-		return grant{}, badGrant(textSignature)
+	if _, bad := g.tokenPlan(a.user(), textSignature); bad != nil {
+		return grant{}, bad
 	}
-	return grant{strings.ToLower(a.user()), strings.Fields(a.claims.Scope), g.now().Add(tokenSeconds * time.Second)}, nil
+	return grant{
+		user: strings.ToLower(a.user()), scopes: fullScopes(a.claims.Scope), client: account.clientID,
+		expires: g.now().Add(tokenSeconds * time.Second),
+	}, nil
 }
 
 // delegated checks what the account may ask for: each scope, for this user.
 func delegated(account *serviceAccount, a assertion) *tokenError {
 	scopes := strings.Fields(a.claims.Scope)
 	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !knownScope(s) }) {
-		return &tokenError{http.StatusBadRequest, "invalid_scope", "Invalid OAuth scope or ID token audience provided."}
+		return &tokenError{
+			status: http.StatusBadRequest, Code: "invalid_scope",
+			Description: "Invalid OAuth scope or ID token audience provided.",
+		}
 	}
 	user := strings.ToLower(a.user())
 	if user == "" {
@@ -106,11 +151,11 @@ func delegated(account *serviceAccount, a assertion) *tokenError {
 	}
 	local, domain, ok := strings.Cut(user, "@")
 	if !ok || local == "" || domain == "" || strings.ContainsAny(user, " \t<>,") {
-		return &tokenError{http.StatusBadRequest, "invalid_request", "Invalid principal"}
+		return invalidRequest("Invalid principal")
 	}
 	covered := !slices.ContainsFunc(scopes, func(s string) bool { return !account.scopes[s] })
 	if domain != Domain || !covered {
-		return &tokenError{http.StatusUnauthorized, "unauthorized_client", textDelegation}
+		return &tokenError{status: http.StatusUnauthorized, Code: "unauthorized_client", Description: textDelegation}
 	}
 	if user == userUnknown {
 		return badGrant("Invalid email or User ID")
@@ -118,12 +163,17 @@ func delegated(account *serviceAccount, a assertion) *tokenError {
 	return nil
 }
 
-// remember mints a token for a grant and forgets those that have expired.
+// remember mints a token for a grant.
 func (g *google) remember(got grant) string {
-	token := "ya29.a0" + rand.Text() + rand.Text()
-	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.mint(got)
+}
+
+// mint makes a token and forgets those that have expired. It runs under the lock.
+func (g *google) mint(got grant) string {
+	token := "ya29.a0" + rand.Text() + rand.Text()
+	now := g.now()
 	for old, was := range g.tokens {
 		if !was.expires.After(now) {
 			delete(g.tokens, old)
@@ -141,8 +191,8 @@ func (g *google) allows(token string) (grant, bool) {
 	return got, ok && got.expires.After(g.now())
 }
 
-// revoke forgets a token.
-func (g *google) revoke(token string) {
+// forget makes a token worthless.
+func (g *google) forget(token string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.tokens, token)
