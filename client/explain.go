@@ -5,30 +5,36 @@ import "context"
 // Explanation tells of one message what a person would ask: where it is and why,
 // by which account, what each attempt brought, what comes next.
 type Explanation struct {
-	ID      string `json:"id"`
-	Status  string `json:"status" doc:"Where it is: one word, or mixed."`
-	Summary string `json:"summary" doc:"The same in a sentence or two."`
-	Account struct {
-		ID          string `json:"id"`
-		Address     string `json:"address"`
-		Transport   string `json:"transport"`
-		Status      string `json:"status" enum:"active,parked,held"`
-		Why         string `json:"why" doc:"Why this account: named in the request, or the one that may send as From."`
-		Cause       string `json:"cause,omitempty"`
-		Reason      string `json:"reason,omitempty" doc:"Why the account is parked or held, and what to do."`
-		ParkedUntil *Time  `json:"parked_until,omitempty"`
-	} `json:"account"`
-	Policy struct {
-		Type      string `json:"type"`
-		Lane      string `json:"lane"`
-		OnUnknown string `json:"on_unknown"`
-		Kept      string `json:"kept" doc:"How long the content is kept once every recipient is final."`
-	} `json:"policy"`
+	ID       string           `json:"id"`
+	Status   string           `json:"status" doc:"Where it is: one word, or mixed."`
+	Summary  string           `json:"summary" doc:"The same in a sentence or two."`
+	Account  ExplainedAccount `json:"account"`
+	Policy   ExplainedPolicy  `json:"policy"`
 	Limits   []ExplainedLimit `json:"limits" doc:"The limits that concern it."`
 	Attempts []Attempt        `json:"attempts"`
 	NextAt   *Time            `json:"next_at,omitempty" doc:"When it is tried, or looked for, again."`
 	Next     string           `json:"next,omitempty" doc:"What happens then, or what it waits for."`
 	Fix      string           `json:"fix,omitempty" doc:"What a person can do."`
+}
+
+// ExplainedAccount is the account that a message goes through.
+type ExplainedAccount struct {
+	ID          string `json:"id"`
+	Address     string `json:"address"`
+	Transport   string `json:"transport"`
+	Status      string `json:"status" enum:"active,parked,held"`
+	Why         string `json:"why" doc:"Why this account: named in the request, or the one that may send as From."`
+	Cause       string `json:"cause,omitempty"`
+	Reason      string `json:"reason,omitempty" doc:"Why the account is parked or held, and what to do."`
+	ParkedUntil *Time  `json:"parked_until,omitempty"`
+}
+
+// ExplainedPolicy is what a message's type stands for, with what its request chose.
+type ExplainedPolicy struct {
+	Type      string `json:"type"`
+	Lane      string `json:"lane"`
+	OnUnknown string `json:"on_unknown"`
+	Kept      string `json:"kept" doc:"How long the content is kept once every recipient is final."`
 }
 
 // ExplainedLimit is a limit of the account and what the message takes of it.

@@ -115,7 +115,7 @@ func TestBadAccounts(t *testing.T) {
 		name, body string
 		fields     []string
 	}{
-		{"nothing", `{}`, []string{"address", "transport", "credential"}},
+		{"nothing", `{}`, []string{"address", "transport"}},
 		{
 			"all wrong", `{"address": "Name <a@b.example>", "transport": "smtp", "credential": "` + w.gmailKey() + `", "senders": ["@", "x", "ok@b.example", 5],
 			"smtp": {"host": "a b", "port": "25", "tls": "ssl", "user": "a\r\nb", "max_connections": 0, "colour": 1}, "gmail": {}, "x": 1}`,

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"gatepost/client"
 	"gatepost/internal/access"
 	"gatepost/internal/control"
 	"gatepost/internal/queue"
@@ -58,9 +59,9 @@ type server struct {
 	requests *requestIDs
 	openapi  []byte
 
-	messages    decoder[messageBody]
-	credentials decoder[credentialBody]
-	accounts    decoder[accountBody]
+	messages    decoder[client.NewMessage]
+	credentials decoder[client.NewCredential]
+	accounts    decoder[client.NewAccount]
 }
 
 // New makes the handler of all routes. It starts nothing.
@@ -75,9 +76,9 @@ func newServer(cfg Config) *server {
 	s := &server{
 		Config:      cfg.withDefaults(),
 		requests:    &requestIDs{now: time.Now, random: rand.Reader},
-		messages:    newDecoder[messageBody](),
-		credentials: newDecoder[credentialBody](),
-		accounts:    newDecoder[accountBody](),
+		messages:    newDecoder[client.NewMessage](),
+		credentials: newDecoder[client.NewCredential](),
+		accounts:    newDecoder[client.NewAccount](),
 	}
 	s.bodies = &budget{most: s.Bodies}
 	s.metrics = newMetrics(s.Engine)

@@ -4,35 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"gatepost/client"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
 )
 
-// credentialBody is a secret that is handed over.
-type credentialBody struct {
-	Kind     string          `json:"kind" enum:"google_service_account,smtp_password"`
-	Name     string          `json:"name" doc:"What people call it." example:"Workspace"`
-	Key      json.RawMessage `json:"key,omitempty" doc:"google_service_account: the JSON file that Google gave, as an object or as a string."`
-	Password string          `json:"password,omitempty" doc:"smtp_password: the password."`
-}
-
-// credentialAnswer is what may be shown of a credential.
-type credentialAnswer struct {
-	ID        string            `json:"id"`
-	Kind      string            `json:"kind"`
-	Name      string            `json:"name"`
-	Public    map[string]string `json:"public" doc:"What tells the secret from others: client_email, client_id, key_id and project of a service account."`
-	CreatedAt stamp             `json:"created_at"`
-	UpdatedAt stamp             `json:"updated_at"`
-}
-
-// credentialList is all credentials of a team.
-type credentialList struct {
-	Data []credentialAnswer `json:"data"`
-}
-
-func credentialOf(c control.Credential) (credentialAnswer, error) {
-	a := credentialAnswer{ID: c.ID, Kind: c.Kind, Name: c.Name, CreatedAt: stamp(c.CreatedAt), UpdatedAt: stamp(c.UpdatedAt)}
+func credentialOf(c control.Credential) (client.Credential, error) {
+	a := client.Credential{ID: c.ID, Kind: c.Kind, Name: c.Name, CreatedAt: timeOf(c.CreatedAt), UpdatedAt: timeOf(c.UpdatedAt)}
 	return a, json.Unmarshal(c.Public, &a.Public)
 }
 
@@ -86,7 +64,7 @@ func (s *server) listCredentials(c *call) error {
 	if err != nil {
 		return err
 	}
-	list := credentialList{Data: make([]credentialAnswer, len(all))}
+	list := client.CredentialList{Data: make([]client.Credential, len(all))}
 	for i, one := range all {
 		if list.Data[i], err = credentialOf(one); err != nil {
 			return err

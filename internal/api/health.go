@@ -5,21 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"gatepost/client"
 )
 
 // readyWithin is how long the store may take for the write of /readyz.
 const readyWithin = 5 * time.Second
 
-// healthAnswer says that a question is answered with yes.
-type healthAnswer struct {
-	Status  string `json:"status" enum:"ok"`
-	Version string `json:"version,omitempty"`
-}
-
 // showHealth says that the process lives, and nothing of what it depends on: who
 // restarts it on a failure should not do so because the database is away.
 func (s *server) showHealth(c *call) error {
-	return c.answer(http.StatusOK, healthAnswer{Status: "ok", Version: s.Version})
+	return c.answer(http.StatusOK, client.Health{Status: "ok", Version: s.Version})
 }
 
 // showReady commits a write, so that a full or read-only disk shows.
@@ -29,7 +25,7 @@ func (s *server) showReady(c *call) error {
 	if err := s.Engine.Ready(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNotReady, err)
 	}
-	return c.answer(http.StatusOK, healthAnswer{Status: "ok"})
+	return c.answer(http.StatusOK, client.Health{Status: "ok"})
 }
 
 // showDocument gives the OpenAPI document.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"gatepost/client"
 )
 
 // names lists the names in a JSON object.
@@ -33,7 +35,7 @@ func FuzzMessageBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	d := newDecoder[messageBody]()
+	d := newDecoder[client.NewMessage]()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, problems, err := d.decode(body)
 		var no *notJSON
@@ -62,7 +64,7 @@ func stricter(err *notJSON) bool {
 	return err.text == "nested too deeply" || err.text == "half a surrogate pair"
 }
 
-func same(t *testing.T, m messageBody, body []byte) {
+func same(t *testing.T, m client.NewMessage, body []byte) {
 	var other struct {
 		Subject, Text, HTML, Account string
 		Raw                          []byte
@@ -86,8 +88,8 @@ func same(t *testing.T, m messageBody, body []byte) {
 		}
 	}
 	for _, h := range m.Headers {
-		if _, ok := other.Headers[h.name]; !ok {
-			t.Fatalf("header %q", h.name)
+		if _, ok := other.Headers[h.Name]; !ok {
+			t.Fatalf("header %q", h.Name)
 		}
 	}
 	for i, a := range other.Attachments {
@@ -101,15 +103,15 @@ func same(t *testing.T, m messageBody, body []byte) {
 func TestValuesOutliveTheBody(t *testing.T) {
 	body := []byte(`{"subject": "S", "text": "a\nb", "tags": ["t"], "metadata": {"k": "v"}, "headers": {"X": "y"},
 		"to": "Maria <m@example.org>", "attachments": [{"filename": "f", "content": "aGk="}], "raw": "aGk="}`)
-	m, problems, err := newDecoder[messageBody]().decode(body)
+	m, problems, err := newDecoder[client.NewMessage]().decode(body)
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}
-	before, _ := json.Marshal(m.submission())
+	before, _ := json.Marshal(submissionOf(m))
 	for i := range body {
 		body[i] = 'x'
 	}
-	if after, _ := json.Marshal(m.submission()); string(before) != string(after) {
+	if after, _ := json.Marshal(submissionOf(m)); string(before) != string(after) {
 		t.Errorf("%s became %s", before, after)
 	}
 }

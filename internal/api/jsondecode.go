@@ -8,15 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"gatepost/client"
 	"gatepost/internal/email"
 )
 
 // decodeFunc reads the next value into v, which is settable.
 type decodeFunc func(r *reader, v reflect.Value) error
-
-// decodes is implemented by wire types that take more than one form; Schema
-// tells the same to the OpenAPI document.
-type decodes interface{ decodeJSON(r *reader) error }
 
 // decoder reads bodies of one type, which is also what the OpenAPI document is
 // made from.
@@ -43,8 +40,14 @@ func (d decoder[T]) decode(body []byte) (out T, problems []email.Problem, err er
 // planOf makes the way to read a type.
 func planOf(t reflect.Type) decodeFunc {
 	switch {
-	case reflect.PointerTo(t).Implements(reflect.TypeFor[decodes]()):
-		return func(r *reader, v reflect.Value) error { return v.Addr().Interface().(decodes).decodeJSON(r) }
+	case t == reflect.TypeFor[client.Address]():
+		return readAddress
+	case t == reflect.TypeFor[client.Addresses]():
+		return readAddresses
+	case t == reflect.TypeFor[client.Headers]():
+		return readHeaders
+	case t == reflect.TypeFor[client.Time]():
+		return readTime
 	case t == reflect.TypeFor[json.RawMessage]():
 		return readAny
 	case t == reflect.TypeFor[[]byte]():

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"gatepost/client"
 )
 
 // describer makes one operation of the OpenAPI document. The schemas come from
@@ -24,7 +26,7 @@ const (
 
 // document is the OpenAPI 3.1 document of all operations.
 func document(version string, operations []operation) []byte {
-	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	registry := newRegistry()
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
@@ -53,18 +55,15 @@ func document(version string, operations []operation) []byte {
 	return append(b, '\n')
 }
 
-// schemaName is the type's name with a capital, without the words that only tell
-// our types apart.
-func schemaName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
-	for _, word := range []string{"Body", "Answer"} {
-		if rest, ok := strings.CutSuffix(name, word); ok && word == "Body" {
-			return "New" + rest
-		} else if ok {
-			return rest
-		}
-	}
-	return name
+// newRegistry makes schemas from the wire types. Those that are read by code of
+// their own have schemas of their own: the package client knows nothing of ours.
+func newRegistry() huma.Registry {
+	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	r.RegisterTypeAlias(reflect.TypeFor[client.Address](), reflect.TypeFor[addressSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[client.Addresses](), reflect.TypeFor[addressesSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[client.Headers](), reflect.TypeFor[headersSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[client.Time](), reflect.TypeFor[timeSchema]())
+	return r
 }
 
 // plainLists says that lists are never null, which the library takes for granted.
@@ -140,7 +139,7 @@ func (d *describer) errors(o operation) {
 
 // problem describes an answer that is a problem.
 func (d *describer) problem(status int, what string) {
-	media := d.media(problem{}, nil)
+	media := d.media(client.Problem{}, nil)
 	d.op.Responses[strconv.Itoa(status)] = &huma.Response{Description: what, Content: map[string]*huma.MediaType{problemType: media}}
 }
 

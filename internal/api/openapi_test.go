@@ -180,7 +180,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		"showHealth":      w.get("/healthz"),
 		"showReady":       w.get("/readyz"),
 	}
-	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	registry := newRegistry()
 	for _, o := range (&server{}).operations() {
 		d := &describer{&huma.Operation{Responses: map[string]*huma.Response{}}, registry}
 		o.describe(d)

@@ -9,27 +9,17 @@ import (
 	"strings"
 	"time"
 
+	"gatepost/client"
 	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/queue"
 )
 
-// Problem is an error as RFC 9457 has it.
+// problem is an error as it is answered.
 type problem struct {
-	Type    string       `json:"type" doc:"What kind of problem this is; stable." example:"urn:gatepost:problem:invalid"`
-	Title   string       `json:"title" doc:"The kind in a few words." example:"Some fields are wrong"`
-	Status  int          `json:"status" doc:"The HTTP status." example:"422"`
-	Detail  string       `json:"detail,omitempty" doc:"What happened this time."`
-	Request string       `json:"request_id" doc:"The request's id, as in the header X-Request-Id and in the log."`
-	Errors  []fieldError `json:"errors,omitempty" doc:"Every field that is wrong."`
-
+	client.Problem
 	retryAfter int // seconds
 	closing    bool
-}
-
-type fieldError struct {
-	Field   string `json:"field" doc:"Path in the request, or the name of a header or query parameter." example:"to[1]"`
-	Message string `json:"message" doc:"What is wrong with it." example:"no @ between local part and domain"`
 }
 
 // Errors of this door.
@@ -70,7 +60,7 @@ func invalid(ps []email.Problem) error {
 
 // kinds of problems; docs/api.md lists them.
 func kind(status int, name, title string) *problem {
-	return &problem{Type: "urn:gatepost:problem:" + name, Title: title, Status: status}
+	return &problem{Problem: client.Problem{Type: "urn:gatepost:problem:" + name, Title: title, Status: status}}
 }
 
 func internalProblem() *problem {
@@ -128,7 +118,7 @@ func fieldProblem(err error) *problem {
 	p := kind(http.StatusUnprocessableEntity, "invalid", "Some fields are wrong")
 	p.Detail = "Nothing was kept; errors names each field."
 	for _, f := range list {
-		p.Errors = append(p.Errors, fieldError(f))
+		p.Errors = append(p.Errors, client.FieldError(f))
 	}
 	return p
 }
@@ -177,7 +167,7 @@ func challenge(authorization string) string {
 
 func (c *call) writeProblem(p *problem) {
 	p.Request = c.id
-	b, err := json.Marshal(p)
+	b, err := json.Marshal(p.Problem)
 	if err != nil {
 		b = []byte("{}") // strings and numbers cannot fail
 	}
