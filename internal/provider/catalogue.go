@@ -15,11 +15,13 @@ type Stage string
 const (
 	StageConnect Stage = "connect" // dialling, TLS, greeting, EHLO, STARTTLS
 	StageToken   Stage = "token"   // an OAuth token endpoint
-	StageAuth    Stage = "auth"    // SMTP AUTH
+	StageAuth    Stage = "auth"    // SMTP AUTH with a password
+	StageBearer  Stage = "bearer"  // SMTP AUTH with an OAuth token
 	StageMail    Stage = "mail"    // MAIL FROM
 	StageRcpt    Stage = "rcpt"    // RCPT TO
 	StageData    Stage = "data"    // the DATA command, before any content
 	StageBody    Stage = "body"    // the final dot: the content was handed over
+	StageUpload  Stage = "upload"  // an upload session of the Gmail API: the last bytes have not left
 	StageSend    Stage = "send"    // Gmail messages.send: the content was handed over
 	StageCall    Stage = "call"    // any other call of the Gmail API
 )

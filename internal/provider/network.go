@@ -37,7 +37,9 @@ func NoAnswer(stage Stage, handedOver bool, err error) *Error {
 }
 
 // web tells whether the conversation is HTTPS.
-func (s Stage) web() bool { return s == StageToken || s == StageSend || s == StageCall }
+func (s Stage) web() bool {
+	return s == StageToken || s == StageUpload || s == StageSend || s == StageCall
+}
 
 // adviceAt is a row's advice where it fits: the ports and TLS modes of SMTP say
 // nothing about HTTPS, and nothing once a connection stands.

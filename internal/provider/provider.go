@@ -135,6 +135,9 @@ type Deps struct {
 	Password func(ctx context.Context) (email.Secret, error)
 	// BaseURL is the provider's API where that is not its public one (sandbox).
 	BaseURL string
+	// SMTPAddress is the provider's SMTP server, host:port, where that is not its
+	// public one (sandbox). The certificate is checked for this host.
+	SMTPAddress string
 	// Trace, when set, is told each stage of a send as it is passed: "connected",
 	// "body.half" (part of the message written), "body.done" (all of it written,
 	// no answer read), "answer.read". Tests crash there.
@@ -163,7 +166,7 @@ type Limits struct {
 
 // Kind is a way to send: a transport with its credential.
 type Kind struct {
-	Name       string // "gmail", "smtp": the account's transport
+	Name string // "gmail", "smtp": the account's transport
 	// Credentials are the kinds of credentials it takes; "" among them says that it
 	// may do without.
 	Credentials []string

@@ -10,7 +10,7 @@ import (
 // Check implements provider.Provider: a token for sending proves key, delegation
 // and user; gmail.send allows no call that sends nothing.
 func (a *account) Check(ctx context.Context) error {
-	if _, problem := a.token(ctx, ScopeSend, false); problem != nil {
+	if _, problem := a.token(ctx, a.sendScope, false); problem != nil {
 		return problem
 	}
 	return nil
@@ -25,9 +25,9 @@ func (l looker) Check(ctx context.Context) error {
 	var profile struct {
 		Address string `json:"emailAddress"`
 	}
-	err := l.get(ctx, "profile", nil, &profile)
+	err := l.get(ctx, l.lookScope, "profile", nil, &profile)
 	if errors.Is(err, errNotFound) {
-		return provider.Classify(provider.Answer{Stage: provider.StageCall, Code: 404, Text: "no profile", About: l.about(ScopeLook)}, l.deps.Now())
+		return provider.Classify(provider.Answer{Stage: provider.StageCall, Code: 404, Text: "no profile", About: l.about(l.lookScope)}, l.deps.Now())
 	}
 	return err
 }

@@ -19,15 +19,15 @@ const maxPage = 1 << 20
 // errNotFound is a 404 of something that was there a moment ago.
 var errNotFound = errors.New("not found")
 
-// get reads one resource of the mailbox into v. Reading may be repeated, so a
-// refused token is renewed once.
-func (a *account) get(ctx context.Context, path string, query url.Values, v any) error {
+// get reads one resource of the mailbox into v, with a token for the scope.
+// Reading may be repeated, so a refused token is renewed once.
+func (a *account) get(ctx context.Context, scope, path string, query url.Values, v any) error {
 	for _, renew := range []bool{false, true} {
-		token, problem := a.token(ctx, ScopeLook, renew)
+		token, problem := a.token(ctx, scope, renew)
 		if problem != nil {
 			return problem
 		}
-		problem, err := a.getOnce(ctx, path, query, token, v)
+		problem, err := a.getOnce(ctx, call{scope, path, query, token}, v)
 		switch {
 		case err != nil:
 			return err
@@ -40,17 +40,23 @@ func (a *account) get(ctx context.Context, path string, query url.Values, v any)
 	return nil
 }
 
-func (a *account) getOnce(ctx context.Context, path string, query url.Values, token email.Secret, v any) (*provider.Error, error) {
-	to := a.base + "/gmail/v1/users/me/" + path
-	if len(query) > 0 {
-		to += "?" + query.Encode()
+// call is one GET.
+type call struct {
+	scope, path string
+	query       url.Values
+	token       email.Secret
+}
+
+func (a *account) getOnce(ctx context.Context, g call, v any) (*provider.Error, error) {
+	to := a.base + "/gmail/v1/users/me/" + g.path
+	if len(g.query) > 0 {
+		to += "?" + g.query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
 		return nil, fmt.Errorf("address of the Gmail API: %w", err)
 	}
-	req.Header.Set("User-Agent", "gatepost")
-	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	dress(req, g.token, "")
 	resp, err := a.transport.RoundTrip(req)
 	if err != nil {
 		return provider.NoAnswer(provider.StageCall, false, err), nil
@@ -61,7 +67,7 @@ func (a *account) getOnce(ctx context.Context, path string, query url.Values, to
 	case resp.StatusCode == http.StatusNotFound:
 		return nil, errNotFound
 	case resp.StatusCode != http.StatusOK:
-		return a.refused(provider.StageCall, ScopeLook, resp, body[:min(len(body), maxAnswer)]), nil
+		return a.refused(provider.StageCall, g.scope, resp, body[:min(len(body), maxAnswer)]), nil
 	case err != nil:
 		return provider.NoAnswer(provider.StageCall, false, err), nil
 	}
@@ -72,4 +78,13 @@ func (a *account) getOnce(ctx context.Context, path string, query url.Values, to
 		}, nil
 	}
 	return nil, nil
+}
+
+// dress gives a request what every call carries.
+func dress(req *http.Request, token email.Secret, contentType string) {
+	req.Header.Set("User-Agent", "gatepost")
+	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
 }

@@ -1,8 +1,9 @@
-// Package gmail sends through the Gmail API as a Workspace user, with tokens
-// that a service account gets by domain-wide delegation, and looks into that
-// user's Sent mail.
+// Package gmail sends through the Gmail API, or through smtp.gmail.com, as one
+// mailbox: with a token that its user consented to, or that a service account gets
+// by domain-wide delegation. It looks into that mailbox's Sent mail and lists its
+// aliases.
 //
-// It does not get or keep tokens (oauth, vault), and does not speak Gmail's SMTP
+// It does not get or keep tokens (oauth, vault), and does not speak SMTP itself
 // (package smtp does).
 package gmail
 
@@ -27,7 +28,7 @@ const (
 // publicAPI is the Gmail API (discovery document, rootUrl).
 const publicAPI = "https://gmail.googleapis.com"
 
-// Kind is the way to send through the Gmail API with a service account.
+// Kind is the way to send through the Gmail API.
 func Kind() provider.Kind {
 	return provider.Kind{
 		Name:        "gmail",
@@ -45,6 +46,9 @@ type account struct {
 	deps      provider.Deps
 	base      string
 	transport *http.Transport
+	// What to ask a token for, by purpose.
+	sendScope, lookScope string
+	aliasScopes          []string
 }
 
 // looker is an account whose Sent mail may be read.
@@ -57,6 +61,19 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("open account %s: %s: %s", a.ID, wrong[0].Field, wrong[0].Message)
 	}
+	acc, err := newAccount(a, deps, s.MaxParallel+lookParallel)
+	if err != nil {
+		return nil, err
+	}
+	acc.settings = s
+	if s.mayLook() {
+		return looker{acc}, nil
+	}
+	return acc, nil
+}
+
+// newAccount makes the part that speaks to the API.
+func newAccount(a provider.Account, deps provider.Deps, parallel int) (*account, error) {
 	if a.Address == "" {
 		return nil, fmt.Errorf("open account %s: it has no address to send as", a.ID)
 	}
@@ -66,13 +83,12 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	acc := &account{address: a.Address, settings: s, deps: deps, base: publicAPI}
+	acc := &account{
+		address: a.Address, deps: deps, base: publicAPI, transport: newTransport(deps, parallel),
+		sendScope: ScopeSend, lookScope: ScopeLook, aliasScopes: []string{ScopeRead, ScopeSettings},
+	}
 	if deps.BaseURL != "" {
 		acc.base = strings.TrimRight(deps.BaseURL, "/")
-	}
-	acc.transport = newTransport(deps, s.MaxParallel+lookParallel)
-	if s.mayLook() {
-		return looker{acc}, nil
 	}
 	return acc, nil
 }
@@ -93,6 +109,8 @@ var (
 	_ provider.Provider = (*account)(nil)
 	_ provider.Closer   = (*account)(nil)
 	_ provider.Looker   = looker{}
+	_ provider.Prover   = (*account)(nil)
+	_ provider.Aliaser  = (*account)(nil)
 	_ provider.Closer   = looker{}
 	_ email.Content     = (*withBcc)(nil)
 )

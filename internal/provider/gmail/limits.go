@@ -24,7 +24,23 @@ func limits(config json.RawMessage) provider.Limits {
 		MaxSize:       maxSize,
 		MaxRecipients: s.MaxRecipients,
 		MaxParallel:   s.MaxParallel,
-		HeaderDecides: true, BlockedExtensions: strings.Fields(blocked),
-		Source: "Gmail API discovery document 2026-10-05; support.google.com/a/answer/166852 and support.google.com/mail/answer/6590, read 2026-11",
+		HeaderDecides: true, EightBit: true, Threads: true,
+		BlockedExtensions: strings.Fields(blocked),
+		Source:            "Gmail API discovery document 2026-10-05; support.google.com/a/answer/166852 and support.google.com/mail/answer/6590, read 2026-11",
+	}
+}
+
+// maxSMTP is what smtp.gmail.com announces as SIZE (seen 2026-11).
+const maxSMTP = 35_882_577
+
+func limitsSMTP(config json.RawMessage) provider.Limits {
+	s, _ := parseSMTP(config)
+	return provider.Limits{
+		MaxSize:           maxSMTP,
+		MaxRecipients:     s.MaxRecipients,
+		MaxParallel:       s.MaxConnections,
+		EightBit:          true,
+		BlockedExtensions: strings.Fields(blocked),
+		Source:            "SIZE of smtp.gmail.com, seen 2026-11; support.google.com/a/answer/166852 and support.google.com/mail/answer/6590, read 2026-11",
 	}
 }

@@ -82,7 +82,7 @@ func (a *account) listSent(ctx context.Context, token string) (sentPage, error) 
 		query.Set("pageToken", token)
 	}
 	var page sentPage
-	err := a.get(ctx, "messages", query, &page)
+	err := a.get(ctx, a.lookScope, "messages", query, &page)
 	return page, err
 }
 
@@ -166,7 +166,7 @@ func (l looker) readGroup(ctx context.Context, ids []string) ([]sentMessage, err
 	for i, id := range ids {
 		wg.Go(func() {
 			query := url.Values{"format": {"metadata"}, "metadataHeaders": {email.HeaderID}}
-			errs[i] = l.get(ctx, "messages/"+url.PathEscape(id), query, &group[i])
+			errs[i] = l.get(ctx, l.lookScope, "messages/"+url.PathEscape(id), query, &group[i])
 			if errors.Is(errs[i], errNotFound) {
 				errs[i] = nil
 			}

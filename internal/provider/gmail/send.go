@@ -42,7 +42,7 @@ func worthAgain(e *provider.Error) bool {
 
 // attempt makes one POST and judges how it ended.
 func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Content, renew bool) (provider.Receipt, *provider.Error) {
-	token, problem := a.token(ctx, ScopeSend, renew)
+	token, problem := a.token(ctx, a.sendScope, renew)
 	if problem != nil {
 		return provider.Receipt{}, problem
 	}
@@ -70,7 +70,7 @@ func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Con
 	if resp.StatusCode >= 500 && !handedOver {
 		stage = provider.StageCall // refused while the body was still going out
 	}
-	return provider.Receipt{}, a.refused(stage, ScopeSend, resp, body)
+	return provider.Receipt{}, a.refused(stage, a.sendScope, resp, body)
 }
 
 // broken judges a request without an answer.

@@ -1,7 +1,6 @@
 package gmail
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 
@@ -32,15 +31,8 @@ const (
 // parse reads settings strictly and completes them.
 func parse(config json.RawMessage) (settings, []provider.FieldError) {
 	s := settings{MaxRecipients: defaultRecipients, MaxParallel: defaultParallel}
-	if len(bytes.TrimSpace(config)) > 0 {
-		d := json.NewDecoder(bytes.NewReader(config))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&s); err != nil {
-			return s, []provider.FieldError{{Field: "", Message: "is not valid: " + err.Error()}}
-		}
-		if d.More() {
-			return s, []provider.FieldError{{Field: "", Message: "is not valid: there is more after its end"}}
-		}
+	if wrong := decode(config, &s); len(wrong) > 0 {
+		return s, wrong
 	}
 	if s.MayLook == nil {
 		yes := true
@@ -61,12 +53,5 @@ func within(wrong []provider.FieldError, field string, value, most int) []provid
 
 func validate(config json.RawMessage) (json.RawMessage, []provider.FieldError) {
 	s, wrong := parse(config)
-	if len(wrong) > 0 {
-		return nil, wrong
-	}
-	complete, err := json.Marshal(s)
-	if err != nil {
-		return nil, []provider.FieldError{{Field: "", Message: err.Error()}}
-	}
-	return complete, nil
+	return complete(s, wrong)
 }

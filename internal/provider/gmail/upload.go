@@ -17,6 +17,9 @@ import (
 // 5 MB; larger mail is streamed to the upload address.
 const smallMail = 2 << 20
 
+// sendPath is messages.send; uploads go to the same path below /upload.
+const sendPath = "/gmail/v1/users/me/messages/send"
+
 const (
 	jsonStart = `{"raw":"`
 	jsonEnd   = `"}`
@@ -162,18 +165,16 @@ func (u *upload) wrote(err error) {
 // request makes the POST. Without GetBody and without an Idempotency-Key header
 // the transport never sends it twice by itself (net/http.Transport).
 func (a *account) request(u *upload, msg email.Content, token email.Secret) (*http.Request, error) {
-	to, kind := a.base+"/upload/gmail/v1/users/me/messages/send?uploadType=media", "message/rfc822"
+	to, kind := a.base+"/upload"+sendPath+"?uploadType=media", "message/rfc822"
 	if asJSON(msg) {
-		to, kind = a.base+"/gmail/v1/users/me/messages/send", "application/json"
+		to, kind = a.base+sendPath, "application/json"
 	}
 	req, err := http.NewRequestWithContext(u.ctx, http.MethodPost, to, u)
 	if err != nil {
 		return nil, fmt.Errorf("address of the Gmail API: %w", err)
 	}
 	req.ContentLength = u.size
-	req.Header.Set("Content-Type", kind)
-	req.Header.Set("User-Agent", "gatepost")
-	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	dress(req, token, kind)
 	return req, nil
 }
 

@@ -10,21 +10,28 @@ import (
 	"gatepost/internal/provider"
 )
 
-// signIn proves who we are, by PLAIN or else LOGIN. It runs only after TLS, or on
-// loopback.
-func (a *account) signIn(ctx context.Context, s *session) *provider.Error {
-	if a.settings.User == "" {
-		return nil
+// signIn proves who we are, with a token or by PLAIN or else LOGIN, and tells how.
+// It runs only after TLS, or on loopback.
+func (a *account) signIn(ctx context.Context, s *session, renew bool) (how string, problem *provider.Error) {
+	switch {
+	case a.bearer != nil:
+		return a.present(ctx, s, renew)
+	case a.settings.User == "":
+		return "", nil
 	}
-	mechanism := choose(s.offers["AUTH"])
+	mechanism := firstOffered([]string{"PLAIN", "LOGIN"}, s.offers["AUTH"])
 	if mechanism == "" {
-		return &provider.Error{
+		return "", &provider.Error{
 			Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "auth_not_offered",
 			Text:  "The server offers no sign-in by password (PLAIN or LOGIN).",
 			Fix:   "Check port and TLS mode. Where only OAuth is offered, connect the mailbox through its API; a relay that needs no sign-in wants an account without user.",
 			Reply: provider.CleanReply(strings.TrimSpace("AUTH " + s.offers["AUTH"])),
 		}
 	}
+	return mechanism, a.sayPassword(ctx, s, mechanism)
+}
+
+func (a *account) sayPassword(ctx context.Context, s *session, mechanism string) *provider.Error {
 	password, problem := a.password(ctx)
 	if problem != nil {
 		return problem
@@ -45,9 +52,9 @@ func (a *account) signIn(ctx context.Context, s *session) *provider.Error {
 	return nil
 }
 
-// choose picks the mechanism from what EHLO offers.
-func choose(offered string) string {
-	for _, mechanism := range []string{"PLAIN", "LOGIN"} {
+// firstOffered is the first of the wanted mechanisms that EHLO offers.
+func firstOffered(wanted []string, offered string) string {
+	for _, mechanism := range wanted {
 		for word := range strings.FieldsSeq(offered) {
 			if strings.EqualFold(word, mechanism) {
 				return mechanism
@@ -67,7 +74,7 @@ func conversation(mechanism, user string, password email.Secret) []string {
 	return []string{"AUTH LOGIN", encode(user), encode(password.Reveal())}
 }
 
-// scrub takes the password out of a reply that repeats what it was told.
+// scrub takes the password or token out of a reply that repeats what it was told.
 func scrub(text string, said []string, password email.Secret) string {
 	for _, line := range said {
 		word := strings.TrimPrefix(strings.TrimPrefix(line, "AUTH PLAIN "), "AUTH LOGIN")
@@ -82,12 +89,12 @@ func scrub(text string, said []string, password email.Secret) string {
 }
 
 // credentialError keeps the class of an error that came with one.
-func credentialError(err error) *provider.Error {
+func credentialError(err error, what string) *provider.Error {
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		return e
 	}
 	return &provider.Error{
-		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "password_unavailable", Err: err,
-		Text: "gatepost could not get the account's password.", Fix: "See the log of the vault.",
+		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: what + "_unavailable", Err: err,
+		Text: "gatepost could not get the account's " + what + ".", Fix: "See the log of the vault.",
 	}
 }

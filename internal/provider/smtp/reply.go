@@ -116,8 +116,17 @@ func (r reply) words() string {
 func (a *account) problem(stage provider.Stage, r reply) *provider.Error {
 	return provider.Classify(provider.Answer{
 		Stage: stage, Code: r.code, Reason: r.enhanced, Text: strings.ReplaceAll(r.text, "\n", " "),
-		About: provider.About{Subject: a.settings.User},
+		About: a.about(),
 	}, a.deps.Now())
+}
+
+// about names whom and what an advice speaks of.
+func (a *account) about() provider.About {
+	about := provider.About{Subject: a.settings.User}
+	if a.bearer != nil {
+		about.Scopes = []string{a.bearer.Scope}
+	}
+	return about
 }
 
 // noReply classifies a conversation that broke, or went on in another protocol.

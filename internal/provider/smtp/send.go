@@ -3,8 +3,6 @@ package smtp
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"gatepost/internal/email"
@@ -14,7 +12,8 @@ import (
 // Send implements provider.Provider. Recipients that the relay refuses do not
 // keep the others from getting the message; the receipt says who got it.
 func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Content) (provider.Receipt, error) {
-	if problem := checkEnvelope(env); problem != nil {
+	wire, problem := onWire(env)
+	if problem != nil {
 		return provider.Receipt{}, problem
 	}
 	b, problem := prepare(msg)
@@ -26,12 +25,15 @@ func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Conten
 	if problem != nil {
 		return provider.Receipt{}, problem
 	}
-	receipt, problem := a.carry(ctx, s, env, b)
+	receipt, problem := a.carry(ctx, s, wire, b)
 	if problem == nil {
 		problem = allRefused(receipt)
 	}
 	if problem != nil {
 		return provider.Receipt{}, problem
+	}
+	for i, to := range env.Recipients { // as the caller named them
+		receipt.Recipients[i].Address = to
 	}
 	return receipt, nil
 }
@@ -85,24 +87,6 @@ func allRefused(receipt provider.Receipt) *provider.Error {
 	}
 	return ofAccount
 }
-
-// checkEnvelope keeps out what could be read as another command or parameter.
-func checkEnvelope(env email.Envelope) *provider.Error {
-	if len(env.Recipients) == 0 {
-		return refuse("no_recipients", "The envelope has no recipient.", "")
-	}
-	if strings.ContainsFunc(env.From, unwanted) {
-		return refuse("invalid_sender", fmt.Sprintf("%q is not an address.", env.From), "Correct MAIL FROM.")
-	}
-	for _, to := range env.Recipients {
-		if to == "" || strings.ContainsFunc(to, unwanted) {
-			return refuse("invalid_recipient", fmt.Sprintf("%q is not an address.", to), "Correct the address.")
-		}
-	}
-	return nil
-}
-
-func unwanted(r rune) bool { return r <= ' ' || r == 0x7f || r == '<' || r == '>' }
 
 // content writes the message. The guard is asked right before the write that
 // holds the final dot; an error means that the dot has not left whole, so the

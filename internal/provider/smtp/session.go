@@ -83,16 +83,38 @@ func (s *session) quit() {
 
 // dial makes a session: connection, TLS, EHLO, AUTH.
 func (a *account) dial(ctx context.Context) (*session, *provider.Error) {
+	return a.connect(ctx, nil)
+}
+
+// connect is dial with a witness. A refused token is renewed once, on a new
+// connection: servers differ in whether they take a second AUTH.
+func (a *account) connect(ctx context.Context, w *witness) (*session, *provider.Error) {
 	ctx, cancel := context.WithTimeout(ctx, setUpPatience)
 	defer cancel()
+	s, problem := a.connectOnce(ctx, w, false)
+	if problem != nil && a.bearer != nil && problem.Cause == provider.CauseTokenRefused {
+		if w != nil {
+			w.steps = nil
+		}
+		s, problem = a.connectOnce(ctx, w, true)
+	}
+	return s, problem
+}
+
+func (a *account) connectOnce(ctx context.Context, w *witness, renew bool) (*session, *provider.Error) {
+	w.begin(stepConnect)
 	conn, err := a.deps.Dial(ctx, "tcp", a.settings.address())
 	if err != nil {
 		return nil, provider.NoAnswer(provider.StageConnect, false, err)
 	}
+	w.passed("%s", conn.RemoteAddr())
 	s := &session{raw: conn, conn: conn, in: bufio.NewReaderSize(conn, maxLine)}
 	s.bind(ctx)
 	s.within(setUpPatience)
-	problem := a.setUp(ctx, s)
+	problem := a.setUp(ctx, s, w)
+	if problem == nil {
+		problem = a.authenticate(ctx, s, w, renew)
+	}
 	if good := s.release(); problem == nil && !good {
 		problem = provider.NoAnswer(provider.StageConnect, false, ctx.Err())
 	}
@@ -103,12 +125,14 @@ func (a *account) dial(ctx context.Context) (*session, *provider.Error) {
 	return s, nil
 }
 
-func (a *account) setUp(ctx context.Context, s *session) *provider.Error {
+func (a *account) setUp(ctx context.Context, s *session, w *witness) *provider.Error {
 	if a.settings.TLS == implicit {
-		if problem := a.secure(ctx, s); problem != nil {
+		w.begin(stepTLS)
+		if problem := a.secure(ctx, s, w); problem != nil {
 			return problem
 		}
 	}
+	w.begin(stepHello)
 	greeting, err := readReply(s.in)
 	if problem := a.expect(220, greeting, err); problem != nil {
 		return problem
@@ -116,12 +140,21 @@ func (a *account) setUp(ctx context.Context, s *session) *provider.Error {
 	if problem := a.hello(s); problem != nil {
 		return problem
 	}
+	w.passed("%s", s.offered())
 	if a.settings.TLS == startTLS {
-		if problem := a.startTLS(ctx, s); problem != nil {
-			return problem
-		}
+		w.begin(stepTLS)
+		return a.startTLS(ctx, s, w)
 	}
-	return a.signIn(ctx, s)
+	return nil
+}
+
+func (a *account) authenticate(ctx context.Context, s *session, w *witness, renew bool) *provider.Error {
+	w.begin(stepSignIn)
+	how, problem := a.signIn(ctx, s, renew)
+	if problem == nil && how != "" {
+		w.passed("%s as %s", how, a.settings.User)
+	}
+	return problem
 }
 
 // expect judges a reply while the connection is set up.
@@ -151,7 +184,7 @@ func (a *account) hello(s *session) *provider.Error {
 
 // startTLS switches over. Whatever the server sent before TLS, beyond its one
 // reply, is not trusted (RFC 3207 section 4.2, CVE-2011-0411).
-func (a *account) startTLS(ctx context.Context, s *session) *provider.Error {
+func (a *account) startTLS(ctx context.Context, s *session, w *witness) *provider.Error {
 	if _, ok := s.offers["STARTTLS"]; !ok {
 		return &provider.Error{
 			Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "tls_not_offered",
@@ -170,14 +203,14 @@ func (a *account) startTLS(ctx context.Context, s *session) *provider.Error {
 			Fix:  "Use TLS mode implicit with port 465, or find out what stands between.",
 		}
 	}
-	if problem := a.secure(ctx, s); problem != nil {
+	if problem := a.secure(ctx, s, w); problem != nil {
 		return problem
 	}
 	return a.hello(s)
 }
 
 // secure puts TLS on the connection.
-func (a *account) secure(ctx context.Context, s *session) *provider.Error {
+func (a *account) secure(ctx context.Context, s *session, w *witness) *provider.Error {
 	host := strings.Trim(a.settings.Host, "[]")
 	conn := tls.Client(s.conn, provider.TLSConfig(host, a.deps.RootCAs, a.authority))
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -185,5 +218,6 @@ func (a *account) secure(ctx context.Context, s *session) *provider.Error {
 	}
 	s.conn = conn
 	s.in.Reset(conn)
+	w.passed("%s", tlsWords(conn.ConnectionState()))
 	return nil
 }

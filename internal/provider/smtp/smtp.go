@@ -1,5 +1,5 @@
 // Package smtp sends through an SMTP relay (RFC 5321, RFC 6409) with TLS and a
-// password, over kept connections.
+// password or an OAuth token, over kept connections.
 //
 // It is not a mail server and looks up no MX records. The client's side of the
 // protocol is our own: go-smtp's client says EHLO localhost before STARTTLS,
@@ -33,6 +33,8 @@ func Kind() provider.Kind {
 // open.
 type account struct {
 	settings  settings
+	mailbox   string // the address that sends
+	bearer    *Bearer
 	deps      provider.Deps
 	authority *x509.CertPool // of ca_file
 	pool      *pool
@@ -46,13 +48,7 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 	if s.User != "" && deps.Password == nil {
 		return nil, fmt.Errorf("open account %s: it has a user and no source of its password was given", a.ID)
 	}
-	if deps.Now == nil {
-		deps.Now = time.Now
-	}
-	if deps.Dial == nil {
-		deps.Dial = (&net.Dialer{Timeout: connectPatience}).DialContext
-	}
-	acc := &account{settings: s, deps: deps}
+	acc := newAccount(s, a.Address, deps)
 	if s.CAFile != "" {
 		pool, err := readAuthority(s.CAFile)
 		if err != nil {
@@ -60,8 +56,19 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 		}
 		acc.authority = pool
 	}
-	acc.pool = newPool(s.MaxConnections, acc.dial)
 	return acc, nil
+}
+
+func newAccount(s settings, mailbox string, deps provider.Deps) *account {
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	if deps.Dial == nil {
+		deps.Dial = (&net.Dialer{Timeout: connectPatience}).DialContext
+	}
+	acc := &account{settings: s, mailbox: mailbox, deps: deps}
+	acc.pool = newPool(s.MaxConnections, acc.dial)
+	return acc
 }
 
 // Check implements provider.Provider: a new connection proves host, TLS and
@@ -87,7 +94,7 @@ func (a *account) password(ctx context.Context) (email.Secret, *provider.Error) 
 	if err == nil {
 		return secret, nil
 	}
-	return email.Secret{}, credentialError(err)
+	return email.Secret{}, credentialError(err, "password")
 }
 
 func (a *account) trace(stage string) {
@@ -98,5 +105,5 @@ func (a *account) trace(stage string) {
 
 var (
 	_ provider.Provider = (*account)(nil)
-	_ provider.Closer   = (*account)(nil)
+	_ Login             = (*account)(nil)
 )
