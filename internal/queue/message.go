@@ -16,6 +16,12 @@ type (
 	Entry     = store.Entry
 	Event     = store.Event
 	Counts    = store.Counts
+
+	// MessageQuery asks for messages; Limit has to be given. A page may hold fewer,
+	// even none, though there are more: it looks at so many messages and no more.
+	// Its Next is empty only on the last.
+	MessageQuery = store.MessageQuery
+	MessagePage  = store.MessagePage
 )
 
 // CountSubmitted is the key in Counts for all recipients ever submitted.
@@ -41,12 +47,17 @@ func (e *Engine) Message(ctx context.Context, g access.Grant, id email.ID) (*Mes
 	return m, events, err
 }
 
-// Messages lists messages, newest first: at most limit, below the id before.
-func (e *Engine) Messages(ctx context.Context, g access.Grant, before email.ID, limit int) ([]*Message, error) {
+// Messages lists messages, newest first.
+func (e *Engine) Messages(ctx context.Context, g access.Grant, q MessageQuery) (MessagePage, error) {
 	if err := mayRead(g); err != nil {
-		return nil, err
+		return MessagePage{}, err
 	}
-	return e.cfg.Store.Messages(ctx, g.Team, before, limit)
+	if q.Recipient != "" {
+		if a, err := email.ParseAddress(q.Recipient); err == nil {
+			q.Recipient = a.Addr()
+		}
+	}
+	return e.cfg.Store.Messages(ctx, g.Team, q)
 }
 
 // Release lets a held message go on; see store.Release.

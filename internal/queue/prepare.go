@@ -228,10 +228,20 @@ func (d *draft) collectRecipients() {
 }
 
 func (d *draft) parts(id email.ID) compose.Parts {
-	return compose.Parts{
+	p := compose.Parts{
 		ID: id, Now: d.e.cfg.Now(), From: d.from, To: d.sub.To, Cc: d.sub.Cc, ReplyTo: d.sub.ReplyTo, Subject: d.sub.Subject,
-		Text: d.sub.Text, HTML: d.sub.HTML, Headers: d.sub.Headers, Attachments: d.sub.Attachments, Random: d.e.cfg.Random,
+		InReplyTo: d.sub.InReplyTo, References: d.sub.References, NoText: d.sub.NoText,
+		Text: d.sub.Text, HTML: d.sub.HTML, Headers: d.sub.Headers, Random: d.e.cfg.Random,
 	}
+	if d.account != nil {
+		p.EightBit = d.account.limits.EightBit
+	}
+	for _, a := range d.sub.Attachments {
+		p.Attachments = append(p.Attachments, compose.Attachment{
+			Filename: a.Filename, ContentType: a.ContentType, Content: a.Content, ContentID: a.ContentID,
+		})
+	}
+	return p
 }
 
 // checkParts leaves From out where there is none: that has been said already.
@@ -303,7 +313,7 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 	m := &store.NewMessage{
 		Team: d.g.Team, ID: id, Account: d.account.row.ID, Type: d.sub.Type, Lane: email.Normal, OnUnknown: d.sub.OnUnknown,
 		MailFrom: d.account.row.Address, Sender: d.from.Addr(), Subject: d.sub.Subject, Tags: d.sub.Tags, Metadata: d.sub.Metadata,
-		Recipients: d.recipients, EventID: event.ID, CreatedAt: now, DueAt: now, IdempotencyKey: d.sub.IdempotencyKey,
+		Recipients: d.recipients, EventID: event.ID, CreatedAt: now, IdempotencyKey: d.sub.IdempotencyKey,
 	}
 	if err := d.e.seal(ctx, m, func(w io.Writer) (string, error) { return d.write(w, id) }); err != nil {
 		return nil, err

@@ -44,7 +44,10 @@ type Config struct {
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	RootCAs  *x509.CertPool
 	BaseURLs map[string]string
-	Trace    func(stage string) // told each stage of each send; see provider.Deps
+	// SMTPAddresses are hosts and ports in place of a provider's public SMTP server,
+	// by kind.
+	SMTPAddresses map[string]string
+	Trace         func(stage string) // told each stage of each send; see provider.Deps
 
 	// Looks are the times after an attempt's outcome became unknown at which its
 	// copy is looked for in Sent. The last has to be later than a copy may take to
@@ -144,6 +147,13 @@ var (
 	// ErrNotFound and ErrNotHeld are the store's, for doors.
 	ErrNotFound = store.ErrNotFound
 	ErrNotHeld  = store.ErrNotHeld
+	// ErrTooLate says that a message is on its way, or final, so that it can no
+	// longer be canceled or changed. What wraps it says which.
+	ErrTooLate = store.ErrTooLate
+	// ErrNothingToRetry says that no recipient of the message failed.
+	ErrNothingToRetry = store.ErrNothingToRetry
+	// ErrShredded says that the content of the message is gone, as its type asks.
+	ErrShredded = store.ErrShredded
 	// ErrBusy says that the store did not take the message in time.
 	ErrBusy = store.ErrBusy
 )

@@ -14,11 +14,18 @@ import (
 	"gatepost/internal/store"
 )
 
-// What a submission is made of besides addresses.
-type (
-	Header     = compose.Header
-	Attachment = compose.Attachment
-)
+// Header is a further field of a message.
+type Header = compose.Header
+
+// Attachment is a file that goes along. Fields that came later than the first
+// release are left out of a request's fingerprint where they are empty.
+type Attachment struct {
+	Filename    string // empty: the upload's
+	ContentType string // empty: the upload's, or by the name's extension
+	Content     []byte
+	ContentID   string   `json:",omitempty"` // an image of the HTML, which names it cid:…
+	Upload      email.ID `json:",omitempty"` // in place of Content
+}
 
 // Submission is a message that an application hands over: parts, or a whole
 // message in Raw.
@@ -37,10 +44,19 @@ type Submission struct {
 	Raw       []byte
 	Tags      []string
 	Metadata  map[string]string
-	OnUnknown email.OnUnknown // empty: reconcile
+	OnUnknown email.OnUnknown // empty: by the type
 	Type      string          // empty: general
 	// IdempotencyKey, when not empty, makes the same submission have one effect.
 	IdempotencyKey string
+
+	// Fields that came later are left out of the fingerprint where they are empty.
+	Lane       string    `json:",omitempty"` // "normal" or "bulk"; bulk is for the type general only
+	SendAt     time.Time `json:",omitzero"`  // it does not leave before; zero: now
+	ExpiresAt  time.Time `json:",omitzero"`  // it does not leave after; zero: by the type
+	ThreadID   string    `json:",omitempty"` // the provider's id of its conversation
+	InReplyTo  string    `json:",omitempty"` // Message-ID of the message that it answers
+	References []string  `json:",omitempty"` // empty beside InReplyTo: that one
+	NoText     bool      `json:",omitempty"` // make no text from the HTML
 }
 
 // Submitted is the answer to a submission: facts that do not change, so that a
@@ -48,17 +64,11 @@ type Submission struct {
 type Submitted struct {
 	ID        email.ID
 	Account   email.ID
+	Status    email.State // queued or scheduled
 	CreatedAt time.Time
-	Replayed  bool // the same submission came before under the same key
-}
-
-// Types are the message types. They are kept with the message; policies that go by
-// them are to come.
-func Types() []string {
-	return []string{
-		"otp", "verification_code", "two_factor", "authentication", "password_reset", "account_activation",
-		"confirmation", "notification", "reminder", "invoice", "billing_statement", "general",
-	}
+	SendAt    time.Time // zero where none was given
+	ExpiresAt time.Time // zero: never
+	Replayed  bool      // the same submission came before under the same key
 }
 
 // Submit takes a message: when it returns without error the message is on disk

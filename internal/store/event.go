@@ -32,6 +32,8 @@ type EventData struct {
 	Fix        string   `json:"fix,omitempty"`  // what to do about it
 	Reply      string   `json:"reply,omitempty"`
 	ProviderID string   `json:"provider_id,omitempty"`
+	ThreadID   string   `json:"thread_id,omitempty"` // the provider's, of its conversation
+	Why        string   `json:"why,omitempty"`       // of the submission: why this account
 	// NextAt is when the message is tried or looked for again, Unix milliseconds.
 	NextAt            int64 `json:"next_at,omitempty"`
 	PossibleDuplicate bool  `json:"possible_duplicate,omitempty"`

@@ -19,7 +19,8 @@ const joinTimeout = 5 * time.Second
 // request is one operation on its way through a group: exactly one of add,
 // finish, claim and change is set, and carries its own result.
 type request struct {
-	add    *NewMessage
+	add    []*NewMessage
+	all    bool // add: all of them or none
 	finish *Finish
 	claim  *ClaimRequest
 	change *change
@@ -251,13 +252,21 @@ func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
 	for _, r := range group {
 		switch {
 		case r.add != nil:
-			adds = append(adds, r.add)
+			adds = append(adds, r.add...)
 		case r.finish != nil:
 			finishes = append(finishes, r.finish)
 		}
 	}
 	if err := addMessages(ctx, t, adds); err != nil {
 		return err
+	}
+	for _, r := range group {
+		if !r.all {
+			continue
+		}
+		if err := checkAll(r.add); err != nil {
+			return err
+		}
 	}
 	if err := finishAttempts(ctx, t, finishes); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -32,13 +33,19 @@ type NewMessage struct {
 	Metadata          map[string]string
 	Size              int64 // bytes of the RFC 5322 message
 	Recipients        []Recipient
+	Thread            string // the provider's id of its conversation
+	Why               string // why this account, for its first event
 	WrappedKey        []byte // the content's own key, wrapped by the team's
 	Content           []byte // sealed; nil where Blob names it in the bucket
 	Blob              string
 	EventID           email.ID // of message.submitted
-	CreatedAt, DueAt  time.Time
-	IdempotencyKey    string // empty: none
-	Fingerprint       []byte // of the request, to be compared under the same key
+	CreatedAt         time.Time
+	SendAt            time.Time // zero: now. It is scheduled when this is later than CreatedAt
+	ExpiresAt         time.Time // zero: never
+	Shred             bool      // the content goes with the last verdict
+	ShredAt           time.Time // when to look whether the content is to go
+	IdempotencyKey    string    // empty: none
+	Fingerprint       []byte    // of the request, to be compared under the same key
 
 	// Existing is set by AddMessages when the key was used before: nothing was
 	// added, and this is what the first use made.
@@ -55,7 +62,7 @@ type FirstUse struct {
 }
 
 const messageColumns = `team_id, id, account_id, type, on_unknown, mail_from, sender, subject, message_id, tags, metadata,
-	size, created_at, blob`
+	size, created_at, blob, lane, thread_id, send_at, expires_at`
 
 func (m *NewMessage) tags() string {
 	if len(m.Tags) == 0 {
@@ -72,7 +79,30 @@ func (m *NewMessage) metadata() string {
 }
 
 func (m *NewMessage) submitted() Event {
-	return Event{Team: m.Team, Subject: m.ID, Seq: 1, ID: m.EventID, Kind: email.EventSubmitted, At: m.CreatedAt}
+	e := Event{Team: m.Team, Subject: m.ID, Seq: 1, ID: m.EventID, Kind: email.EventSubmitted, At: m.CreatedAt}
+	e.Data.Why = m.Why
+	if m.State() == email.Scheduled {
+		e.Data.NextAt = millis(m.SendAt)
+	}
+	return e
+}
+
+// State is where the message is at first.
+func (m *NewMessage) State() email.State { return firstState(m.SendAt, m.CreatedAt) }
+
+func firstState(send, created time.Time) email.State {
+	if send.After(created) {
+		return email.Scheduled
+	}
+	return email.Queued
+}
+
+// due is when it may be claimed.
+func (m *NewMessage) due() time.Time {
+	if m.State() == email.Scheduled {
+		return m.SendAt
+	}
+	return m.CreatedAt
 }
 
 // AddMessages keeps messages: each with its recipients, content key, queue row,
@@ -81,8 +111,8 @@ func (m *NewMessage) submitted() Event {
 // what an earlier use of its idempotency key made.
 func (s *Store) AddMessages(ctx context.Context, ms ...*NewMessage) []error {
 	reqs := make([]*request, len(ms))
-	for i, m := range ms {
-		reqs[i] = &request{add: m}
+	for i := range ms {
+		reqs[i] = &request{add: ms[i : i+1]}
 	}
 	s.submit(ctx, reqs...)
 	errs := make([]error, len(ms))
@@ -92,6 +122,31 @@ func (s *Store) AddMessages(ctx context.Context, ms ...*NewMessage) []error {
 		}
 	}
 	return errs
+}
+
+// ErrOtherRequest says that an idempotency key stands for another request.
+var ErrOtherRequest = errors.New("the idempotency key stands for another request")
+
+// AddAll keeps all of the messages in one transaction, or none of them: then also
+// when an idempotency key stands for another request (ErrOtherRequest).
+func (s *Store) AddAll(ctx context.Context, ms []*NewMessage) error {
+	r := &request{add: ms, all: true}
+	s.submit(ctx, r)
+	if r.err != nil {
+		return fmt.Errorf("keep %d messages: %w", len(ms), r.err)
+	}
+	return nil
+}
+
+// checkAll refuses messages that are to be kept all together where one of them is
+// another request under a key that was used.
+func checkAll(ms []*NewMessage) error {
+	for _, m := range ms {
+		if m.Existing != nil && !bytes.Equal(m.Existing.Fingerprint, m.Fingerprint) {
+			return ErrOtherRequest
+		}
+	}
+	return nil
 }
 
 // AddMessage keeps one message; see AddMessages.
@@ -112,7 +167,7 @@ func addMessages(ctx context.Context, t *tx, ms []*NewMessage) error {
 	}
 	for _, m := range fresh {
 		t.count(m.Team, Submitted, len(m.Recipients))
-		t.count(m.Team, email.Queued, len(m.Recipients))
+		t.count(m.Team, m.State(), len(m.Recipients))
 	}
 	return nil
 }
@@ -177,12 +232,22 @@ func (s *Store) FirstUse(ctx context.Context, team email.ID, key string) (*First
 	return firstUse(ctx, s.read, team, key)
 }
 
-func (s *Store) addLanded(ctx context.Context, m *NewMessage) (bool, error) {
+// addLanded looks for all messages of a request: they came in one transaction.
+func (s *Store) addLanded(ctx context.Context, ms []*NewMessage) (bool, error) {
+	for _, m := range ms {
+		if landed, err := s.oneLanded(ctx, m); err != nil || !landed {
+			return landed, err
+		}
+	}
+	return true, nil
+}
+
+func (s *Store) oneLanded(ctx context.Context, m *NewMessage) (bool, error) {
 	if m.there || m.Existing != nil && m.twin == nil {
 		return true, nil // it was there before the group
 	}
 	if m.twin != nil {
-		return s.addLanded(ctx, m.twin)
+		return s.oneLanded(ctx, m.twin)
 	}
 	var one int
 	err := s.read.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE team_id = $1 AND id = $2`, m.Team, m.ID).Scan(&one)
@@ -203,7 +268,12 @@ type Message struct {
 	Tags              []string
 	Metadata          map[string]string
 	Size              int64
+	Lane              email.Lane
+	Thread            string // the provider's id of its conversation
 	CreatedAt         time.Time
+	SendAt            time.Time // zero where none was asked for
+	ExpiresAt         time.Time // zero: never
+	ShreddedAt        time.Time // zero: the content is there
 	Blob              string
 	Recipients        []RecipientStatus
 	Entry             *Entry // its place in the queue, nil when nothing waits
@@ -220,15 +290,18 @@ type RecipientStatus struct {
 	UpdatedAt time.Time
 }
 
+// State is where the message was at first.
+func (m *Message) State() email.State { return firstState(m.SendAt, m.CreatedAt) }
+
 func scanMessage(row interface{ Scan(...any) error }) (*Message, error) {
 	var m Message
 	var tags, metadata string
-	var at int64
+	var at, send, expires, shredded int64
 	if err := row.Scan(&m.Team, &m.ID, &m.Account, &m.Type, &m.OnUnknown, &m.MailFrom, &m.Sender, &m.Subject, &m.MessageID,
-		&tags, &metadata, &m.Size, &at, &m.Blob); err != nil {
+		&tags, &metadata, &m.Size, &at, &m.Blob, &m.Lane, &m.Thread, &send, &expires, &shredded); err != nil {
 		return nil, err
 	}
-	m.CreatedAt = fromMillis(at)
+	m.CreatedAt, m.SendAt, m.ExpiresAt, m.ShreddedAt = fromMillis(at), fromMillis(send), fromMillis(expires), fromMillis(shredded)
 	return &m, errors.Join(json.Unmarshal([]byte(tags), &m.Tags), json.Unmarshal([]byte(metadata), &m.Metadata))
 }
 
@@ -236,7 +309,7 @@ func scanMessage(row interface{ Scan(...any) error }) (*Message, error) {
 func (s *Store) Message(ctx context.Context, team, id email.ID) (*Message, error) {
 	var m *Message
 	err := s.snapshot(ctx, func(q querier) (err error) {
-		m, err = scanMessage(q.QueryRowContext(ctx, `SELECT `+messageColumns+` FROM messages WHERE team_id = $1 AND id = $2`, team, id))
+		m, err = scanMessage(q.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, team, id))
 		if err != nil {
 			return found(err)
 		}
@@ -246,36 +319,6 @@ func (s *Store) Message(ctx context.Context, team, id email.ID) (*Message, error
 		return nil, fmt.Errorf("message %s: %w", id, err)
 	}
 	return m, nil
-}
-
-// Messages lists a team's messages, newest first, at most limit of them and only
-// those with an id below before (empty: from the newest).
-func (s *Store) Messages(ctx context.Context, team, before email.ID, limit int) ([]*Message, error) {
-	if before == "" {
-		before = "~"
-	}
-	var out []*Message
-	err := s.snapshot(ctx, func(q querier) error {
-		out = nil
-		rows, err := q.QueryContext(ctx, `SELECT `+messageColumns+` FROM messages WHERE team_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
-			team, before, limit)
-		if err != nil {
-			return err
-		}
-		if out, err = scanAll(rows, scanMessage); err != nil {
-			return err
-		}
-		for _, m := range out {
-			if err := fillStatus(ctx, q, m); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list messages: %w", err)
-	}
-	return out, nil
 }
 
 // fillStatus reads the recipients and, for those without a verdict, the state of
@@ -307,6 +350,7 @@ func fillStatus(ctx context.Context, q querier, m *Message) error {
 // Stored is what a send needs of a message.
 type Stored struct {
 	MailFrom   string
+	Thread     string
 	Size       int64
 	Blob       string // in the bucket, or
 	Content    []byte // inline; sealed either way
@@ -320,12 +364,16 @@ type OpenRecipient struct {
 	Address string
 }
 
-// Load reads what a send needs.
+// Load reads what a send needs; ErrShredded when the content is gone.
 func (s *Store) Load(ctx context.Context, team, id email.ID) (*Stored, error) {
 	var m Stored
-	err := s.read.QueryRowContext(ctx, `SELECT m.mail_from, m.size, m.blob, m.content, k.wrapped FROM messages m
-		JOIN content_keys k ON k.team_id = m.team_id AND k.message_id = m.id WHERE m.team_id = $1 AND m.id = $2`, team, id).
-		Scan(&m.MailFrom, &m.Size, &m.Blob, &m.Content, &m.WrappedKey)
+	var shredded int64
+	err := s.read.QueryRowContext(ctx, `SELECT m.mail_from, m.thread_id, m.size, m.blob, m.content, m.shredded_at, k.wrapped FROM messages m
+		LEFT JOIN content_keys k ON k.team_id = m.team_id AND k.message_id = m.id WHERE m.team_id = $1 AND m.id = $2`, team, id).
+		Scan(&m.MailFrom, &m.Thread, &m.Size, &m.Blob, &m.Content, &shredded, &m.WrappedKey)
+	if err == nil && (shredded > 0 || m.WrappedKey == nil) {
+		err = ErrShredded
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load message %s: %w", id, found(err))
 	}

@@ -181,24 +181,28 @@ func insertMessagesBatch(ctx context.Context, t *tx, ms []*NewMessage) error {
 }
 
 func batchMessages(b *pgx.Batch, ms []*NewMessage) {
-	c := columns{text: make([][]string, 12), num: make([][]int64, 2), bytes: make([][][]byte, 2)}
+	c := columns{text: make([][]string, 13), num: make([][]int64, 6), bytes: make([][][]byte, 2)}
 	for _, m := range ms {
 		for i, v := range []string{
 			m.Team, m.ID, m.Account, m.Type, string(m.OnUnknown), m.MailFrom, m.Sender, m.Subject,
-			m.MessageID, m.tags(), m.metadata(), m.Blob,
+			m.MessageID, m.tags(), m.metadata(), m.Blob, m.Thread,
 		} {
 			c.text[i] = append(c.text[i], v)
 		}
-		c.num[0], c.num[1] = append(c.num[0], m.Size), append(c.num[1], millis(m.CreatedAt))
+		for i, v := range []int64{
+			m.Size, millis(m.CreatedAt), int64(m.Lane), millis(m.SendAt), millis(m.ExpiresAt), millis(m.ShredAt),
+		} {
+			c.num[i] = append(c.num[i], v)
+		}
 		c.bytes[0], c.bytes[1] = append(c.bytes[0], m.Content), append(c.bytes[1], m.WrappedKey)
 	}
-	x := c.text
+	x, n := c.text, c.num
 	b.Queue(`INSERT INTO messages (`+messageColumns+`, content) SELECT * FROM unnest($1::text[], $2::text[], $3::text[],
 		$4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
-		$13::bigint[], $14::text[], $15::bytea[])`,
-		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], c.num[0], c.num[1], x[11], c.bytes[0])
-	b.Queue(`INSERT INTO content_keys (team_id, message_id, wrapped) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])`,
-		x[0], x[1], c.bytes[1])
+		$13::bigint[], $14::text[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bytea[])`,
+		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], n[0], n[1], x[11], n[2], x[12], n[3], n[4], c.bytes[0])
+	b.Queue(`INSERT INTO content_keys (team_id, message_id, wrapped, shred_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[])`, x[0], x[1], c.bytes[1], n[5])
 }
 
 func batchRecipients(b *pgx.Batch, ms []*NewMessage) {
@@ -217,17 +221,22 @@ func batchRecipients(b *pgx.Batch, ms []*NewMessage) {
 }
 
 func batchQueue(b *pgx.Batch, ms []*NewMessage) {
-	var ids, teams, routes, unknown []string
-	var lanes, due, unsettled []int64
+	text, num := make([][]string, 5), make([][]int64, 5)
 	for _, m := range ms {
-		ids, teams, routes = append(ids, m.ID), append(teams, m.Team), append(routes, m.Account)
-		unknown, lanes = append(unknown, string(m.OnUnknown)), append(lanes, int64(m.Lane))
-		due, unsettled = append(due, millis(m.DueAt)), append(unsettled, int64(len(m.Recipients)))
+		for i, v := range []string{m.ID, m.Team, m.Account, string(m.State()), string(m.OnUnknown)} {
+			text[i] = append(text[i], v)
+		}
+		for i, v := range []int64{
+			int64(m.Lane), millis(m.due()), int64(len(m.Recipients)), millis(m.ExpiresAt), int64(flag(m.Shred)),
+		} {
+			num[i] = append(num[i], v)
+		}
 	}
 	b.Queue(`INSERT INTO queue (`+queueColumns+`)
-		SELECT id, team, route, lane, 'queued', due, 0, 0, '', 0, 0, 0, 0, 0, unsettled, 1, 0, on_unknown, ''
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
-		AS q(id, team, route, lane, due, unsettled, on_unknown)`, ids, teams, routes, lanes, due, unsettled, unknown)
+		SELECT id, team, route, lane, state, due, 0, 0, '', 0, 0, 0, 0, 0, unsettled, 1, 0, on_unknown, '', expires, shred
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
+		$9::bigint[], $10::bigint[]) AS q(id, team, route, state, on_unknown, lane, due, unsettled, expires, shred)`,
+		text[0], text[1], text[2], text[3], text[4], num[0], num[1], num[2], num[3], num[4])
 }
 
 func batchEvents(b *pgx.Batch, es []Event) {

@@ -34,17 +34,20 @@ type Entry struct {
 	Duplicate            bool          // a second copy may have been sent
 	OnUnknown            email.OnUnknown
 	Cause                string
+	ExpiresAt            time.Time // zero: never
+	Shred                bool      // the content goes with the last verdict
 }
 
 const queueColumns = `message_id, team_id, route, lane, state, due_at, attempt, fence, node, epoch, started_at, unknown_at,
-	retries, retry_ms, unsettled, seq, duplicate, on_unknown, cause`
+	retries, retry_ms, unsettled, seq, duplicate, on_unknown, cause, expires_at, shred`
 
 func scanEntry(row interface{ Scan(...any) error }) (*Entry, error) {
 	var e Entry
-	var due, started, unknown, ms int64
+	var due, started, unknown, ms, expires int64
 	err := row.Scan(&e.Message, &e.Team, &e.Route, &e.Lane, &e.State, &due, &e.Attempt, &e.Fence, &e.Node, &e.Epoch, &started,
-		&unknown, &e.Retries, &ms, &e.Unsettled, &e.Seq, &e.Duplicate, &e.OnUnknown, &e.Cause)
-	e.DueAt, e.StartedAt, e.UnknownAt = fromMillis(due), fromMillis(started), fromMillis(unknown)
+		&unknown, &e.Retries, &ms, &e.Unsettled, &e.Seq, &e.Duplicate, &e.OnUnknown, &e.Cause,
+		&expires, &e.Shred)
+	e.DueAt, e.StartedAt, e.UnknownAt, e.ExpiresAt = fromMillis(due), fromMillis(started), fromMillis(unknown), fromMillis(expires)
 	e.RetryTime = time.Duration(ms) * time.Millisecond
 	return &e, err
 }
@@ -175,6 +178,7 @@ type Finish struct {
 	Next                 *Next
 	Events               []Event // Subject, Team, Seq and At are filled in
 	ProviderID           string
+	Shred                bool           // with the last verdict the content goes
 	Account              *AccountChange // what the outcome says about the account, if anything
 
 	applied bool
@@ -194,7 +198,7 @@ type AccountChange struct {
 func FinishOf(e *Entry, at time.Time) *Finish {
 	return &Finish{
 		Team: e.Team, Message: e.Message, Route: e.Route, Fence: e.Fence, From: e.State, Seq: e.Seq,
-		Unsettled: e.Unsettled, At: at,
+		Unsettled: e.Unsettled, At: at, Shred: e.Shred,
 	}
 }
 
@@ -255,6 +259,9 @@ func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
 	}
 	if err := d.record(ctx, t, applied); err != nil {
 		return fmt.Errorf("record: %w", err)
+	}
+	if err := recordRare(ctx, t, applied); err != nil {
+		return err
 	}
 	for _, f := range applied {
 		f.countInto(t)
@@ -377,6 +384,7 @@ type Due struct {
 	Team, Route email.ID
 	Send        time.Time // zero: nothing is queued; not before the account's parked time
 	Look        time.Time // zero: nothing is unknown
+	Promote     time.Time // when the next scheduled message is due; zero: there is none
 }
 
 // Dues lists the accounts that have something in the queue. It steps from route
@@ -391,7 +399,12 @@ func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 0), -1),
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 1), -1),
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 2), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown'), -1)
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 0), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 1), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 2), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 0), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 1), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 2), -1)
 		FROM routes r JOIN accounts a ON a.id = r.route`)
 	if err != nil {
 		return nil, fmt.Errorf("what is due: %w", err)
@@ -402,22 +415,31 @@ func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 func scanDue(row interface{ Scan(...any) error }) (Due, error) {
 	var d Due
 	var held bool
-	var parked, look int64
-	var lanes [3]int64
-	err := row.Scan(&d.Team, &d.Route, &held, &parked, &lanes[0], &lanes[1], &lanes[2], &look)
-	send := int64(-1)
-	for _, l := range lanes {
-		if l >= 0 && (send < 0 || l < send) {
-			send = l
-		}
+	var parked int64
+	var send, look, promote [3]int64 // by lane
+	err := row.Scan(&d.Team, &d.Route, &held, &parked, &send[0], &send[1], &send[2], &look[0], &look[1], &look[2],
+		&promote[0], &promote[1], &promote[2])
+	if at := earliest(send); at >= 0 && !held {
+		d.Send = time.UnixMilli(max(at, parked)).UTC()
 	}
-	if send >= 0 && !held {
-		d.Send = time.UnixMilli(max(send, parked)).UTC()
+	if at := earliest(look); at >= 0 {
+		d.Look = time.UnixMilli(at).UTC()
 	}
-	if look >= 0 {
-		d.Look = time.UnixMilli(look).UTC()
+	if at := earliest(promote); at >= 0 {
+		d.Promote = time.UnixMilli(at).UTC()
 	}
 	return d, err
+}
+
+// earliest is the smallest time that is one, or -1.
+func earliest(lanes [3]int64) int64 {
+	at := int64(-1)
+	for _, l := range lanes {
+		if l >= 0 && (at < 0 || l < at) {
+			at = l
+		}
+	}
+	return at
 }
 
 // Released says what Release did.

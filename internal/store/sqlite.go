@@ -144,13 +144,13 @@ func insertMessagesEach(ctx context.Context, t *tx, ms []*NewMessage) error {
 func insertMessage(ctx context.Context, t *tx, m *NewMessage) error {
 	at := millis(m.CreatedAt)
 	if _, err := t.ExecContext(ctx, `INSERT INTO messages (`+messageColumns+`, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		m.Team, m.ID, m.Account, m.Type, m.OnUnknown, m.MailFrom, m.Sender, m.Subject, m.MessageID,
-		m.tags(), m.metadata(), m.Size, at, m.Blob, m.Content); err != nil {
+		m.tags(), m.metadata(), m.Size, at, m.Blob, m.Lane, m.Thread, millis(m.SendAt), millis(m.ExpiresAt), m.Content); err != nil {
 		return err
 	}
-	if _, err := t.ExecContext(ctx, `INSERT INTO content_keys (team_id, message_id, wrapped) VALUES ($1, $2, $3)`,
-		m.Team, m.ID, m.WrappedKey); err != nil {
+	if _, err := t.ExecContext(ctx, `INSERT INTO content_keys (team_id, message_id, wrapped, shred_at) VALUES ($1, $2, $3, $4)`,
+		m.Team, m.ID, m.WrappedKey, millis(m.ShredAt)); err != nil {
 		return err
 	}
 	for i, r := range m.Recipients {
@@ -160,8 +160,9 @@ func insertMessage(ctx context.Context, t *tx, m *NewMessage) error {
 		}
 	}
 	if _, err := t.ExecContext(ctx, `INSERT INTO queue (`+queueColumns+`)
-		VALUES ($1, $2, $3, $4, 'queued', $5, 0, 0, '', 0, 0, 0, 0, 0, $6, 1, 0, $7, '')`,
-		m.ID, m.Team, m.Account, m.Lane, millis(m.DueAt), len(m.Recipients), m.OnUnknown); err != nil {
+		VALUES ($1, $2, $3, $4, $8, $5, 0, 0, '', 0, 0, 0, 0, 0, $6, 1, 0, $7, '', $9, $10)`,
+		m.ID, m.Team, m.Account, m.Lane, millis(m.due()), len(m.Recipients), m.OnUnknown, m.State(),
+		millis(m.ExpiresAt), flag(m.Shred)); err != nil {
 		return err
 	}
 	return insertEvent(ctx, t, m.submitted())

@@ -36,7 +36,7 @@ func newMessage(t testing.TB, route email.ID, to ...string) *store.NewMessage {
 		Team: team, ID: newID(t, email.PrefixMessage), Account: route, Type: "general", Lane: email.Normal,
 		OnUnknown: email.Reconcile, MailFrom: "app@acme.example", Sender: "app@acme.example", Subject: "Hëllo", MessageID: "<1@acme.example>",
 		Tags: []string{"a", "b"}, Metadata: map[string]string{"order": "7"}, Size: 5, WrappedKey: []byte("key"), Content: []byte("bytes"),
-		EventID: newID(t, email.PrefixEvent), CreatedAt: start, DueAt: start,
+		EventID: newID(t, email.PrefixEvent), CreatedAt: start, ShredAt: start.Add(30 * 24 * time.Hour),
 	}
 	for _, a := range to {
 		m.Recipients = append(m.Recipients, store.Recipient{Address: a, Role: "to"})
@@ -158,10 +158,10 @@ func TestIdempotencyKeyMakesOneMessage(t *testing.T) {
 				t.Errorf("%s stands for %d messages", key, len(ids))
 			}
 		}
-		all, err := s.Messages(t.Context(), team, "", 100)
+		all, err := s.Messages(t.Context(), team, store.MessageQuery{Limit: 100})
 		must(t, err)
-		if len(all) != keys {
-			t.Errorf("%d messages were kept, want %d", len(all), keys)
+		if len(all.Messages) != keys {
+			t.Errorf("%d messages were kept, want %d", len(all.Messages), keys)
 		}
 		checkCounts(t, s)
 	})
@@ -186,7 +186,7 @@ func TestClaimIsTheAttemptRecord(t *testing.T) {
 		s := storetest.Open(t, opt)
 		route := addAccount(t, s)
 		bulk, urgent, later := newMessage(t, route, "a@b.example"), newMessage(t, route, "a@b.example"), newMessage(t, route, "a@b.example")
-		bulk.Lane, urgent.Lane, later.DueAt = email.Bulk, email.Urgent, start.Add(time.Minute)
+		bulk.Lane, urgent.Lane, later.SendAt = email.Bulk, email.Urgent, start.Add(time.Minute)
 		must(t, s.AddMessages(t.Context(), bulk, urgent, later)...)
 
 		first, err := s.Claim(t.Context(), claimRequest(route, 1))
@@ -435,14 +435,14 @@ func TestMessagesPageNewestFirst(t *testing.T) {
 			want = append([]email.ID{m.ID}, want...)
 		}
 		var got []email.ID
-		for before := ""; ; before = got[len(got)-1] {
-			page, err := s.Messages(t.Context(), team, before, 2)
+		for before := ""; ; {
+			page, err := s.Messages(t.Context(), team, store.MessageQuery{Before: before, Limit: 2})
 			must(t, err)
-			if len(page) == 0 {
-				break
-			}
-			for _, m := range page {
+			for _, m := range page.Messages {
 				got = append(got, m.ID)
+			}
+			if before = page.Next; before == "" {
+				break
 			}
 		}
 		if !cmp.Equal(got, want) {

@@ -36,7 +36,8 @@ func (s *Store) blobNamed(ctx context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	var one int
-	err := found(s.read.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE blob = $1 AND blob <> ''`, name).Scan(&one))
+	err := found(s.read.QueryRowContext(ctx, `SELECT 1 FROM messages WHERE blob = $1 AND blob <> ''
+		UNION ALL SELECT 1 FROM uploads WHERE blob = $1 AND blob <> ''`, name).Scan(&one))
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

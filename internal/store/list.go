@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// MessageQuery asks for messages; empty fields ask for nothing.
+type MessageQuery struct {
+	Before       email.ID // only those with a smaller id
+	Limit        int
+	Status       email.State // of any recipient
+	Account      email.ID
+	Recipient    string
+	Tag          string
+	Type         string
+	Since, Until time.Time
+}
+
+// MessagePage is a page of messages, newest first, and the id below which the next
+// one goes on; empty on the last.
+type MessagePage struct {
+	Messages []*Message
+	Next     email.ID
+}
+
+// scanned is how many messages one page looks at, whatever is asked for.
+const scanned = 5000
+
+// plan is how a question is put: a source of ids in falling order, which an index
+// gives, and conditions on each of the messages.
+type plan struct {
+	source, where string
+	args          []any
+	sourceArgs    int // those of the source, which come first
+}
+
+// arg adds a value and returns its place in the text.
+func (p *plan) arg(v any) string {
+	p.args = append(p.args, v)
+	return fmt.Sprint("$", len(p.args))
+}
+
+func (p *plan) and(format string, places ...any) { p.where += " AND " + fmt.Sprintf(format, places...) }
+
+// plan takes the source that is likely to be the narrowest.
+func (q MessageQuery) plan(team email.ID) *plan {
+	p := &plan{}
+	from, to := q.bounds()
+	own, below, above := p.arg(team), p.arg(to), p.arg(from)
+	ids := func(column string) string {
+		return fmt.Sprintf(" AND %[1]s < %[2]s AND %[1]s >= %[3]s ORDER BY id DESC LIMIT %[4]d", column, below, above, scanned)
+	}
+	switch {
+	case q.Recipient != "":
+		p.source = "SELECT DISTINCT message_id AS id FROM recipients WHERE team_id = " + own +
+			" AND lower(address) = lower(" + p.arg(q.Recipient) + ")" + ids("message_id")
+	case q.Status == email.Scheduled || q.Status == email.Unknown || q.Status == email.Held:
+		p.source = fmt.Sprintf("SELECT message_id AS id FROM queue WHERE team_id = %s AND state = '%s'", own, q.Status) + ids("message_id")
+	case q.Status == email.Queued || q.Status == email.Sending:
+		p.source = "SELECT message_id AS id FROM queue WHERE team_id = " + own + ids("message_id")
+	case q.Status != "" && q.Status != email.Accepted:
+		p.source = "SELECT message_id AS id FROM endings WHERE team_id = " + own + " AND state = " + p.arg(string(q.Status)) + ids("message_id")
+	default:
+		p.source = "SELECT id FROM messages WHERE team_id = " + own + ids("id")
+	}
+	p.sourceArgs = len(p.args)
+	q.conditions(p, own)
+	return p
+}
+
+func (q MessageQuery) conditions(p *plan, own string) {
+	switch {
+	case q.Status == "":
+	case q.Status.Final():
+		p.and("EXISTS (SELECT 1 FROM recipients r WHERE r.team_id = %s AND r.message_id = m.id AND r.state = %s)", own, p.arg(string(q.Status)))
+	default:
+		p.and("EXISTS (SELECT 1 FROM queue w WHERE w.message_id = m.id AND w.state = %s)", p.arg(string(q.Status)))
+	}
+	if q.Account != "" {
+		p.and("m.account_id = %s", p.arg(q.Account))
+	}
+	if q.Type != "" {
+		p.and("m.type = %s", p.arg(q.Type))
+	}
+	if q.Tag != "" {
+		p.and("m.tags LIKE %s ESCAPE '!'", p.arg("%"+likeText(jsonText(q.Tag))+"%"))
+	}
+}
+
+// Messages lists a team's messages, newest first.
+func (s *Store) Messages(ctx context.Context, team email.ID, q MessageQuery) (MessagePage, error) {
+	var page MessagePage
+	p := q.plan(team)
+	limit := p.arg(q.Limit)
+	err := s.snapshot(ctx, func(x querier) error {
+		page = MessagePage{}
+		rows, err := x.QueryContext(ctx, `SELECT `+prefixed("m.", messageColumns)+`, m.shredded_at FROM (`+p.source+`) d
+			JOIN messages m ON m.team_id = $1 AND m.id = d.id WHERE 1 = 1`+p.where+` ORDER BY m.id DESC LIMIT `+limit, p.args...)
+		if err != nil {
+			return err
+		}
+		if page.Messages, err = scanAll(rows, scanMessage); err != nil {
+			return err
+		}
+		for _, m := range page.Messages {
+			if err := fillStatus(ctx, x, m); err != nil {
+				return err
+			}
+		}
+		page.Next, err = q.next(ctx, x, p, page.Messages)
+		return err
+	})
+	if err != nil {
+		return MessagePage{}, fmt.Errorf("list messages: %w", err)
+	}
+	return page, nil
+}
+
+// next tells where the next page begins, and whether there is one.
+func (q MessageQuery) next(ctx context.Context, x querier, p *plan, found []*Message) (email.ID, error) {
+	if len(found) == q.Limit {
+		return found[len(found)-1].ID, nil
+	}
+	var n int
+	var last email.ID
+	args := p.args[:p.sourceArgs]
+	err := x.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(MIN(id), '') FROM (`+p.source+`) d`, args...).Scan(&n, &last)
+	if err != nil || n < scanned {
+		return "", err
+	}
+	return last, nil
+}
+
+// bounds are the ids between which the messages lie: they begin with the time.
+func (q MessageQuery) bounds() (from, to email.ID) {
+	from, to = "", "~"
+	if !q.Since.IsZero() {
+		from = firstID(q.Since)
+	}
+	if !q.Until.IsZero() {
+		to = firstID(q.Until)
+	}
+	if q.Before != "" {
+		to = min(to, q.Before)
+	}
+	return from, to
+}
+
+// firstID is the smallest id of a message of a time.
+func firstID(at time.Time) email.ID {
+	if at.UnixMilli() < 0 {
+		return ""
+	}
+	id, _ := email.NewID(email.PrefixMessage, at, zeros{}) // zeros never end
+	return id
+}
+
+type zeros struct{}
+
+// Read implements io.Reader.
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// likeText takes the meaning off the signs that LIKE knows.
+func likeText(s string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
+}
+
+// prefixed puts the name of a table before each column.
+func prefixed(table, columns string) string {
+	names := strings.Split(columns, ",")
+	for i, n := range names {
+		names[i] = table + strings.TrimSpace(n)
+	}
+	return strings.Join(names, ", ")
+}
