@@ -24,12 +24,13 @@ const (
 	ScopeMessagesSend  = "messages:send"
 	ScopeMessagesRead  = "messages:read"
 	ScopeAccountsRead  = "accounts:read"
-	ScopeAccountsWrite = "accounts:write" // accounts and credentials
+	ScopeAccountsWrite = "accounts:write" // accounts, credentials, connect links
+	ScopeKeysWrite     = "keys:write"     // API keys, with no more scopes than the key's own
 )
 
 // Scopes lists all scopes, for those who check or show them.
 func Scopes() []string {
-	return []string{ScopeAll, ScopeMessagesSend, ScopeMessagesRead, ScopeAccountsRead, ScopeAccountsWrite}
+	return []string{ScopeAll, ScopeMessagesSend, ScopeMessagesRead, ScopeAccountsRead, ScopeAccountsWrite, ScopeKeysWrite}
 }
 
 // Grant is what an authenticated caller may do, and for which team.

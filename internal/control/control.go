@@ -7,12 +7,16 @@ package control
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
 	"gatepost/internal/provider"
 	"gatepost/internal/queue"
 	"gatepost/internal/store"
@@ -25,9 +29,18 @@ type Config struct {
 	Vault    *vault.Vault
 	Engine   *queue.Engine
 	Kinds    []provider.Kind
-	TokenURL string           // Google's token endpoint where it is not the public one (sandbox)
-	Now      func() time.Time // nil: time.Now
-	Random   io.Reader        // for ids and keys; safe for many goroutines. nil: crypto/rand
+	TokenURL string // Google's token endpoint where it is not the public one; Endpoints says more
+
+	Endpoints oauth.Endpoints // Google's; zero: the public ones
+	HTTP      *http.Client    // for Google's endpoints. nil: one with a time limit
+	// PublicURL gives the address at which browsers reach this gatepost, without a
+	// slash at its end. nil: connect links cannot be made.
+	PublicURL func() string
+	Keys      *access.Keys // told when a key is deleted; may be nil
+
+	Log    *slog.Logger     // nil: none
+	Now    func() time.Time // nil: time.Now
+	Random io.Reader        // for ids, keys and states; safe for many goroutines. nil: crypto/rand
 }
 
 // Control carries out operations. It is safe for use by many goroutines.
@@ -38,12 +51,7 @@ type Control struct {
 
 // New makes a Control. It starts nothing and touches no row.
 func New(cfg Config) *Control {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Random == nil {
-		cfg.Random = rand.Reader
-	}
+	cfg = cfg.withDefaults()
 	c := &Control{cfg: cfg, kinds: map[string]provider.Kind{}}
 	for _, k := range cfg.Kinds {
 		c.kinds[k.Name] = k
@@ -51,10 +59,36 @@ func New(cfg Config) *Control {
 	return c
 }
 
+func (cfg Config) withDefaults() Config {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = &http.Client{Timeout: httpTimeout}
+	}
+	if cfg.TokenURL == "" {
+		cfg.TokenURL = cfg.Endpoints.TokenURL()
+	}
+	return cfg
+}
+
+// httpTimeout ends a call to Google that nobody answers.
+const httpTimeout = 30 * time.Second
+
 // Errors that doors translate. ErrForbidden and ErrNotFound are the engine's.
 var (
 	ErrForbidden = queue.ErrForbidden
 	ErrNotFound  = store.ErrNotFound
+	// ErrInUse says that something cannot be removed yet; the text says why.
+	ErrInUse = errors.New("in use")
+	// ErrLinkClosed says that a connect link was used or canceled.
+	ErrLinkClosed = store.ErrLinkClosed
 )
 
 // Invalid says that something given to an operation cannot be taken, with all

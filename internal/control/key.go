@@ -19,18 +19,59 @@ type Key struct {
 	Hint      string // enough to recognise it by
 	Scopes    []string
 	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
 }
 
-// CreateKey makes an API key of a team. The plain key is given once and kept
-// nowhere. It is for the command line: whoever may open the data folder may make
-// keys, so it asks for no grant.
-func (c *Control) CreateKey(ctx context.Context, team email.ID, name string, scopes []string) (email.Secret, Key, error) {
+func keyOf(k store.APIKey) Key {
+	return Key{ID: k.ID, Name: k.Name, Hint: k.Hint, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt}
+}
+
+// NewKey is an API key to be made.
+type NewKey struct {
+	Name      string
+	Scopes    []string
+	ExpiresAt time.Time // zero: never
+	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing.
+	OnlyCheck bool
+}
+
+// AddKey makes an API key with no more scopes than the caller's own. The plain
+// key is given once and kept nowhere.
+func (c *Control) AddKey(ctx context.Context, g access.Grant, n NewKey) (email.Secret, Key, error) {
+	if err := may(g, access.ScopeKeysWrite); err != nil {
+		return email.Secret{}, Key{}, err
+	}
 	var wrong problems
-	wrong.name(name)
-	wrong.scopes(scopes)
+	wrong.key(n, c.cfg.Now())
+	for i, s := range n.Scopes {
+		if slices.Contains(access.Scopes(), s) && !g.May(s) {
+			wrong.add(fmt.Sprintf("scopes[%d]", i), "is more than this API key may itself: ask with one that has the scope %s", s)
+		}
+	}
+	if err := wrong.err(); err != nil || n.OnlyCheck {
+		return email.Secret{}, Key{}, err
+	}
+	return c.addKey(ctx, g.Team, n)
+}
+
+// FirstKey makes an API key of a team without asking for a grant: whoever may
+// open the data folder may make keys.
+func (c *Control) FirstKey(ctx context.Context, team email.ID, name string, scopes []string) (email.Secret, Key, error) {
+	n := NewKey{Name: name, Scopes: scopes}
+	var wrong problems
+	wrong.key(n, c.cfg.Now())
 	if err := wrong.err(); err != nil {
 		return email.Secret{}, Key{}, err
 	}
+	return c.addKey(ctx, team, n)
+}
+
+// CreateKey is FirstKey.
+func (c *Control) CreateKey(ctx context.Context, team email.ID, name string, scopes []string) (email.Secret, Key, error) {
+	return c.FirstKey(ctx, team, name, scopes)
+}
+
+func (c *Control) addKey(ctx context.Context, team email.ID, n NewKey) (email.Secret, Key, error) {
 	plain, hash, hint, err := access.NewKey(c.cfg.Random, true)
 	if err != nil {
 		return email.Secret{}, Key{}, err
@@ -39,11 +80,22 @@ func (c *Control) CreateKey(ctx context.Context, team email.ID, name string, sco
 	if err != nil {
 		return email.Secret{}, Key{}, err
 	}
-	row := store.APIKey{Team: team, ID: id, Name: name, Hash: hash, Hint: hint, Scopes: scopes, CreatedAt: now}
+	row := store.APIKey{
+		Team: team, ID: id, Name: n.Name, Hash: hash, Hint: hint, Scopes: n.Scopes, CreatedAt: now,
+		ExpiresAt: n.ExpiresAt.UTC().Truncate(time.Millisecond),
+	}
 	if err := c.cfg.Store.AddAPIKey(ctx, row); err != nil {
 		return email.Secret{}, Key{}, err
 	}
-	return plain, Key{ID: id, Name: name, Hint: hint, Scopes: scopes, CreatedAt: now}, nil
+	return plain, keyOf(row), nil
+}
+
+func (ps *problems) key(n NewKey, now time.Time) {
+	ps.name(n.Name)
+	ps.scopes(n.Scopes)
+	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now) {
+		ps.add("expires_at", "is not in the future")
+	}
 }
 
 func (ps *problems) scopes(scopes []string) {
@@ -55,6 +107,60 @@ func (ps *problems) scopes(scopes []string) {
 			ps.add(fmt.Sprintf("scopes[%d]", i), "not a scope: one of %s", strings.Join(access.Scopes(), ", "))
 		}
 	}
+}
+
+// Keys lists the team's API keys, oldest first.
+func (c *Control) Keys(ctx context.Context, g access.Grant) ([]Key, error) {
+	if err := may(g, access.ScopeKeysWrite); err != nil {
+		return nil, err
+	}
+	rows, err := c.cfg.Store.APIKeys(ctx, g.Team)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Key, len(rows))
+	for i, r := range rows {
+		out[i] = keyOf(r)
+	}
+	return out, nil
+}
+
+// DeleteKey ends an API key at once, the caller's own too. One with more scopes
+// than the caller's is not the caller's to end.
+func (c *Control) DeleteKey(ctx context.Context, g access.Grant, id email.ID) error {
+	if err := may(g, access.ScopeKeysWrite); err != nil {
+		return err
+	}
+	if err := known(email.PrefixKey, id); err != nil {
+		return err
+	}
+	if err := c.mayEnd(ctx, g, id); err != nil {
+		return err
+	}
+	if err := c.cfg.Store.DeleteAPIKey(ctx, g.Team, id); err != nil {
+		return err
+	}
+	if c.cfg.Keys != nil {
+		c.cfg.Keys.Forget()
+	}
+	return nil
+}
+
+func (c *Control) mayEnd(ctx context.Context, g access.Grant, id email.ID) error {
+	rows, err := c.cfg.Store.APIKeys(ctx, g.Team)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rows, func(k store.APIKey) bool { return k.ID == id })
+	if i < 0 {
+		return fmt.Errorf("API key %s: %w", id, ErrNotFound)
+	}
+	for _, s := range rows[i].Scopes {
+		if err := may(g, s); err != nil {
+			return fmt.Errorf("end API key %s, which may do more: %w", id, err)
+		}
+	}
+	return nil
 }
 
 // FirstTeam returns the team of this gatepost and makes it when there is none.
