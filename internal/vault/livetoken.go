@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/store"
 )
 
 const (
 	fetchTimeout   = 30 * time.Second // one call for a token
+	waitTimeout    = 90 * time.Second // a call, and the wait for another process before it
 	refreshEarly   = 5 * time.Minute  // before a token expires
 	refusedPause   = time.Minute      // after a refusal, before the next call
 	transientPause = 5 * time.Second  // after an error of the road
@@ -27,8 +29,12 @@ const (
 // tokens keeps live tokens and refusals.
 type tokens struct {
 	now       func() time.Time
-	fetch     Fetch
 	transient func(error) bool
+	lease     time.Duration // how long other processes wait for one that died
+	// plan looks at a request before anything is asked, and says which token serves it.
+	plan func(row store.Credential, r TokenRequest) (TokenRequest, error)
+	// mint gets a new token by one call; nil: this vault has no tokens.
+	mint func(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error)
 
 	mu   sync.Mutex
 	live map[tokenKey]*liveToken
@@ -41,8 +47,8 @@ type liveToken struct {
 	fetched   time.Time
 	refreshAt time.Time
 	expires   time.Time
-	refused   bool // the last value was refused; the next one is its renewal
-	renewal   bool // this value replaced a refused one
+	refused   email.Secret // the last value, when it was refused; the next one is its renewal
+	renewal   bool         // this value replaced a refused one
 
 	failure     error // of the last fetch
 	pausedUntil time.Time
@@ -63,7 +69,27 @@ type tokenAsk struct {
 	renew   bool
 }
 
-type fetchFunc func(context.Context) (email.Secret, time.Time, error)
+// kept is a token and how long it serves from now.
+type kept struct {
+	value         email.Secret
+	refresh, life time.Duration
+}
+
+// keptFor is a new token that expires at a time; zero: nobody said when.
+func keptFor(value email.Secret, now, expires time.Time) kept {
+	if expires.IsZero() {
+		expires = now.Add(unknownLife)
+	}
+	life := min(max(expires.Sub(now), shortestLife), longestLife)
+	return kept{value, life - min(refreshEarly, life/2), life}
+}
+
+// fetchFunc gets a token that is not the refused one, if there is one. Beside an
+// error, kept.refresh may say how long not to ask again.
+type fetchFunc func(ctx context.Context, refused email.Secret) (kept, error)
+
+// unknownToken stands for a refused token whose value this process does not know.
+var unknownToken = email.NewSecret("?")
 
 // get answers from memory or by a fetch, which outlives this caller's context
 // because others may wait for it.
@@ -76,7 +102,11 @@ func (t *tokens) get(ctx context.Context, ask tokenAsk, fetch fetchFunc) (email.
 	}
 	if e.call == nil {
 		e.call = &tokenCall{done: make(chan struct{})}
-		go t.run(context.WithoutCancel(ctx), e, fetch)
+		refused := e.refused
+		if ask.renew && refused.Empty() {
+			refused = unknownToken
+		}
+		go t.run(context.WithoutCancel(ctx), e, refused, fetch)
 	}
 	call := e.call
 	t.mu.Unlock()
@@ -118,7 +148,7 @@ func (t *tokens) makeRoom() {
 // answer gives a token or an error from memory, or neither: then a fetch is due.
 func (e *liveToken) answer(now time.Time, renew bool) (email.Secret, error) {
 	if renew && !e.value.Empty() && !e.renewedLately(now) {
-		e.value, e.refused = email.Secret{}, true
+		e.value, e.refused = email.Secret{}, e.value
 	}
 	paused := now.Before(e.pausedUntil)
 	if !e.value.Empty() && now.Before(e.expires) {
@@ -138,21 +168,25 @@ func (e *liveToken) renewedLately(now time.Time) bool {
 	return e.renewal && now.Before(e.fetched.Add(refusedPause))
 }
 
-// run makes one call and keeps what came of it.
-func (t *tokens) run(ctx context.Context, e *liveToken, fetch fetchFunc) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+// run fetches once and keeps what came of it.
+func (t *tokens) run(ctx context.Context, e *liveToken, refused email.Secret, fetch fetchFunc) {
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
-	value, expires, err := fetch(ctx)
-	if err == nil && value.Empty() {
-		err = errors.New("the answer to the request for a token holds none")
+	got, err := fetch(ctx, refused)
+	if err == nil && got.value.Empty() {
+		err = errNoToken
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
 	if err != nil {
-		e.keepFailure(now, err, t.pause(err))
+		pause := t.pause(err)
+		if got.refresh > 0 {
+			pause = min(pause, got.refresh)
+		}
+		e.keepFailure(now, err, pause)
 	} else {
-		e.keep(now, value, expires)
+		e.keep(now, got)
 	}
 	call := e.call
 	e.call = nil
@@ -162,6 +196,8 @@ func (t *tokens) run(ctx context.Context, e *liveToken, fetch fetchFunc) {
 	}
 	close(call.done)
 }
+
+var errNoToken = errors.New("the answer to the request for a token holds none")
 
 // pause is how long not to ask again.
 func (t *tokens) pause(err error) time.Duration {
@@ -175,16 +211,11 @@ func (e *liveToken) keepFailure(now time.Time, err error, pause time.Duration) {
 	e.failure, e.pausedUntil = err, now.Add(pause)
 }
 
-// keep takes a new token into use.
-func (e *liveToken) keep(now time.Time, value email.Secret, expires time.Time) {
-	if expires.IsZero() {
-		expires = now.Add(unknownLife)
-	}
-	life := min(max(expires.Sub(now), shortestLife), longestLife)
-	e.value, e.fetched = value, now
-	e.renewal, e.refused = e.refused, false
-	e.expires = now.Add(life)
-	e.refreshAt = e.expires.Add(-min(refreshEarly, life/2))
+// keep takes a token into use.
+func (e *liveToken) keep(now time.Time, got kept) {
+	e.value, e.fetched = got.value, now
+	e.renewal, e.refused = !e.refused.Empty(), email.Secret{}
+	e.refreshAt, e.expires = now.Add(got.refresh), now.Add(got.life)
 	e.failure, e.pausedUntil = nil, time.Time{}
 }
 

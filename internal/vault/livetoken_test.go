@@ -17,12 +17,13 @@ var errRefused = errors.New("invalid_grant")
 // tokenWorld is a token endpoint and a clock under the test's control.
 type tokenWorld struct {
 	*tokens
-	mu    sync.Mutex
-	at    time.Time
-	life  time.Duration
-	err   error
-	calls int
-	gate  chan struct{} // when set, calls wait for it
+	mu      sync.Mutex
+	at      time.Time
+	life    time.Duration
+	err     error
+	calls   int
+	refused string        // what the last call was told not to bring again
+	gate    chan struct{} // when set, calls wait for it
 }
 
 func newTokenWorld() *tokenWorld {
@@ -49,17 +50,18 @@ func (w *tokenWorld) answerWith(err error) {
 	w.err = err
 }
 
-func (w *tokenWorld) call(ctx context.Context) (email.Secret, time.Time, error) {
+func (w *tokenWorld) call(ctx context.Context, refused email.Secret) (kept, error) {
 	if w.gate != nil {
 		<-w.gate
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls++
+	w.refused = refused.Reveal()
 	if w.err != nil {
-		return email.Secret{}, time.Time{}, w.err
+		return kept{}, w.err
 	}
-	return email.NewSecret(fmt.Sprint("T", w.calls)), w.at.Add(w.life), ctx.Err()
+	return keptFor(email.NewSecret(fmt.Sprint("T", w.calls)), w.at, w.at.Add(w.life)), ctx.Err()
 }
 
 // want asks for a token and compares: "T1" or an error.
@@ -199,6 +201,9 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	w := newTokenWorld()
 	w.want(t, plainAsk, "T1", nil)
 	w.want(t, renewAsk, "T2", nil)
+	if w.refused != "T1" {
+		t.Errorf("the call was told that %q is refused", w.refused)
+	}
 	w.want(t, renewAsk, "T2", nil) // another sender, who had T1 too
 	w.want(t, plainAsk, "T2", nil)
 	w.pass(time.Minute)
@@ -279,8 +284,8 @@ func TestCallerWhoGoesAwayDoesNotSpoilTheCall(t *testing.T) {
 
 func TestEmptyTokenIsAnError(t *testing.T) {
 	w := newTokenWorld()
-	got, err := w.get(t.Context(), plainAsk, func(context.Context) (email.Secret, time.Time, error) {
-		return email.Secret{}, w.at.Add(time.Hour), nil
+	got, err := w.get(t.Context(), plainAsk, func(context.Context, email.Secret) (kept, error) {
+		return kept{life: time.Hour}, nil
 	})
 	if err == nil || !got.Empty() {
 		t.Errorf("got %v, %v", got, err)

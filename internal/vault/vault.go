@@ -21,6 +21,8 @@ const (
 	settingMasterKey = "master_key"
 	// maxDataKeys is how many teams' keys are kept in memory.
 	maxDataKeys = 10_000
+	// sweepAfter is how long an expired token stays in the database.
+	sweepAfter = 24 * time.Hour
 )
 
 // Vault seals and opens for all teams. It is safe for use by many goroutines.
@@ -45,7 +47,7 @@ type Option func(*Vault)
 // salts come from the system's generator, because Tink takes no other.
 func New(st *store.Store, m *Master, random io.Reader, now func() time.Time, options ...Option) *Vault {
 	v := &Vault{store: st, master: m, random: random, now: now, keys: map[email.ID]*dataKey{}}
-	v.tokens = &tokens{now: now, live: map[tokenKey]*liveToken{}}
+	v.tokens = &tokens{now: now, lease: leaseTime, live: map[tokenKey]*liveToken{}}
 	for _, o := range options {
 		o(v)
 	}
@@ -75,7 +77,7 @@ func (v *Vault) Start(ctx context.Context) error {
 			"give this node the key %s, and if its data folder is new remove %s (and %s) there, which its first start made",
 			ErrWrongMaster, v.master.id, c.KeyID, c.KeyID, checkFileName, keyFileName)
 	}
-	return nil
+	return v.store.SweepTokens(ctx, sweepAfter)
 }
 
 func (v *Vault) addCheck(ctx context.Context) ([]byte, error) {

@@ -1,0 +1,176 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// UserPublic is what a credential of the kind KindGoogleUser says in public.
+// Lists are words with spaces between them.
+type UserPublic struct {
+	Email     string   `json:"email"`
+	Subject   string   `json:"subject"`                      // Google's lasting id of the user
+	Scopes    string   `json:"scopes"`                       // granted
+	Purposes  string   `json:"purposes"`                     // granted
+	Client    email.ID `json:"client"`                       // the credential of the OAuth client
+	ClientID  string   `json:"client_id"`                    // which client that was
+	ExpiresAt string   `json:"refresh_expires_at,omitempty"` // RFC 3339; empty: not said to expire
+}
+
+// WithGoogle makes Token get tokens from Google: from where endpoints say,
+// through an HTTP client that must verify certificates.
+func WithGoogle(endpoints oauth.Endpoints, client *http.Client) Option {
+	return func(v *Vault) {
+		g := &google{v: v, endpoints: endpoints, http: client}
+		v.tokens.plan, v.tokens.mint, v.tokens.transient = g.plan, g.mint, transientAnswer
+	}
+}
+
+// transientAnswer tells errors of the road from refusals of the credential.
+func transientAnswer(err error) bool {
+	p, ok := errors.AsType[*provider.Error](err)
+	return ok && (p.Class == provider.Retry || p.Class == provider.Park)
+}
+
+// google turns credentials into tokens.
+type google struct {
+	v         *Vault
+	endpoints oauth.Endpoints
+	http      *http.Client
+}
+
+// plan looks at a request before anything is asked: a user's token serves all
+// the scopes that were granted, and one that was not is refused at once.
+func (g *google) plan(row store.Credential, r TokenRequest) (TokenRequest, error) {
+	switch row.Kind {
+	case KindServiceAccount:
+		return r, nil
+	case KindGoogleUser:
+		public, err := readUser(row)
+		if err != nil {
+			return r, err
+		}
+		for _, scope := range r.Scopes {
+			if !oauth.Covers(strings.Fields(public.Scopes), scope) {
+				return r, scopeMissing(scope, public)
+			}
+		}
+		r.Subject, r.Scopes = "", nil
+		return r, nil
+	}
+	return r, &provider.Error{
+		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "wrong_credential",
+		Text: fmt.Sprintf("A credential of the kind %s gives no tokens.", row.Kind),
+		Fix:  fmt.Sprintf("Give the account a credential of the kind %s or %s.", KindServiceAccount, KindGoogleUser),
+	}
+}
+
+func readUser(row store.Credential) (UserPublic, error) {
+	var public UserPublic
+	if err := json.Unmarshal(row.Public, &public); err != nil {
+		return public, unusable(row.ID, fmt.Errorf("what is public of it cannot be read: %w", err), "Connect the account again.")
+	}
+	return public, nil
+}
+
+// scopeMissing names the purpose whose box was left unticked, and how to ask again.
+func scopeMissing(scope string, public UserPublic) *provider.Error {
+	names := []string{}
+	for _, p := range append(oauth.Granted(strings.Fields(public.Scopes)), wanted(scope)...) {
+		if !slices.Contains(names, string(p)) {
+			names = append(names, string(p))
+		}
+	}
+	what := scope
+	if p := wanted(scope); p != nil {
+		what = fmt.Sprintf("%q (%s)", p[0], scope)
+	}
+	return &provider.Error{
+		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "scope_missing",
+		Text: fmt.Sprintf("The user %s has not allowed gatepost to %s.", public.Email, what),
+		Fix: fmt.Sprintf("Connect again and leave every box ticked: gatepost connect gmail %s --purposes %s",
+			public.Email, strings.Join(names, ",")),
+	}
+}
+
+// wanted is the purpose that a scope is for, if it is one of ours.
+func wanted(scope string) []oauth.Purpose {
+	for _, p := range oauth.Purposes() {
+		if p.Scope() == scope {
+			return []oauth.Purpose{p}
+		}
+	}
+	return nil
+}
+
+// mint gets a new token by one call.
+func (g *google) mint(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error) {
+	if row.Kind == KindGoogleUser {
+		return g.refresh(ctx, row, secret)
+	}
+	account, err := oauth.ParseServiceAccount([]byte(secret.Reveal()), g.endpoints.TokenURL())
+	if err != nil {
+		return minted{}, unusable(row.ID, err, "Download the key again and store it in place of this one.")
+	}
+	t, err := account.Token(ctx, g.http, r.Subject, r.Scopes, g.v.now())
+	return minted{access: t.Access, expires: t.Expires}, err
+}
+
+func (g *google) refresh(ctx context.Context, row store.Credential, secret email.Secret) (minted, error) {
+	public, err := readUser(row)
+	if err != nil {
+		return minted{}, err
+	}
+	client, err := g.client(ctx, row.Team, public)
+	if err != nil {
+		return minted{}, err
+	}
+	user := oauth.User{Client: client, Refresh: secret, Email: public.Email}
+	t, rotated, _, err := user.Token(ctx, g.http, g.endpoints, g.v.now())
+	return minted{access: t.Access, expires: t.Expires, rotated: rotated}, err
+}
+
+// client opens the OAuth client that the consent was given to.
+func (g *google) client(ctx context.Context, team email.ID, public UserPublic) (*oauth.Client, error) {
+	_, secret, err := g.v.Secret(ctx, team, public.Client)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, clientGone(public, "is no longer there")
+	}
+	if err != nil {
+		return nil, err
+	}
+	client, err := oauth.ParseClient([]byte(secret.Reveal()), g.endpoints)
+	if err != nil {
+		return nil, unusable(public.Client, err, "Download the OAuth client's file again and store it in place of this one.")
+	}
+	if public.ClientID != "" && client.ID() != public.ClientID {
+		return nil, clientGone(public, "now holds "+client.ID())
+	}
+	return client, nil
+}
+
+// unusable is a credential that cannot even be read.
+func unusable(id email.ID, err error, fix string) *provider.Error {
+	return &provider.Error{
+		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "credential_unusable", Err: err,
+		Text: fmt.Sprintf("The credential %s cannot be used: %v.", id, err), Fix: fix,
+	}
+}
+
+func clientGone(public UserPublic, how string) *provider.Error {
+	return &provider.Error{
+		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "client_unknown",
+		Text: fmt.Sprintf("The consent of %s was given to OAuth client %s, and the credential %s %s.", public.Email, public.ClientID, public.Client, how),
+		Fix:  "Connect the account again: a consent holds for one client alone.",
+	}
+}

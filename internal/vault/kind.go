@@ -1,0 +1,15 @@
+package vault
+
+// The kinds of credentials.
+const (
+	// KindServiceAccount is Google's key file of a service account that acts for
+	// the users of a Workspace domain.
+	KindServiceAccount = "google_service_account"
+	// KindOAuthClient is an OAuth client, as oauth.Client.Marshal writes it. It is
+	// no account's credential: users' consents name it.
+	KindOAuthClient = "google_oauth_client"
+	// KindGoogleUser is the refresh token of a user who consented.
+	KindGoogleUser = "google_user"
+	// KindPassword is a password for SMTP.
+	KindPassword = "smtp_password"
+)
