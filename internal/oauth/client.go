@@ -142,7 +142,9 @@ func notAClient(found string) string {
 
 // check looks at what holds for any client.
 func (f clientFile) check(kind string) (wrong KeyFileError) {
-	add := func(field, message string) { wrong = append(wrong, provider.FieldError{Field: field, Message: message}) }
+	add := func(field, message string) {
+		wrong = append(wrong, provider.FieldError{Field: field, Message: message})
+	}
 	if f.ID == "" {
 		add("client_id", "is missing: copy it from "+consolePage)
 	} else if strings.ContainsAny(f.ID, " \t\r\n\"") {
@@ -164,7 +166,9 @@ func (f clientFile) check(kind string) (wrong KeyFileError) {
 
 // checkGoogle looks at what holds for files of Google itself.
 func (f clientFile) checkGoogle() (wrong KeyFileError) {
-	add := func(field, message string) { wrong = append(wrong, provider.FieldError{Field: field, Message: message}) }
+	add := func(field, message string) {
+		wrong = append(wrong, provider.FieldError{Field: field, Message: message})
+	}
 	if f.ID != "" && !strings.HasSuffix(f.ID, ".apps.googleusercontent.com") {
 		add("client_id", "does not end in .apps.googleusercontent.com: copy it again from "+consolePage)
 	}

@@ -107,10 +107,7 @@ func (c Consent) Exchange(ctx context.Context, client *http.Client, code string,
 	return g, nil
 }
 
-func noRefreshToken() *provider.Error {
-	return &provider.Error{
-		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "no_refresh_token",
-		Text: "Google gave no refresh token with the consent.",
-		Fix:  "Remove the app at https://myaccount.google.com/connections, then connect again.",
-	}
+func noRefreshToken() error {
+	return Held("no_refresh_token", "Google gave no refresh token with the consent.",
+		"Remove the app at https://myaccount.google.com/connections, then connect again.", nil)
 }

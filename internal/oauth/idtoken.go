@@ -12,7 +12,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"gatepost/internal/email"
-	"gatepost/internal/provider"
 )
 
 // clockSlack is how far clocks may be apart when an ID token is judged.
@@ -62,11 +61,8 @@ func (c Consent) identity(t *oauth2.Token, now time.Time) (claims, error) {
 		err = who.check(c, now)
 	}
 	if err != nil {
-		return claims{}, &provider.Error{
-			Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "identity_unproven", Err: err,
-			Text: "Google did not prove whose consent this is: " + err.Error() + ".",
-			Fix:  "Start the consent again, and check this machine's clock (NTP).",
-		}
+		return claims{}, Held("identity_unproven", "Google did not prove whose consent this is: "+err.Error()+".",
+			"Start the consent again, and check this machine's clock (NTP).", err)
 	}
 	return who, nil
 }

@@ -92,10 +92,7 @@ func (r *refusal) invalid() error {
 	if !strings.HasPrefix(r.said.Error, "invalid_") {
 		return err
 	}
-	return &provider.Error{
-		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "token_invalid", Err: err,
-		Text: "Google does not know this access token: it has expired or was revoked.", Fix: "Connect the account again.",
-	}
+	return Held("token_invalid", "Google does not know this access token: it has expired or was revoked.", "Connect the account again.", err)
 }
 
 // ask sends a form once and reads the answer.

@@ -78,7 +78,9 @@ func ScopesFor(ps []Purpose) []string {
 	})
 }
 
-func showsBodies(scope string) bool { return scope != ScopeMetadata && Covers([]string{scope}, ScopeReadonly) }
+func showsBodies(scope string) bool {
+	return scope != ScopeMetadata && Covers([]string{scope}, ScopeReadonly)
+}
 
 // Granted lists the purposes that these scopes allow.
 func Granted(scopes []string) []Purpose {

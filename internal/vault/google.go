@@ -11,7 +11,6 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
-	"gatepost/internal/provider"
 	"gatepost/internal/store"
 )
 
@@ -32,14 +31,8 @@ type UserPublic struct {
 func WithGoogle(endpoints oauth.Endpoints, client *http.Client) Option {
 	return func(v *Vault) {
 		g := &google{v: v, endpoints: endpoints, http: client}
-		v.tokens.plan, v.tokens.mint, v.tokens.transient = g.plan, g.mint, transientAnswer
+		v.tokens.plan, v.tokens.mint, v.tokens.transient = g.plan, g.mint, oauth.Passing
 	}
-}
-
-// transientAnswer tells errors of the road from refusals of the credential.
-func transientAnswer(err error) bool {
-	p, ok := errors.AsType[*provider.Error](err)
-	return ok && (p.Class == provider.Retry || p.Class == provider.Park)
 }
 
 // google turns credentials into tokens.
@@ -68,11 +61,8 @@ func (g *google) plan(row store.Credential, r TokenRequest) (TokenRequest, error
 		r.Subject, r.Scopes = "", nil
 		return r, nil
 	}
-	return r, &provider.Error{
-		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "wrong_credential",
-		Text: fmt.Sprintf("A credential of the kind %s gives no tokens.", row.Kind),
-		Fix:  fmt.Sprintf("Give the account a credential of the kind %s or %s.", KindServiceAccount, KindGoogleUser),
-	}
+	return r, oauth.Held("wrong_credential", fmt.Sprintf("A credential of the kind %s gives no tokens.", row.Kind),
+		fmt.Sprintf("Give the account a credential of the kind %s or %s.", KindServiceAccount, KindGoogleUser), nil)
 }
 
 func readUser(row store.Credential) (UserPublic, error) {
@@ -84,7 +74,7 @@ func readUser(row store.Credential) (UserPublic, error) {
 }
 
 // scopeMissing names the purpose whose box was left unticked, and how to ask again.
-func scopeMissing(scope string, public UserPublic) *provider.Error {
+func scopeMissing(scope string, public UserPublic) error {
 	names := []string{}
 	for _, p := range append(oauth.Granted(strings.Fields(public.Scopes)), wanted(scope)...) {
 		if !slices.Contains(names, string(p)) {
@@ -95,12 +85,8 @@ func scopeMissing(scope string, public UserPublic) *provider.Error {
 	if p := wanted(scope); p != nil {
 		what = fmt.Sprintf("%q (%s)", p[0], scope)
 	}
-	return &provider.Error{
-		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "scope_missing",
-		Text: fmt.Sprintf("The user %s has not allowed gatepost to %s.", public.Email, what),
-		Fix: fmt.Sprintf("Connect again and leave every box ticked: gatepost connect gmail %s --purposes %s",
-			public.Email, strings.Join(names, ",")),
-	}
+	return oauth.Held("scope_missing", fmt.Sprintf("The user %s has not allowed gatepost to %s.", public.Email, what),
+		fmt.Sprintf("Connect again and leave every box ticked: gatepost connect gmail %s --purposes %s", public.Email, strings.Join(names, ",")), nil)
 }
 
 // wanted is the purpose that a scope is for, if it is one of ours.
@@ -160,17 +146,11 @@ func (g *google) client(ctx context.Context, team email.ID, public UserPublic) (
 }
 
 // unusable is a credential that cannot even be read.
-func unusable(id email.ID, err error, fix string) *provider.Error {
-	return &provider.Error{
-		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "credential_unusable", Err: err,
-		Text: fmt.Sprintf("The credential %s cannot be used: %v.", id, err), Fix: fix,
-	}
+func unusable(id email.ID, err error, fix string) error {
+	return oauth.Held("credential_unusable", fmt.Sprintf("The credential %s cannot be used: %v.", id, err), fix, err)
 }
 
-func clientGone(public UserPublic, how string) *provider.Error {
-	return &provider.Error{
-		Class: provider.Hold, Scope: provider.ScopeAccount, Cause: "client_unknown",
-		Text: fmt.Sprintf("The consent of %s was given to OAuth client %s, and the credential %s %s.", public.Email, public.ClientID, public.Client, how),
-		Fix:  "Connect the account again: a consent holds for one client alone.",
-	}
+func clientGone(public UserPublic, how string) error {
+	text := fmt.Sprintf("The consent of %s was given to OAuth client %s, and the credential %s %s.", public.Email, public.ClientID, public.Client, how)
+	return oauth.Held("client_unknown", text, "Connect the account again: a consent holds for one client alone.", nil)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
-	"gatepost/internal/provider"
+	"gatepost/internal/oauth"
 	"gatepost/internal/store"
 )
 
@@ -124,7 +123,7 @@ func (p *sharedPlace) read(ctx context.Context, cred store.Credential, row store
 		return kept{}, nil
 	}
 	if row.Pause > 0 && row.Failure != "" {
-		failure = readFailure(row.Failure)
+		failure = oauth.UnmarshalError(row.Failure)
 	}
 	if len(row.Sealed) == 0 || row.Life <= 0 {
 		return kept{}, failure
@@ -229,12 +228,12 @@ func (p *sharedPlace) notKept(ctx context.Context, result store.TokenResult, fre
 func (p *sharedPlace) keepFailure(ctx context.Context, result store.TokenResult, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 	defer cancel()
-	said, ok := errors.AsType[*provider.Error](err)
+	text, ok := oauth.MarshalError(err)
 	if !ok {
 		_ = p.v.store.ReleaseToken(ctx, p.key, result.Holder) // or it runs out
 		return err
 	}
-	result.Failure, result.Pause = writeFailure(said), p.v.tokens.pause(err)
+	result.Failure, result.Pause = text, p.v.tokens.pause(err)
 	if stored, failed := p.v.store.StoreToken(ctx, result); stored || failed != nil {
 		return err
 	}
@@ -242,31 +241,4 @@ func (p *sharedPlace) keepFailure(ctx context.Context, result store.TokenResult,
 		return errNotNow
 	}
 	return err
-}
-
-// failureRow is a provider's refusal as it is kept; nothing in it is secret.
-type failureRow struct {
-	Class provider.Class `json:"class"`
-	Scope provider.Scope `json:"scope"`
-	Until time.Time      `json:"until"`
-	Cause string         `json:"cause"`
-	Text  string         `json:"text"`
-	Fix   string         `json:"fix"`
-	Reply string         `json:"reply"`
-}
-
-func writeFailure(e *provider.Error) string {
-	text, err := json.Marshal(failureRow{e.Class, e.Scope, e.Until, e.Cause, e.Text, e.Fix, e.Reply})
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
-
-func readFailure(text string) error {
-	var f failureRow
-	if json.Unmarshal([]byte(text), &f) != nil || f.Class == 0 {
-		return nil
-	}
-	return &provider.Error{Class: f.Class, Scope: f.Scope, Until: f.Until, Cause: f.Cause, Text: f.Text, Fix: f.Fix, Reply: f.Reply}
 }
