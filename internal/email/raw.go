@@ -13,7 +13,7 @@ type Raw struct {
 	To, Cc, Bcc []Address
 	Subject     string   // decoded
 	MessageID   string   // as written, with its angle brackets; empty where missing
-	Attachments []string // the file names of all parts that have one
+	Attachments []string // the file names of all parts that have one, also within attached messages
 	Bytes       []byte   // the message with CRLF line ends, Bcc still in it
 
 	header Header
@@ -28,6 +28,9 @@ type rawCheck struct {
 	raw    Raw
 	faults []fault
 	more   int // faults that are only counted
+
+	inners     []inner // messages within the message that are still to be searched
+	innerParts int     // found in them so far
 }
 
 func (c *rawCheck) add(line int, format string, args ...any) {

@@ -14,7 +14,8 @@ const (
 
 // The walk over the parts goes through the lines once and keeps the open
 // boundaries on a stack: no recursion, no copies, and each problem has its line.
-// It does not look into message/rfc822 parts: they are somebody else's mail.
+// Into message/rfc822 parts it looks for file names only (rawnested.go): they are
+// somebody else's mail, whose faults are not the caller's.
 
 // walk is where the walk over the parts stands.
 type walk struct {
@@ -25,6 +26,7 @@ type walk struct {
 	marks map[string]delimiter // their boundary lines, without the leading --
 	empty bool                 // the innermost multipart has no part yet
 	parts int
+	inner *inner // the message that the part is, not yet at its end
 }
 
 // parts checks the MIME structure and lists the attachments.
@@ -36,6 +38,8 @@ func (c *rawCheck) parts() {
 	}
 	for len(w.open) > 0 && w.step() {
 	}
+	w.endInner(0)
+	c.searchInner()
 }
 
 // step goes to the next boundary line; false ends the walk.
@@ -45,6 +49,7 @@ func (w *walk) step() bool {
 		w.c.add(w.line, "a multipart does not end: the line --%s-- is missing", w.open[len(w.open)-1])
 		return false
 	}
+	w.endInner(d.left)
 	if d.depth != len(w.open)-1 {
 		w.c.add(d.line, "a multipart does not end before the boundary of the one around it")
 		return false
@@ -63,6 +68,7 @@ func (w *walk) step() bool {
 // delimiter is a boundary line.
 type delimiter struct {
 	depth, line int
+	left        int  // bytes from its start to the message's end
 	last        bool // it ends the multipart
 }
 
@@ -79,10 +85,10 @@ func (w *walk) next() (delimiter, bool) {
 			continue
 		}
 		line, _, _ := bytes.Cut(w.b, []byte("\n"))
-		at := w.line
+		at, left := w.line, len(w.b)
 		w.skip(min(len(line)+1, len(w.b)))
 		if d, ok := w.delimiter(line); ok {
-			d.line = at
+			d.line, d.left = at, left
 			return d, true
 		}
 		if w.resembles(line) {
@@ -160,6 +166,9 @@ func (w *walk) entity(h Header, line int) bool {
 	if !isMultipart(h) {
 		if name := fileName(h, params); name != "" {
 			w.c.raw.Attachments = append(w.c.raw.Attachments, name)
+		}
+		if isMessage(h) {
+			w.inner = &inner{content: w.b, encoding: h.Value("Content-Transfer-Encoding"), line: line}
 		}
 		return true
 	}
