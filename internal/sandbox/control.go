@@ -27,6 +27,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /control/service-accounts", c.createAccount)
 	mux.HandleFunc("POST /control/oauth-clients", c.createClient)
 	mux.HandleFunc("POST /control/revoke", c.revoke)
+	mux.HandleFunc("PUT /control/send-as", c.setSendAs)
 	mux.HandleFunc("GET /control/token-calls", c.listTokenCalls)
 	mux.HandleFunc("GET /ledger", c.showLedger)
 	mux.HandleFunc("GET /api/messages", c.listMessages)

@@ -18,7 +18,7 @@ func (g *google) send(w http.ResponseWriter, r *http.Request, who caller, raw []
 		return bad
 	}
 	p := g.faults.plan(question{
-		stage: atSend, via: "gmail", accounts: []string{who.user},
+		stage: atSend, via: viaGmail, accounts: []string{who.user},
 		recipients: recipients, key: attemptKey(head),
 	})
 	if slow, ok := p.modifier(faultSlow); ok {
@@ -27,7 +27,9 @@ func (g *google) send(w http.ResponseWriter, r *http.Request, who caller, raw []
 	if bad := g.misbehaveBefore(r, who, p); bad != nil {
 		return bad
 	}
-	id, err := g.post.take(g.compose(who.user, raw, head, recipients, p))
+	id, err := g.post.take(g.compose(parcel{
+		via: viaGmail, account: who.user, mailFrom: who.user, recipients: recipients, raw: raw, header: head,
+	}, p))
 	if err != nil {
 		return backendError(http.StatusInternalServerError)
 	}
@@ -89,9 +91,11 @@ func (g *google) overQuota(f fault) *apiError {
 }
 
 // compose makes what Gmail makes of a message: the author is the account, a
-// Message-ID and a date are there, and only the Sent copy shows Bcc.
-func (g *google) compose(user string, raw []byte, head header, recipients []string, p plan) parcel {
-	changes := authorChange(head, user)
+// Message-ID and a date are there, and a copy is in Sent. Through the API, whose
+// recipients stand in the header, only that copy shows Bcc.
+func (g *google) compose(in parcel, p plan) parcel {
+	head := in.header
+	changes := g.authorChange(head, in.account)
 	if id := head.first("Message-Id"); id == "" {
 		changes = append(changes, change{"Message-ID", newMessageID()})
 	} else if _, ok := p.modifier(faultNewMessageID); ok {
@@ -100,16 +104,12 @@ func (g *google) compose(user string, raw []byte, head header, recipients []stri
 	if head.first("Date") == "" {
 		changes = append(changes, change{"Date", g.now().Format(time.RFC1123Z)})
 	}
-	in := parcel{
-		via: "gmail", account: user, mailFrom: user, recipients: recipients,
-		raw: raw, header: head,
-		sent: head.with(changes...), sentDelay: g.sentDelay,
-	}
+	in.sent, in.sentDelay = head.with(changes...), g.sentDelay
 	if late, ok := p.modifier(faultLateSent); ok {
 		in.sentDelay = late.millis(lateSentMillis)
 	}
 	in.inbox = in.sent
-	if head.has("Bcc") {
+	if in.via == viaGmail && head.has("Bcc") {
 		in.inbox = head.with(append(changes, change{name: "Bcc"})...)
 	}
 	return in
@@ -120,11 +120,11 @@ func renamed(id string) []change {
 	return []change{{"Message-ID", newMessageID()}, {"X-Google-Original-Message-ID", id}}
 }
 
-// authorChange rewrites From when it is not the account.
-func authorChange(head header, user string) []change {
+// authorChange rewrites From when it is neither the account nor an alias of it.
+func (g *google) authorChange(head header, user string) []change {
 	from := head.first("From")
 	if author, err := mail.ParseAddress(from); err == nil {
-		if strings.EqualFold(author.Address, user) {
+		if g.author(user, author.Address) {
 			return nil
 		}
 		return []change{{"From", (&mail.Address{Name: author.Name, Address: user}).String()}}

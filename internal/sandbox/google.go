@@ -30,7 +30,8 @@ type google struct {
 	codes     map[string]*authCode
 	refreshes map[string]*consent // by refresh token
 	consents  map[grantKey][]string
-	order     uint64 // of consents
+	aliases   map[string][]SendAs // by mailbox
+	order     uint64              // of consents
 	calls     []TokenCall
 }
 
@@ -47,6 +48,7 @@ func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *fau
 		codes:     map[string]*authCode{},
 		refreshes: map[string]*consent{},
 		consents:  map[grantKey][]string{},
+		aliases:   map[string][]SendAs{},
 	}
 }
 
@@ -60,6 +62,8 @@ func (g *google) handler() http.Handler {
 	mux.Handle("GET /gmail/v1/users/{user}/messages", g.as(methodList(), g.listMessages))
 	mux.Handle("GET /gmail/v1/users/{user}/messages/{id}", g.as(methodGet(), g.showMessage))
 	mux.Handle("GET /gmail/v1/users/{user}/profile", g.as(methodProfile(), g.showProfile))
+	mux.Handle("GET /gmail/v1/users/{user}/settings/sendAs", g.as(methodListSendAs(), g.listSendAs))
+	mux.Handle("GET /gmail/v1/users/{user}/settings/sendAs/{address}", g.as(methodGetSendAs(), g.showSendAs))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFound().write(w) })
 	return mux
 }

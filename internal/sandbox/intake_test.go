@@ -154,7 +154,7 @@ func FuzzRawMessage(f *testing.F) {
 		_ = bareLineEnd(raw)
 		recipients, bad := recipientsOf(h)
 		if bad == nil {
-			in := g.compose(ada, raw, h, recipients, plan{})
+			in := g.compose(parcel{via: viaGmail, account: ada, recipients: recipients, raw: raw, header: h}, plan{})
 			if readHeader(in.inbox).has("Bcc") {
 				t.Fatalf("recipients see Bcc: %q", in.inbox)
 			}

@@ -33,7 +33,7 @@ func (s *session) refusal(f fault) error {
 
 // temporary is the relay's own trouble: 451, or the 4yz code that was asked for.
 // A 5xx of HTTP has no meaning here.
-func temporary(f fault) error {
+func temporary(f fault) *smtp.SMTPError {
 	code := f.number(0)
 	if code < 400 || code > 499 {
 		code = 451

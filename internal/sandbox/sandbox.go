@@ -138,6 +138,8 @@ func (w *World) start(cfg Config) error {
 	w.relay = newRelay(ctx, tlsConfig, w.post, w.faults)
 	w.control = newControl(w.post, w.faults, w.google)
 	w.serve(sockets, tlsConfig)
+	w.serveDoors(sockets,
+		newDoor(ctx, w.google, tlsConfig, nameSubmission), newDoor(ctx, w.google, tlsConfig, nameRelay))
 	return nil
 }
 

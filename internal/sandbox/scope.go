@@ -43,6 +43,14 @@ func methodProfile() method {
 	return method{"GetProfile", []string{scopeFull, scopeModify, scopeCompose, scopeReadonly, scopeMetadata}}
 }
 
+func methodListSendAs() method {
+	return method{"ListSendAs", []string{scopeSettings, scopeReadonly, scopeModify, scopeFull}}
+}
+
+func methodGetSendAs() method {
+	return method{"GetSendAs", []string{scopeSettings, scopeReadonly, scopeModify, scopeFull}}
+}
+
 // covers tells whether a grant allows a method.
 func (g grant) covers(m method) bool {
 	return slices.ContainsFunc(g.scopes, func(s string) bool { return slices.Contains(m.scopes, s) })

@@ -22,6 +22,14 @@ func (w *World) serve(s sockets, tlsConfig *tls.Config) {
 	}
 }
 
+// serveDoors starts Google's SMTP servers.
+func (w *World) serveDoors(s sockets, submission, relay *door) {
+	w.closers = append(w.closers, submission.Close, relay.Close)
+	w.serving.Go(func() { submission.serve(s.gmailSMTP, false) })
+	w.serving.Go(func() { submission.serve(s.gmailSMTPS, true) })
+	w.serving.Go(func() { relay.serve(s.relayOpen, false) })
+}
+
 func (w *World) run(srv *http.Server, l net.Listener) {
 	w.closers = append(w.closers, func() error { return shut(srv) })
 	w.serving.Go(func() { _ = srv.Serve(l) })
