@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
-	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
@@ -32,17 +31,21 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 		return o
 	}
 	o.canLook = msg.account.looker() != nil
+	if over(en, e.cfg.Now()) {
+		o.err = before(nil, "expired", "its time was over before it left")
+		return o
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			e.cfg.Log.Error("a send panicked; its outcome is unknown", "message", en.Message, "account", en.Route, "panic", p, "stack", string(debug.Stack()))
 			o.err = &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "panic", Text: "gatepost failed while it sent the message"}
 		}
 	}()
-	env := email.Envelope{From: msg.mailFrom}
+	env := email.Envelope{From: msg.mailFrom, Thread: msg.thread}
 	for _, r := range o.open {
 		env.Recipients = append(env.Recipients, r.Address)
 	}
-	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, func() error { return e.guard(c.at) }), env, msg.content)
+	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, func() error { return e.guard(c) }), env, msg.content)
 	o.receipt, o.err = receipt, asProviderError(err)
 	if o.err == nil && len(receipt.Recipients) != len(o.open) {
 		o.err = &provider.Error{
@@ -57,6 +60,7 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 type loaded struct {
 	account  *account
 	mailFrom string
+	thread   string
 	content  email.Content
 }
 
@@ -84,7 +88,7 @@ func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded
 	if err != nil {
 		return nil, before(err, "store_unreadable", "the message's key could not be read from the store")
 	}
-	l := &loaded{account: a, mailFrom: stored.MailFrom}
+	l := &loaded{account: a, mailFrom: stored.MailFrom, thread: stored.Thread}
 	if l.content, err = (content{e.cfg.Store.Bucket, key, stored}).open(); damaged(err) {
 		return nil, unreadable(err)
 	} else if err != nil {
@@ -129,18 +133,26 @@ func asProviderError(err error) *provider.Error {
 	return &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "unclassified", Text: "the transport gave no verdict", Err: err, Reply: err.Error()}
 }
 
-// ErrStale says that this process may no longer count a claim as its own.
-var ErrStale = errors.New("this node was not heard of for longer than its lease: others may have taken the message over")
+// Why a provider must not take its last step.
+var (
+	// ErrStale says that this process may no longer count a claim as its own.
+	ErrStale = errors.New("this node was not heard of for longer than its lease: others may have taken the message over")
+	// ErrExpired says that a message's time was over in the middle of its attempt.
+	ErrExpired = errors.New("the message's time is over")
+)
 
 // guard is asked by a provider right before the write that lets the next hop
-// take a message. Where several nodes share a database, a process that was frozen
-// must not go on with a claim that others may have taken over: its heart must have
-// been beating, without a gap, since before the claim.
-func (e *Engine) guard(claimed time.Duration) error {
+// take a message. Its time must not be over. Where several nodes share a database,
+// a process that was frozen must not go on with a claim that others may have taken
+// over: its heart must have been beating, without a gap, since before the claim.
+func (e *Engine) guard(c claimed) error {
+	if over(c.Entry, e.cfg.Now()) {
+		return ErrExpired
+	}
 	if !e.shared() {
 		return nil
 	}
-	if e.pulse.gap() >= e.cfg.Lease || e.pulse.restarted() > claimed {
+	if e.pulse.gap() >= e.cfg.Lease || e.pulse.restarted() > c.at {
 		return ErrStale
 	}
 	return nil

@@ -2,9 +2,12 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/store"
 )
 
 // MaxBatch is how many messages one batch may have.
@@ -26,7 +29,143 @@ func (v *BatchInvalid) Error() string { return "some messages of the batch canno
 
 // SubmitBatch takes up to MaxBatch messages, with a result for each in the same
 // order. With all they are kept in one transaction, or none of them is (then the
-// error is *BatchInvalid); otherwise each is kept or refused by itself.
+// error is *BatchInvalid); otherwise each is kept or refused by itself. An error
+// besides says that nothing was kept.
 func (e *Engine) SubmitBatch(ctx context.Context, g access.Grant, subs []Submission, all bool) ([]BatchResult, error) {
-	return nil, errNotYet
+	if err := maySend(g); err != nil {
+		return nil, err
+	}
+	if len(subs) == 0 || len(subs) > MaxBatch {
+		return nil, &Invalid{[]email.Problem{{Field: "messages", Message: fmt.Sprintf("%d of them: from 1 to %d", len(subs), MaxBatch)}}}
+	}
+	var size int64
+	for _, s := range subs {
+		size += s.size()
+	}
+	release, err := e.bodies.take(size)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	b := &batch{e: e, g: g, results: make([]BatchResult, len(subs)), keyed: map[string]*store.NewMessage{}}
+	b.prepare(ctx, subs)
+	if all {
+		return b.keepAll(ctx)
+	}
+	return b.keepEach(ctx), nil
+}
+
+// batch is messages that came in one request.
+type batch struct {
+	e       *Engine
+	g       access.Grant
+	results []BatchResult
+	fresh   []*store.NewMessage // to be kept
+	index   []int               // of fresh in results
+	keyed   map[string]*store.NewMessage
+}
+
+// prepare composes what has to be, and answers what can be answered without.
+func (b *batch) prepare(ctx context.Context, subs []Submission) {
+	u := b.e.newUploads(b.g.Team)
+	defer u.release()
+	for i, sub := range subs {
+		m, first, err := b.one(ctx, sub, u)
+		switch {
+		case err != nil:
+			b.refuse(i, err)
+		case first != nil:
+			b.results[i].Submitted = first
+		default:
+			b.fresh, b.index = append(b.fresh, m), append(b.index, i)
+		}
+	}
+}
+
+// one prepares a message, unless its idempotency key has an answer already. Two
+// messages under one key are one, or a mistake.
+func (b *batch) one(ctx context.Context, sub Submission, u *uploads) (*store.NewMessage, *Submitted, error) {
+	print, first, err := b.e.firstUse(ctx, b.g, sub)
+	if err != nil || first != nil {
+		s, err := b.e.replay(ctx, b.g, print, first, err)
+		return nil, &s, err
+	}
+	if twin := b.keyed[sub.IdempotencyKey]; twin != nil && string(twin.Fingerprint) != string(print) {
+		return nil, nil, ErrKeyReused
+	}
+	m, err := b.e.prepare(ctx, b.g, sub, u)
+	if err != nil {
+		return nil, nil, err
+	}
+	m.Fingerprint = print
+	if sub.IdempotencyKey != "" {
+		b.keyed[sub.IdempotencyKey] = m
+	}
+	return m, nil, nil
+}
+
+func (b *batch) refuse(i int, err error) {
+	var wrong *Invalid
+	if errors.As(err, &wrong) {
+		b.results[i] = BatchResult{Problems: wrong.Problems}
+		return
+	}
+	b.results[i] = BatchResult{Err: err}
+}
+
+// keepAll keeps everything or nothing.
+func (b *batch) keepAll(ctx context.Context) ([]BatchResult, error) {
+	for _, r := range b.results {
+		if len(r.Problems) > 0 || r.Err != nil {
+			return b.giveUp()
+		}
+	}
+	if len(b.fresh) == 0 {
+		return b.results, nil
+	}
+	err := b.e.cfg.Store.AddAll(ctx, b.fresh)
+	if errors.Is(err, store.ErrOtherRequest) {
+		for i, m := range b.fresh {
+			if m.Existing != nil && string(m.Existing.Fingerprint) != string(m.Fingerprint) {
+				b.results[b.index[i]].Err = ErrKeyReused
+			}
+		}
+		return b.giveUp()
+	}
+	for i, m := range b.fresh {
+		s, failed := b.e.kept(ctx, b.g, m, err)
+		if err == nil && failed != nil {
+			b.refuse(b.index[i], failed)
+			continue
+		}
+		b.results[b.index[i]].Submitted = &s
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.results, nil
+}
+
+// giveUp keeps nothing: only what is wrong is told.
+func (b *batch) giveUp() ([]BatchResult, error) {
+	for _, m := range b.fresh {
+		b.e.discard(m)
+	}
+	for i := range b.results {
+		b.results[i].Submitted = nil
+	}
+	return b.results, &BatchInvalid{b.results}
+}
+
+// keepEach keeps each by itself, together in as few transactions as there are.
+func (b *batch) keepEach(ctx context.Context) []BatchResult {
+	for i, err := range b.e.cfg.Store.AddMessages(ctx, b.fresh...) {
+		s, err := b.e.kept(ctx, b.g, b.fresh[i], err)
+		if err != nil {
+			b.refuse(b.index[i], err)
+			continue
+		}
+		b.results[b.index[i]].Submitted = &s
+	}
+	return b.results
 }

@@ -8,16 +8,19 @@ import (
 // clock tells how long the wall clock has been running evenly. Times in rows are
 // wall time, so that they mean something after a restart; but a wall clock that
 // was set forward would make a wait look over that has hardly begun. What must
-// not be decided too early, that an unknown message was not sent, therefore also
-// asks this.
+// not be decided too early, that an unknown message was not sent, that a scheduled
+// one may leave, that one has expired or its content is to go, therefore also asks
+// this.
 type clock struct {
 	now     func() time.Time
-	elapsed func() time.Duration // since an origin, never set by anybody
+	elapsed func() time.Duration   // since an origin, never set by anybody
+	wasSet  func(by time.Duration) // told when somebody has set the wall clock; may be nil
 
 	mu      sync.Mutex
 	wall    time.Time     // at the last check
 	at      time.Duration // elapsed at the last check
 	trusted time.Duration // elapsed since when the two have agreed
+	setBy   time.Duration // by how much the wall clock was set since the start, all in all
 }
 
 // evenness is how far the clocks may drift apart between two checks without one
@@ -33,12 +36,32 @@ func newClock(now func() time.Time, elapsed func() time.Duration) *clock {
 func (c *clock) even() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.check()
+	return c.at - c.trusted
+}
+
+// believed is the wall clock as it would be if nobody had set it forward since
+// this process started. Whoever sets a wrong clock right starts gatepost again, or
+// what is scheduled leaves later by that much.
+func (c *clock) believed() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.check()
+	return c.wall.Add(-max(0, c.setBy))
+}
+
+// check compares the clocks.
+func (c *clock) check() {
 	wall, at := c.now().Round(0), c.elapsed()
-	if drift := wall.Sub(c.wall) - (at - c.at); drift.Abs() > evenness {
-		c.trusted = at
-	}
+	drift := wall.Sub(c.wall) - (at - c.at)
 	c.wall, c.at = wall, at
-	return at - c.trusted
+	if drift.Abs() <= evenness {
+		return
+	}
+	c.trusted, c.setBy = at, c.setBy+drift
+	if c.wasSet != nil {
+		c.wasSet(drift)
+	}
 }
 
 // pulse knows when this process was last heard of by the others.

@@ -23,27 +23,39 @@ const inline = 256 << 10
 // bucket where it is large: it is never whole in memory then. A file of the
 // bucket is on disk when seal returns.
 func (e *Engine) seal(ctx context.Context, m *store.NewMessage, write func(io.Writer) (messageID string, err error)) error {
-	key, err := e.cfg.Vault.NewContentKey(ctx, m.Team, m.ID)
+	c, err := e.sealed(ctx, m.Team, m.ID, func(w io.Writer) (err error) {
+		m.MessageID, err = write(w)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("make a content key: %w", err)
+		return fmt.Errorf("seal the message: %w", err)
+	}
+	m.Size, m.WrappedKey, m.Content, m.Blob = c.Size, c.WrappedKey, c.Content, c.Blob
+	return nil
+}
+
+// sealed seals what is written under a key of its own, which belongs to an id.
+func (e *Engine) sealed(ctx context.Context, team, id email.ID, write func(io.Writer) error) (store.Stored, error) {
+	key, err := e.cfg.Vault.NewContentKey(ctx, team, id)
+	if err != nil {
+		return store.Stored{}, fmt.Errorf("make a content key: %w", err)
 	}
 	dst := &spool{bucket: e.cfg.Store.Bucket}
 	w, err := key.Writer(dst)
 	if err != nil {
-		return err
+		return store.Stored{}, err
 	}
 	counted := &counter{w: w}
-	m.MessageID, err = write(counted)
-	if err == nil {
+	if err = write(counted); err == nil {
 		err = w.Close() // not after an error: half a message would be sealed as a whole one
 	}
 	if err != nil {
 		dst.abort()
-		return fmt.Errorf("seal the message: %w", err)
+		return store.Stored{}, err
 	}
-	m.Size, m.WrappedKey = counted.n, key.Wrapped
-	m.Content, m.Blob, err = dst.finish()
-	return err
+	c := store.Stored{Size: counted.n, WrappedKey: key.Wrapped}
+	c.Content, c.Blob, err = dst.finish()
+	return c, err
 }
 
 // spool collects sealed bytes in memory and moves to a file when they get many.

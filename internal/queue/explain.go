@@ -2,6 +2,10 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gatepost/internal/access"
@@ -66,5 +70,202 @@ type Attempt struct {
 
 // Explain explains a message.
 func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Explanation, error) {
-	return nil, errNotYet
+	m, events, err := e.Message(ctx, g, id)
+	if err != nil {
+		return nil, err
+	}
+	x := &explaining{m: m, events: events, now: e.cfg.Now()}
+	x.out = Explanation{ID: m.ID, Status: x.status(), Policy: policyOf(m), Attempts: x.attempts()}
+	if x.account, err = e.accounts.get(ctx, g.Team, m.Account); err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	x.explainAccount()
+	x.next()
+	x.out.Summary = x.summary()
+	return &x.out, nil
+}
+
+// explaining is an explanation in the making.
+type explaining struct {
+	m       *Message
+	events  []Event
+	account *account // nil: it has been removed
+	now     time.Time
+	out     Explanation
+}
+
+func (x *explaining) status() string {
+	states := map[email.State]bool{}
+	for _, r := range x.m.Recipients {
+		states[r.State] = true
+	}
+	if len(states) == 1 {
+		return string(x.m.Recipients[0].State)
+	}
+	return "mixed"
+}
+
+func policyOf(m *Message) ExplainedPolicy {
+	p, _ := PolicyOf(m.Type)
+	kept := words(p.Keep) + " after every recipient is final"
+	if p.Keep == 0 {
+		kept = "shredded as soon as every recipient is final"
+	}
+	if !m.ShreddedAt.IsZero() {
+		kept = "shredded at " + m.ShreddedAt.Format(time.RFC3339)
+	}
+	return ExplainedPolicy{Type: m.Type, Lane: laneName(m.Lane), OnUnknown: string(m.OnUnknown), Kept: kept}
+}
+
+func laneName(l email.Lane) string {
+	return map[email.Lane]string{email.Urgent: "urgent", email.Normal: "normal", email.Bulk: "bulk"}[l]
+}
+
+// outcomeOf is an event that ends an attempt, in the word of an explanation.
+func outcomeOf(kind email.EventKind) string {
+	switch kind {
+	case email.EventAccepted, email.EventDelayed, email.EventFailed, email.EventHeld, email.EventUnknown, email.EventNotSent:
+		return strings.TrimPrefix(string(kind), "message.")
+	}
+	return ""
+}
+
+// attempts tells what each attempt brought: more than one thing where recipients
+// fared differently, or where a look told more later.
+func (x *explaining) attempts() []Attempt {
+	out := []Attempt{}
+	for _, ev := range x.events {
+		outcome := outcomeOf(ev.Kind)
+		if outcome == "" || ev.Data.Attempt == 0 {
+			continue
+		}
+		d := ev.Data
+		out = append(out, Attempt{
+			Number: d.Attempt, At: ev.At, Outcome: outcome, Recipients: d.Recipients, Cause: d.Cause, Text: d.Text, Fix: d.Fix,
+			Reply: d.Reply, ProviderID: d.ProviderID, PossibleDuplicate: d.PossibleDuplicate,
+		})
+	}
+	if e := x.m.Entry; e != nil && e.State == email.Sending {
+		out = append(out, Attempt{Number: e.Attempt, At: e.StartedAt, Outcome: "sending"})
+	}
+	return out
+}
+
+func (x *explaining) explainAccount() {
+	o := &x.out.Account
+	o.ID, x.out.Limits = x.m.Account, []ExplainedLimit{}
+	if len(x.events) > 0 {
+		o.Why = x.events[0].Data.Why
+	}
+	if x.account == nil {
+		o.Reason = "the account has been removed"
+		return
+	}
+	row := x.account.row
+	o.Address, o.Transport, o.Status = row.Address, row.Transport, "active"
+	switch {
+	case row.Held:
+		o.Status, o.Cause, o.Reason = "held", row.Cause, row.Reason
+	case row.ParkedUntil.After(x.now):
+		o.Status, o.Cause, o.Reason, o.ParkedUntil = "parked", row.Cause, row.Reason, row.ParkedUntil
+	}
+	l := x.account.limits
+	x.limit("recipients per message", int64(l.MaxRecipients), int64(len(x.m.Recipients)))
+	x.limit("bytes of a message", l.MaxSize, x.m.Size)
+	x.limit("sends at a time", int64(l.MaxParallel), 1)
+}
+
+func (x *explaining) limit(name string, limit, used int64) {
+	if limit > 0 {
+		x.out.Limits = append(x.out.Limits, ExplainedLimit{Name: name, Limit: limit, Used: used, Source: x.account.limits.Source})
+	}
+}
+
+// next tells what the message waits for.
+func (x *explaining) next() {
+	e, o := x.m.Entry, &x.out
+	if e == nil {
+		return
+	}
+	switch e.State {
+	case email.Scheduled:
+		o.NextAt, o.Next = e.DueAt, "it waits for its time"
+	case email.Sending:
+		o.Next = "the attempt under way has no answer yet"
+	case email.Unknown:
+		o.NextAt, o.Next = e.DueAt, "its copy is looked for in the account's Sent mail"
+	case email.Held:
+		o.Next, o.Fix = "a person has to decide", x.lastFix(email.EventHeld)
+	default:
+		x.nextTry(e)
+	}
+}
+
+func (x *explaining) nextTry(e *Entry) {
+	o := &x.out
+	switch {
+	case o.Account.Status == "held":
+		o.Next, o.Fix = "it waits until the account is released", o.Account.Reason
+	case o.Account.Status == "parked":
+		o.NextAt, o.Next = latest(e.DueAt, o.Account.ParkedUntil), "it is tried when the account's pause is over"
+	case e.DueAt.After(x.now):
+		o.NextAt, o.Next, o.Fix = e.DueAt, "it is tried again", x.lastFix(email.EventDelayed)
+	default:
+		o.NextAt, o.Next = e.DueAt, "it leaves as soon as the account has a free place"
+	}
+}
+
+// lastFix is the advice of the newest event of a kind.
+func (x *explaining) lastFix(kind email.EventKind) string {
+	for _, ev := range slices.Backward(x.events) {
+		if ev.Kind == kind {
+			return ev.Data.Fix
+		}
+	}
+	return ""
+}
+
+// summary is where it is and why, in a sentence or two.
+func (x *explaining) summary() string {
+	n := map[email.State]int{}
+	var order []email.State
+	for _, r := range x.m.Recipients {
+		if n[r.State]++; n[r.State] == 1 {
+			order = append(order, r.State)
+		}
+	}
+	var parts []string
+	for _, s := range order {
+		parts = append(parts, fmt.Sprintf("%s for %s", s, recipients(n[s], len(x.m.Recipients))))
+	}
+	text := "The message is " + strings.Join(parts, " and ") + "."
+	if why := x.newest(); why != "" {
+		text += " Last: " + strings.TrimSuffix(why, ".") + "."
+	}
+	if x.out.Next != "" {
+		text += " Next: " + x.out.Next + "."
+	}
+	return text
+}
+
+func recipients(n, of int) string {
+	switch {
+	case of == 1:
+		return "its recipient"
+	case n == of:
+		return fmt.Sprintf("all %d recipients", n)
+	}
+	return fmt.Sprintf("%d of %d recipients", n, of)
+}
+
+// newest is what the newest event tells, when it tells anything.
+func (x *explaining) newest() string {
+	if len(x.events) == 0 {
+		return ""
+	}
+	d := x.events[len(x.events)-1].Data
+	if d.Text == "" {
+		return d.Reply
+	}
+	return d.Text
 }

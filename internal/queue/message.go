@@ -34,6 +34,13 @@ func mayRead(g access.Grant) error {
 	return nil
 }
 
+func maySend(g access.Grant) error {
+	if !g.May(access.ScopeMessagesSend) {
+		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	}
+	return nil
+}
+
 // Message returns a message of the grant's team with its events, oldest first.
 func (e *Engine) Message(ctx context.Context, g access.Grant, id email.ID) (*Message, []Event, error) {
 	if err := mayRead(g); err != nil {
@@ -62,8 +69,8 @@ func (e *Engine) Messages(ctx context.Context, g access.Grant, q MessageQuery) (
 
 // Release lets a held message go on; see store.Release.
 func (e *Engine) Release(ctx context.Context, g access.Grant, id email.ID) error {
-	if !g.May(access.ScopeMessagesSend) {
-		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	if err := maySend(g); err != nil {
+		return err
 	}
 	ev, err := e.event(email.EventReleased, store.EventData{})
 	if err != nil {

@@ -2,41 +2,73 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
-	"gatepost/internal/provider"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
 )
 
-var errNotYet = errors.New("this part of the engine is not built yet")
+// Cancel takes back what waits of a message: scheduled, queued or held. Its open
+// recipients become canceled, and nothing leaves any more. ErrTooLate: an attempt
+// is recorded, or nothing waits.
+func (e *Engine) Cancel(ctx context.Context, g access.Grant, id email.ID) error {
+	if err := maySend(g); err != nil {
+		return err
+	}
+	ev, err := e.event(email.EventCanceled, store.EventData{})
+	if err != nil {
+		return err
+	}
+	if err := e.cfg.Store.Cancel(ctx, g.Team, id, ev); err != nil {
+		return err
+	}
+	e.recent.drop(id)
+	e.cfg.Log.Info(string(ev.Kind), "message", id, "key", g.Key)
+	return nil
+}
 
-// Cancel takes a message back whose attempt has not been recorded: its open
-// recipients become canceled. ErrTooLate: it is being sent, or nothing waits.
-func (e *Engine) Cancel(ctx context.Context, g access.Grant, id email.ID) error { return errNotYet }
-
-// RetryMessage tries the failed recipients of a message again.
+// RetryMessage tries the failed recipients of a message again, now. Without any it
+// is ErrNothingToRetry; ErrShredded when the content is gone; ErrTooLate when the
+// message's time is over or it is on its way to other recipients.
 func (e *Engine) RetryMessage(ctx context.Context, g access.Grant, id email.ID) error {
-	return errNotYet
+	if err := maySend(g); err != nil {
+		return err
+	}
+	ev, err := e.event(email.EventRetried, store.EventData{})
+	if err != nil {
+		return err
+	}
+	r, err := e.cfg.Store.Retry(ctx, store.Retry{Team: g.Team, Message: id, KeepUntil: ev.At.Add(retainAgain), Event: ev})
+	if err != nil {
+		return err
+	}
+	e.cfg.Log.Info(string(ev.Kind), "message", id, "key", g.Key)
+	e.notify(g.Team, r.Route)
+	return nil
 }
 
-// Content returns a message as it was sent, or ErrShredded.
+// Content returns a message as it is sent (RFC 5322, with X-Gatepost-Id), or
+// ErrShredded. Blind recipients are not in it.
 func (e *Engine) Content(ctx context.Context, g access.Grant, id email.ID) (email.Content, error) {
-	return nil, errNotYet
-}
-
-// Prove shows step by step what works of an account, live, without sending.
-func (e *Engine) Prove(ctx context.Context, team, account email.ID) ([]provider.Step, error) {
-	return nil, errNotYet
-}
-
-// ProveCredential is Prove for an account that does not exist yet.
-func (e *Engine) ProveCredential(ctx context.Context, team, credential email.ID, transport, address string, config json.RawMessage) ([]provider.Step, error) {
-	return nil, errNotYet
-}
-
-// Aliases lists the addresses that an account's provider lets it send as.
-func (e *Engine) Aliases(ctx context.Context, team, account email.ID) ([]provider.Alias, error) {
-	return nil, errNotYet
+	if err := mayRead(g); err != nil {
+		return nil, err
+	}
+	stored, err := e.cfg.Store.Load(ctx, g.Team, id)
+	if err != nil {
+		return nil, err
+	}
+	key, err := e.cfg.Vault.UnwrapContentKey(ctx, g.Team, id, stored.WrappedKey)
+	if err == nil {
+		var c email.Content
+		if c, err = (content{e.cfg.Store.Bucket, key, stored}).open(); err == nil {
+			return c, nil
+		}
+	}
+	if errors.Is(err, vault.ErrNotOpened) {
+		return nil, fmt.Errorf("%w: restore the data folder from a backup", err)
+	}
+	return nil, fmt.Errorf("read the content of %s: %w", id, err)
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/compose"
@@ -25,6 +26,10 @@ type draft struct {
 	account    *account
 	recipients []store.Recipient
 	files      []string // names of attachments, by index
+	uploads    *uploads
+	policy     Policy
+	lane       email.Lane
+	times      times
 	problems   []email.Problem
 }
 
@@ -33,8 +38,8 @@ func (d *draft) wrong(field, format string, args ...any) {
 }
 
 // prepare checks a submission and composes and seals its content.
-func (e *Engine) prepare(ctx context.Context, g access.Grant, sub Submission) (*store.NewMessage, error) {
-	d, err := e.draft(ctx, g, sub)
+func (e *Engine) prepare(ctx context.Context, g access.Grant, sub Submission, u *uploads) (*store.NewMessage, error) {
+	d, err := e.draft(ctx, g, sub, u)
 	if err != nil {
 		return nil, err
 	}
@@ -42,9 +47,10 @@ func (e *Engine) prepare(ctx context.Context, g access.Grant, sub Submission) (*
 }
 
 // draft checks a submission.
-func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission) (*draft, error) {
-	d := &draft{e: e, g: g, sub: sub}
+func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission, u *uploads) (*draft, error) {
+	d := &draft{e: e, g: g, sub: sub, uploads: u}
 	d.checkWords()
+	d.checkPolicy()
 	if sub.Raw != nil {
 		d.readRaw()
 	}
@@ -53,6 +59,9 @@ func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission) (*dr
 	}
 	d.collectRecipients()
 	if sub.Raw == nil {
+		if err := d.attach(ctx); err != nil {
+			return nil, err
+		}
 		d.checkParts()
 	}
 	d.checkLimits()
@@ -62,28 +71,53 @@ func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission) (*dr
 	return d, nil
 }
 
+// checkPolicy takes what the type decides, where the submission does not.
+func (d *draft) checkPolicy() {
+	if d.sub.Type == "" {
+		d.sub.Type = "general"
+	}
+	p, known := PolicyOf(d.sub.Type)
+	if !known {
+		d.wrong("type", "not a message type: one of %s", strings.Join(Types(), ", "))
+	}
+	d.policy, d.lane = p, p.Lane
+	switch d.sub.OnUnknown {
+	case "":
+		d.sub.OnUnknown = p.OnUnknown
+	case email.Reconcile, email.Retry, email.Hold:
+	default:
+		d.wrong("on_unknown", "one of reconcile, retry, hold")
+	}
+	d.checkLane()
+	d.checkTimes(p)
+}
+
+func (d *draft) checkLane() {
+	switch d.sub.Lane {
+	case "":
+	case "normal":
+		if d.policy.Lane != email.Normal {
+			d.wrong("lane", "mail of the type %s is urgent: leave it out", d.sub.Type)
+		}
+	case "bulk":
+		if d.lane = email.Bulk; d.sub.Type != "general" {
+			d.wrong("lane", "bulk is for the type general only")
+		}
+	default:
+		d.wrong("lane", "one of normal, bulk")
+	}
+}
+
 // Limits of what is stored beside a message.
 const (
 	maxTags     = 20
 	maxTag      = 128
 	maxMetadata = 50
 	maxValue    = 1000
+	maxThread   = 256
 )
 
 func (d *draft) checkWords() {
-	if d.sub.Type == "" {
-		d.sub.Type = "general"
-	}
-	if !slices.Contains(Types(), d.sub.Type) {
-		d.wrong("type", "not a message type: one of %s", strings.Join(Types(), ", "))
-	}
-	switch d.sub.OnUnknown {
-	case "":
-		d.sub.OnUnknown = email.Reconcile
-	case email.Reconcile, email.Retry, email.Hold:
-	default:
-		d.wrong("on_unknown", "one of reconcile, retry, hold")
-	}
 	if len(d.sub.Tags) > maxTags {
 		d.wrong("tags", "%d of them: at most %d", len(d.sub.Tags), maxTags)
 	}
@@ -119,6 +153,7 @@ func (d *draft) readRaw() {
 	for field, given := range map[string]bool{
 		"from": d.sub.From != nil, "reply_to": len(d.sub.ReplyTo) > 0, "subject": d.sub.Subject != "", "text": d.sub.Text != "",
 		"html": d.sub.HTML != "", "headers": len(d.sub.Headers) > 0, "attachments": len(d.sub.Attachments) > 0,
+		"in_reply_to": d.sub.InReplyTo != "", "references": len(d.sub.References) > 0, "no_text": d.sub.NoText,
 	} {
 		if given {
 			d.wrong(field, "cannot be given beside raw, which says it itself")
@@ -236,6 +271,9 @@ func (d *draft) parts(id email.ID) compose.Parts {
 	if d.account != nil {
 		p.EightBit = d.account.limits.EightBit
 	}
+	if len(p.References) == 0 && p.InReplyTo != "" {
+		p.References = []string{p.InReplyTo}
+	}
 	for _, a := range d.sub.Attachments {
 		p.Attachments = append(p.Attachments, compose.Attachment{
 			Filename: a.Filename, ContentType: a.ContentType, Content: a.Content, ContentID: a.ContentID,
@@ -274,6 +312,12 @@ func (d *draft) checkLimits() {
 	if l.HeaderDecides {
 		d.checkNobodyLeftOut()
 	}
+	if d.sub.ThreadID != "" {
+		d.checkText("thread_id", d.sub.ThreadID, maxThread)
+		if !l.Threads {
+			d.wrong("thread_id", "the account %s keeps no conversations by id: give in_reply_to", d.account.row.Address)
+		}
+	}
 }
 
 // checkNobodyLeftOut refuses an envelope that a provider without envelopes would
@@ -311,9 +355,14 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 		return nil, err
 	}
 	m := &store.NewMessage{
-		Team: d.g.Team, ID: id, Account: d.account.row.ID, Type: d.sub.Type, Lane: email.Normal, OnUnknown: d.sub.OnUnknown,
+		Team: d.g.Team, ID: id, Account: d.account.row.ID, Type: d.sub.Type, Lane: d.lane, OnUnknown: d.sub.OnUnknown,
 		MailFrom: d.account.row.Address, Sender: d.from.Addr(), Subject: d.sub.Subject, Tags: d.sub.Tags, Metadata: d.sub.Metadata,
 		Recipients: d.recipients, EventID: event.ID, CreatedAt: now, IdempotencyKey: d.sub.IdempotencyKey,
+		Thread: d.sub.ThreadID, Why: d.why(), SendAt: d.times.send, ExpiresAt: d.times.expires, Shred: d.policy.Keep == 0,
+		ShredAt: latest(now, d.times.send).Add(d.policy.Keep + retainLater),
+	}
+	if d.policy.Security {
+		m.Subject = ""
 	}
 	if err := d.e.seal(ctx, m, func(w io.Writer) (string, error) { return d.write(w, id) }); err != nil {
 		return nil, err
@@ -326,6 +375,24 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 			"the message is %d bytes: the account %s allows %d", m.Size, d.account.row.Address, most)}}}
 	}
 	return m, nil
+}
+
+// why tells why this account sends.
+func (d *draft) why() string {
+	switch {
+	case d.sub.Account != "":
+		return "named in the request"
+	case d.sub.From != nil:
+		return "the oldest account that may send as " + d.from.Addr()
+	}
+	return "the only account"
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (d *draft) sizeField() string {

@@ -34,8 +34,8 @@ type Config struct {
 
 	Log *slog.Logger     // nil: none
 	Now func() time.Time // nil: time.Now
-	// Elapsed is time since some origin by a clock that nobody sets. nil: the
-	// system's monotonic clock.
+	// Elapsed is time since some origin by a clock that nobody sets, sleep of the
+	// machine included. nil: the system's clock since boot.
 	Elapsed func() time.Duration
 	Random  io.Reader // for ids and jitter; safe for many goroutines. nil: crypto/rand
 
@@ -77,8 +77,7 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	if c.Elapsed == nil {
-		origin := time.Now()
-		c.Elapsed = func() time.Duration { return time.Since(origin) }
+		c.Elapsed = sinceBoot()
 	}
 	if c.Random == nil {
 		c.Random = systemRandom
@@ -132,6 +131,7 @@ func New(cfg Config) *Engine {
 	e.accounts, e.recent = newAccounts(e), newRecent()
 	e.hand = &hand{held: map[email.ID]int64{}}
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
+	e.clock.wasSet = e.clockWasSet
 	e.pulse = &pulse{now: cfg.Now, elapsed: cfg.Elapsed, lease: cfg.Lease}
 	return e
 }
@@ -169,6 +169,15 @@ func (v *Invalid) Error() string {
 		s += "; " + p.String()
 	}
 	return s
+}
+
+// clockWasSet says what follows from a wall clock that somebody has set.
+func (e *Engine) clockWasSet(by time.Duration) {
+	if by > 0 {
+		e.cfg.Log.Warn("the clock was set forward: until it is set back, or gatepost started again, scheduled mail leaves and expires by the time before", "by", by)
+		return
+	}
+	e.cfg.Log.Warn("the clock was set back", "by", -by)
 }
 
 // notify makes the engine look at a route now.

@@ -23,9 +23,12 @@ type recent struct {
 
 func newRecent() *recent { return &recent{kept: map[email.ID]*store.Stored{}} }
 
-// put keeps a message that has been committed.
+// put keeps a message that has been committed, unless it waits for its time.
 func (r *recent) put(m *store.NewMessage) {
-	s := &store.Stored{MailFrom: m.MailFrom, Size: m.Size, Blob: m.Blob, Content: m.Content, WrappedKey: m.WrappedKey}
+	if m.State() == email.Scheduled {
+		return
+	}
+	s := &store.Stored{MailFrom: m.MailFrom, Thread: m.Thread, Size: m.Size, Blob: m.Blob, Content: m.Content, WrappedKey: m.WrappedKey}
 	for i, to := range m.Recipients {
 		s.Open = append(s.Open, store.OpenRecipient{N: i, Address: to.Address})
 	}
@@ -52,6 +55,13 @@ func (r *recent) take(en *store.Entry) *store.Stored {
 		return nil
 	}
 	return s
+}
+
+// drop forgets a message that nobody will send.
+func (r *recent) drop(id email.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remove(id)
 }
 
 func (r *recent) remove(id email.ID) {

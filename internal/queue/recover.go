@@ -172,6 +172,9 @@ func (e *Engine) finish(ctx context.Context, fs ...*store.Finish) error {
 // report writes one line for each outcome, forgets what it changed, and wakes the
 // account for what is due at once.
 func (e *Engine) report(f *store.Finish) {
+	if f.Next == nil {
+		e.recent.drop(f.Message)
+	}
 	if n := f.Next; n != nil && n.State == email.Queued && !n.DueAt.After(f.At) && f.Account == nil {
 		e.notify(f.Team, f.Route)
 	}

@@ -12,13 +12,15 @@ import (
 
 // Intervals of the loops.
 const (
-	slowPoll   = time.Second      // the net below wake-ups and timers
-	foldEvery  = 5 * time.Second  // counts into totals
-	sweepEvery = time.Hour        // contents without a row
-	sweepAge   = 24 * time.Hour   // and how old they have to be
-	idleAfter  = 10 * time.Second // a dispatcher without mail ends
-	finishing  = 128              // outcomes that may wait for their commit at once
-	tryAgain   = time.Second      // after the store failed
+	slowPoll    = time.Second      // the net below wake-ups and timers
+	foldEvery   = 5 * time.Second  // counts into totals
+	expireEvery = 2 * time.Second  // messages whose time is over
+	retainEvery = 10 * time.Minute // contents that have been kept long enough
+	sweepEvery  = time.Hour        // contents without a row
+	sweepAge    = 24 * time.Hour   // and how old they have to be
+	idleAfter   = 10 * time.Second // a dispatcher without mail ends
+	finishing   = 128              // outcomes that may wait for their commit at once
+	tryAgain    = time.Second      // after the store failed
 )
 
 // Run works until ctx ends, then lets what is being sent come to its end, writes
@@ -35,6 +37,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.every(alive, e.cfg.Lease/5, "heartbeat", func(ctx context.Context) error { return stopOn(cancel, e.beat(ctx)) })
 	})
 	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.cfg.Store.FoldCounts) })
+	loops.Go(func() { e.every(ctx, expireEvery, "expire messages", e.expire) })
+	loops.Go(func() { e.every(ctx, retainEvery, "shred contents", e.retain) })
 	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.sweep) })
 	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })
 	s.run(ctx)
@@ -133,8 +137,11 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 		}
 		return tryAgain
 	}
-	now, wait := s.e.cfg.Now(), slowPoll
+	now, believed, wait := s.e.cfg.Now(), s.e.clock.believed(), slowPoll
 	for _, d := range dues {
+		if !d.Promote.IsZero() {
+			wait = min(wait, s.promote(ctx, d, believed))
+		}
 		for _, at := range []time.Time{d.Send, d.Look} {
 			if at.IsZero() {
 				continue
@@ -147,6 +154,22 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 		}
 	}
 	return wait
+}
+
+// promote lets scheduled messages go whose time has come, and tells how long the
+// next one has to wait.
+func (s *scheduler) promote(ctx context.Context, d store.Due, now time.Time) time.Duration {
+	if rest := d.Promote.Sub(now); rest > 0 {
+		return rest
+	}
+	more, err := s.e.promote(ctx, d.Team, d.Route)
+	if err != nil && ctx.Err() == nil {
+		s.e.cfg.Log.Error("scheduled mail could not be put into the queue and is tried again", "account", d.Route, "err", err)
+	}
+	if more {
+		return 0
+	}
+	return slowPoll
 }
 
 // dispatch wakes the account's dispatcher, and starts it where there is none.

@@ -24,6 +24,8 @@ import (
 //	                    retry: queued, marked; hold, reconcile: held
 //	look: found         final: accepted
 //	look: not yet       unknown until the last look, then queued (hold: held)
+//
+// Whatever would wait on, but for a look, is expired once its time is over.
 
 // settling is one decision on its way into a store.Finish.
 type settling struct {
@@ -32,6 +34,7 @@ type settling struct {
 	now    time.Time
 	began  time.Time // the attempt or look
 	finish *store.Finish
+	left   []store.OpenRecipient // those who wait on, once next is called; nil: unread
 	err    error
 }
 
@@ -48,6 +51,7 @@ func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 	} else {
 		s.receipt(o)
 	}
+	s.endWhenOver()
 	return s.finish, s.err
 }
 
@@ -71,20 +75,22 @@ func (s *settling) receipt(o outcome) {
 		}
 	}
 	if len(accepted) > 0 {
-		s.accepted(o.receipt.ProviderID, o.receipt.Reply, "", accepted)
+		s.accepted(o.receipt, "", accepted)
 	}
 	if len(left) > 0 {
 		s.waiting(worst, left, o.canLook)
 	}
 }
 
-func (s *settling) accepted(providerID, reply, text string, rs []store.OpenRecipient) {
-	for _, r := range rs {
-		s.verdict(r, email.Accepted, "", reply)
+func (s *settling) accepted(r provider.Receipt, text string, rs []store.OpenRecipient) {
+	for _, to := range rs {
+		s.verdict(to, email.Accepted, "", r.Reply)
 	}
-	providerID = provider.CleanReply(providerID)
-	s.finish.ProviderID = providerID
-	s.note(email.EventAccepted, store.EventData{Reply: provider.CleanReply(reply), Text: text, ProviderID: providerID, PossibleDuplicate: s.entry.Duplicate}, rs)
+	s.finish.ProviderID = provider.CleanReply(r.ProviderID)
+	s.note(email.EventAccepted, store.EventData{
+		Reply: provider.CleanReply(r.Reply), Text: text, ProviderID: s.finish.ProviderID,
+		ThreadID: provider.CleanReply(r.ThreadID), PossibleDuplicate: s.entry.Duplicate,
+	}, rs)
 }
 
 func (s *settling) failed(err *provider.Error, rs ...store.OpenRecipient) {
@@ -114,8 +120,35 @@ func (s *settling) waiting(err *provider.Error, rs []store.OpenRecipient, canLoo
 	}
 }
 
+// over tells that the message must not leave any more. A clock that was set
+// forward is not believed: an attempt asks it all the same, so in doubt the message
+// neither leaves nor ends.
+func (s *settling) over() bool { return over(s.entry, s.e.clock.believed()) }
+
+func over(en *store.Entry, at time.Time) bool {
+	return !en.ExpiresAt.IsZero() && !at.Before(en.ExpiresAt)
+}
+
+// endWhenOver ends what would wait on though its time is over. A look is waited
+// for: the message may have left in time.
+func (s *settling) endWhenOver() {
+	if n := s.finish.Next; n != nil && n.State != email.Unknown && s.left != nil && s.over() {
+		s.expired("its time was over before it left", s.left)
+	}
+}
+
+// expired is the verdict on mail that was not sent in time.
+func (s *settling) expired(text string, rs []store.OpenRecipient) {
+	s.finish.Next = nil
+	for _, r := range rs {
+		s.verdict(r, email.Expired, "expired", "")
+	}
+	s.note(email.EventExpired, store.EventData{Cause: "expired", Text: text, PossibleDuplicate: s.entry.Duplicate}, rs)
+}
+
 // next starts the message's next place in the queue.
 func (s *settling) next(state email.State, due time.Time, cause string, rs []store.OpenRecipient) *store.Next {
+	s.left = rs
 	s.finish.Next = &store.Next{
 		State: state, DueAt: due, Cause: cause, Unsettled: s.unsettled(rs),
 		Retries: s.entry.Retries, RetryTime: s.entry.RetryTime, Duplicate: s.entry.Duplicate,
@@ -232,6 +265,11 @@ func (s *settling) unknown(err *provider.Error, rs []store.OpenRecipient, canLoo
 
 // undecided goes by the message's policy where Sent cannot tell.
 func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
+	if s.over() && rs != nil {
+		s.note(email.EventUnknown, data, rs)
+		s.expired("its time is over, and whether the last attempt was taken cannot be known", rs)
+		return
+	}
 	if s.entry.OnUnknown == email.Retry && !s.spent() {
 		wait := s.backoff(s.entry.Retries)
 		n := s.next(email.Queued, s.now.Add(wait), data.Cause, rs)
@@ -256,7 +294,7 @@ func (s *settling) holdUnknown(text string, rs []store.OpenRecipient) {
 
 // found settles an unknown outcome by the copy in Sent.
 func (s *settling) found(providerID string, rs []store.OpenRecipient) {
-	s.accepted(providerID, "", "found in the account's Sent mail", rs)
+	s.accepted(provider.Receipt{ProviderID: providerID}, "found in the account's Sent mail", rs)
 }
 
 // notFound settles a look that began at a time and found no copy: there may be
@@ -271,6 +309,10 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 	last := s.e.cfg.Looks[len(s.e.cfg.Looks)-1]
 	if rest := last - s.e.clock.even(); rest > 0 {
 		s.postpone(rest, rs) // the clock was set, or this process is new: wait it out once more
+		return
+	}
+	if s.over() {
+		s.expired("its time is over, and it was not in the account's Sent mail at the last look", rs)
 		return
 	}
 	if s.entry.OnUnknown == email.Hold || s.spent() {

@@ -75,8 +75,8 @@ type Submitted struct {
 // and will be sent. Everything that is wrong about it is told at once, as
 // *Invalid, and then nothing of it is kept.
 func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Submitted, error) {
-	if !g.May(access.ScopeMessagesSend) {
-		return Submitted{}, fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	if err := maySend(g); err != nil {
+		return Submitted{}, err
 	}
 	release, err := e.bodies.take(sub.size())
 	if err != nil {
@@ -87,7 +87,9 @@ func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Su
 	if err != nil || first != nil {
 		return e.replay(ctx, g, print, first, err)
 	}
-	m, err := e.prepare(ctx, g, sub)
+	u := e.newUploads(g.Team)
+	defer u.release()
+	m, err := e.prepare(ctx, g, sub, u)
 	if err != nil {
 		return Submitted{}, err
 	}
@@ -99,10 +101,12 @@ func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Su
 // nothing. Doors ask it about requests that are refused already for their form,
 // so that all mistakes are told at once.
 func (e *Engine) CheckSubmission(ctx context.Context, g access.Grant, sub Submission) error {
-	if !g.May(access.ScopeMessagesSend) {
-		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesSend)
+	if err := maySend(g); err != nil {
+		return err
 	}
-	_, err := e.draft(ctx, g, sub)
+	u := e.newUploads(g.Team)
+	defer u.release()
+	_, err := e.draft(ctx, g, sub, u)
 	return withKey(err, sub.IdempotencyKey)
 }
 
@@ -132,12 +136,7 @@ func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (
 	if checkKey(key) != nil {
 		return nil, nil, e.CheckSubmission(ctx, g, sub)
 	}
-	sub.IdempotencyKey = ""
-	request, err := json.Marshal(sub)
-	if err != nil {
-		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
-	}
-	if print, err = e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit/1"), request); err != nil {
+	if print, err = e.fingerprint(ctx, g, sub); err != nil {
 		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
 	}
 	first, err = e.cfg.Store.FirstUse(ctx, g.Team, key)
@@ -145,6 +144,23 @@ func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (
 		return print, nil, nil
 	}
 	return print, first, err
+}
+
+// fingerprint tells requests apart without telling what is in them.
+func (e *Engine) fingerprint(ctx context.Context, g access.Grant, sub Submission) ([]byte, error) {
+	request, err := sub.request()
+	if err != nil {
+		return nil, err
+	}
+	return e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit/1"), request)
+}
+
+// request is a submission as its fingerprint is made of. It has to stay as it is
+// for submissions that can be made today: their repetitions may come tomorrow.
+func (s Submission) request() ([]byte, error) {
+	s.IdempotencyKey = ""
+	s.SendAt, s.ExpiresAt = s.SendAt.UTC(), s.ExpiresAt.UTC()
+	return json.Marshal(s)
 }
 
 // maxKey is the longest idempotency key, as vendors have it.
@@ -174,15 +190,21 @@ func (e *Engine) replay(ctx context.Context, g access.Grant, print []byte, first
 	if err != nil {
 		return Submitted{}, err
 	}
-	return Submitted{ID: m.ID, Account: m.Account, CreatedAt: m.CreatedAt, Replayed: true}, nil
+	return Submitted{
+		ID: m.ID, Account: m.Account, Status: m.State(), CreatedAt: m.CreatedAt, SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, Replayed: true,
+	}, nil
 }
 
 // keep commits a prepared message and wakes its account.
 func (e *Engine) keep(ctx context.Context, g access.Grant, m *store.NewMessage) (Submitted, error) {
-	err := e.cfg.Store.AddMessage(ctx, m)
+	return e.kept(ctx, g, m, e.cfg.Store.AddMessage(ctx, m))
+}
+
+// kept says what became of a message that was handed to the store.
+func (e *Engine) kept(ctx context.Context, g access.Grant, m *store.NewMessage, err error) (Submitted, error) {
 	repeated := m.Existing != nil && m.Existing.Message != m.ID
-	if m.Blob != "" && (repeated || neverKept(err)) {
-		_ = e.cfg.Store.Bucket.Remove(m.Blob) // the sweep would find it too
+	if repeated || neverKept(err) {
+		e.discard(m)
 	}
 	if err != nil {
 		return Submitted{}, err
@@ -191,14 +213,26 @@ func (e *Engine) keep(ctx context.Context, g access.Grant, m *store.NewMessage) 
 		return e.replay(ctx, g, m.Fingerprint, m.Existing, nil)
 	}
 	e.recent.put(m)
-	e.notify(m.Team, m.Account)
-	return Submitted{ID: m.ID, Account: m.Account, CreatedAt: m.CreatedAt}, nil
+	if m.State() == email.Queued {
+		e.notify(m.Team, m.Account)
+	}
+	return Submitted{
+		ID: m.ID, Account: m.Account, Status: m.State(), CreatedAt: m.CreatedAt, SendAt: m.SendAt, ExpiresAt: m.ExpiresAt,
+	}, nil
+}
+
+// discard removes the content of a message that is not kept; the sweep would find
+// it too.
+func (e *Engine) discard(m *store.NewMessage) {
+	if m.Blob != "" {
+		_ = e.cfg.Store.Bucket.Remove(m.Blob)
+	}
 }
 
 // neverKept tells errors after which the message is certainly not in the store.
 // After any other its content stays until the sweep has looked for its row.
 func neverKept(err error) bool {
-	return errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrClosed)
+	return errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrOtherRequest)
 }
 
 // size is about what the submission takes in memory.

@@ -30,6 +30,8 @@ type dialect struct {
 	// now is SQL for the time that several nodes agree on, in Unix milliseconds;
 	// empty where there is only one node.
 	now string
+	// tagged is the condition that a message m has a tag, whose place is filled in.
+	tagged string
 
 	insertKeys     func(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error)
 	insertMessages func(ctx context.Context, t *tx, ms []*NewMessage) error

@@ -68,19 +68,25 @@ func insertAccountEvent(ctx context.Context, t *tx, e Event) error {
 
 // Events returns the events of one message or account, oldest first.
 func (s *Store) Events(ctx context.Context, team, subject email.ID) ([]Event, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT team_id, subject, seq, id, kind, at, data FROM events
+	return events(ctx, s.read, team, subject)
+}
+
+func events(ctx context.Context, q querier, team, subject email.ID) ([]Event, error) {
+	rows, err := q.QueryContext(ctx, `SELECT team_id, subject, seq, id, kind, at, data FROM events
 		WHERE team_id = $1 AND subject = $2 ORDER BY seq`, team, subject)
 	if err != nil {
 		return nil, fmt.Errorf("events of %s: %w", subject, err)
 	}
-	return scanAll(rows, func(row interface{ Scan(...any) error }) (Event, error) {
-		var e Event
-		var at int64
-		var data string
-		if err := row.Scan(&e.Team, &e.Subject, &e.Seq, &e.ID, &e.Kind, &at, &data); err != nil {
-			return e, err
-		}
-		e.At = fromMillis(at)
-		return e, json.Unmarshal([]byte(data), &e.Data)
-	})
+	return scanAll(rows, scanEvent)
+}
+
+func scanEvent(row interface{ Scan(...any) error }) (Event, error) {
+	var e Event
+	var at int64
+	var data string
+	if err := row.Scan(&e.Team, &e.Subject, &e.Seq, &e.ID, &e.Kind, &at, &data); err != nil {
+		return e, err
+	}
+	e.At = fromMillis(at)
+	return e, json.Unmarshal([]byte(data), &e.Data)
 }

@@ -48,7 +48,7 @@ func (p *plan) arg(v any) string {
 func (p *plan) and(format string, places ...any) { p.where += " AND " + fmt.Sprintf(format, places...) }
 
 // plan takes the source that is likely to be the narrowest.
-func (q MessageQuery) plan(team email.ID) *plan {
+func (q MessageQuery) plan(team email.ID, tagged string) *plan {
 	p := &plan{}
 	from, to := q.bounds()
 	own, below, above := p.arg(team), p.arg(to), p.arg(from)
@@ -69,11 +69,11 @@ func (q MessageQuery) plan(team email.ID) *plan {
 		p.source = "SELECT id FROM messages WHERE team_id = " + own + ids("id")
 	}
 	p.sourceArgs = len(p.args)
-	q.conditions(p, own)
+	q.conditions(p, own, tagged)
 	return p
 }
 
-func (q MessageQuery) conditions(p *plan, own string) {
+func (q MessageQuery) conditions(p *plan, own, tagged string) {
 	switch {
 	case q.Status == "":
 	case q.Status.Final():
@@ -88,14 +88,14 @@ func (q MessageQuery) conditions(p *plan, own string) {
 		p.and("m.type = %s", p.arg(q.Type))
 	}
 	if q.Tag != "" {
-		p.and("m.tags LIKE %s ESCAPE '!'", p.arg("%"+likeText(jsonText(q.Tag))+"%"))
+		p.and(tagged, p.arg(q.Tag))
 	}
 }
 
 // Messages lists a team's messages, newest first.
 func (s *Store) Messages(ctx context.Context, team email.ID, q MessageQuery) (MessagePage, error) {
 	var page MessagePage
-	p := q.plan(team)
+	p := q.plan(team, s.dialect.tagged)
 	limit := p.arg(q.Limit)
 	err := s.snapshot(ctx, func(x querier) error {
 		page = MessagePage{}
@@ -166,11 +166,6 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
-}
-
-// likeText takes the meaning off the signs that LIKE knows.
-func likeText(s string) string {
-	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
 }
 
 // prefixed puts the name of a table before each column.

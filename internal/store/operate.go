@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gatepost/internal/email"
 )
@@ -25,4 +26,203 @@ func (s *Store) Waiting(ctx context.Context, team, account email.ID) (n int, err
 		return 0, fmt.Errorf("messages that wait for %s: %w", account, err)
 	}
 	return n, nil
+}
+
+// Cancel takes a message out of the queue; its open recipients become canceled.
+// It is one statement that a claim either comes before, then it is ErrTooLate, or
+// after, and finds nothing. Canceling again is no error.
+func (s *Store) Cancel(ctx context.Context, team, message email.ID, ev Event) error {
+	return s.do(ctx, "cancel message "+message, func(ctx context.Context, t *tx) error {
+		e, err := scanEntry(t.QueryRowContext(ctx, `DELETE FROM queue WHERE team_id = $1 AND message_id = $2
+			AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, team, message))
+		if errors.Is(found(err), ErrNotFound) {
+			return notCanceled(ctx, t, team, message)
+		}
+		if err != nil {
+			return err
+		}
+		if e.Unsettled, err = closeOpen(ctx, t, e, email.Canceled, ev.At); err != nil {
+			return err
+		}
+		ev.Team, ev.Subject, ev.Seq = team, message, e.Seq+1
+		ev.Data.Account, ev.Data.Attempt, ev.Data.PossibleDuplicate = e.Route, e.Attempt, e.Duplicate
+		if err := insertEvent(ctx, t, ev); err != nil || !e.Shred {
+			return err
+		}
+		return shred(ctx, t, team, message, ev.At)
+	})
+}
+
+// closeOpen gives all recipients without a verdict the same one.
+func closeOpen(ctx context.Context, t *tx, e *Entry, state email.State, at time.Time) (int, error) {
+	r, err := t.ExecContext(ctx, `UPDATE recipients SET state = $3, updated_at = $4 WHERE team_id = $1 AND message_id = $2 AND state = ''`,
+		e.Team, e.Message, state, millis(at))
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	t.move(e.Team, e.State, state, int(n))
+	return int(n), insertEnding(ctx, t, e.Team, e.Message, state)
+}
+
+// notCanceled says why a message could not be canceled.
+func notCanceled(ctx context.Context, q querier, team, message email.ID) error {
+	var state string
+	err := q.QueryRowContext(ctx, `SELECT state FROM queue WHERE team_id = $1 AND message_id = $2`, team, message).Scan(&state)
+	if err == nil {
+		return fmt.Errorf("%w: it is %s", ErrTooLate, state)
+	}
+	if !errors.Is(found(err), ErrNotFound) {
+		return err
+	}
+	states, err := statesOf(ctx, q, team, message)
+	switch {
+	case err != nil:
+		return err
+	case len(states) == 0:
+		return ErrNotFound
+	case states[email.Canceled]:
+		return nil // by an earlier call
+	}
+	return fmt.Errorf("%w: every recipient is final", ErrTooLate)
+}
+
+func statesOf(ctx context.Context, q querier, team, message email.ID) (map[email.State]bool, error) {
+	rows, err := q.QueryContext(ctx, `SELECT DISTINCT state FROM recipients WHERE team_id = $1 AND message_id = $2`, team, message)
+	if err != nil {
+		return nil, err
+	}
+	all, err := scanAll(rows, func(row interface{ Scan(...any) error }) (s email.State, err error) {
+		err = row.Scan(&s)
+		return s, err
+	})
+	states := map[email.State]bool{}
+	for _, s := range all {
+		states[s] = true
+	}
+	return states, err
+}
+
+// Retried says what Retry did.
+type Retried struct{ Route email.ID }
+
+// Retry asks for failed recipients of a message to be tried again.
+type Retry struct {
+	Team, Message email.ID
+	// KeepUntil is how long the content stays at least.
+	KeepUntil time.Time
+	Event     Event
+}
+
+// Retry puts the failed recipients of a message back into the queue, due now. The
+// errors: ErrNothingToRetry, ErrShredded, and ErrTooLate while the message is on
+// its way to other recipients, when its time is over, or its account removed.
+func (s *Store) Retry(ctx context.Context, r Retry) (Retried, error) {
+	fence, err := s.newFence()
+	if err != nil {
+		return Retried{}, err
+	}
+	var out Retried
+	err = s.do(ctx, "try message "+r.Message+" again", func(ctx context.Context, t *tx) (err error) {
+		m, err := scanMessage(t.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, r.Team, r.Message))
+		if err != nil {
+			return found(err)
+		}
+		out.Route = m.Account
+		return retry(ctx, t, m, r, fence)
+	})
+	return out, err
+}
+
+func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) error {
+	if err := mayRetry(ctx, t, m, r); err != nil {
+		return err
+	}
+	failed, err := reopen(ctx, t, m, r.Event.At)
+	if err != nil {
+		return err
+	}
+	e, err := waitAgain(ctx, t, m, fence, len(failed), r.Event.At)
+	if err != nil {
+		return err
+	}
+	t.move(m.Team, email.Failed, e.State, len(failed))
+	ev := r.Event
+	ev.Team, ev.Subject, ev.Seq, ev.Data.Recipients, ev.Data.Account = m.Team, m.ID, e.Seq, failed, m.Account
+	return insertEvent(ctx, t, ev)
+}
+
+// mayRetry keeps the content until the next verdict, so that the retention comes
+// either before all of this or after it.
+func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
+	states, err := statesOf(ctx, t, m.Team, m.ID)
+	switch {
+	case err != nil:
+		return err
+	case !states[email.Failed]:
+		return ErrNothingToRetry
+	case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(r.Event.At):
+		return fmt.Errorf("%w: its time was over at %s", ErrTooLate, m.ExpiresAt.Format(time.RFC3339))
+	}
+	var one int
+	err = t.QueryRowContext(ctx, `SELECT 1 FROM accounts WHERE team_id = $1 AND id = $2`, m.Team, m.Account).Scan(&one)
+	if errors.Is(found(err), ErrNotFound) {
+		return fmt.Errorf("%w: its account has been removed", ErrTooLate)
+	}
+	if err != nil {
+		return err
+	}
+	return keepForRetry(ctx, t, m.Team, m.ID, r.KeepUntil)
+}
+
+// reopen takes the verdict off the failed recipients and returns them.
+func reopen(ctx context.Context, t *tx, m *Message, at time.Time) ([]string, error) {
+	rows, err := t.QueryContext(ctx, `UPDATE recipients SET state = '', cause = '', reply = '', updated_at = $3
+		WHERE team_id = $1 AND message_id = $2 AND state = 'failed' RETURNING address`, m.Team, m.ID, millis(at))
+	if err != nil {
+		return nil, err
+	}
+	failed, err := scanAll(rows, func(row interface{ Scan(...any) error }) (a string, err error) {
+		err = row.Scan(&a)
+		return a, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM endings WHERE team_id = $1 AND state = 'failed' AND message_id = $2`, m.Team, m.ID)
+	return failed, err
+}
+
+// waitAgain makes room in the queue for recipients that are tried again. A new
+// fence ends every decision that was made about the row as it was before.
+func waitAgain(ctx context.Context, t *tx, m *Message, fence int64, n int, at time.Time) (*Entry, error) {
+	past, err := history(ctx, t, m)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := t.ExecContext(ctx, `INSERT INTO queue (`+queueColumns+`)
+		VALUES ($1, $2, $3, $4, 'queued', $5, $6, 0, '', 0, 0, 0, 0, 0, 0, $7, $8, $9, '', $10, 0) ON CONFLICT DO NOTHING`,
+		m.ID, m.Team, m.Account, m.Lane, millis(at), past.Attempt, past.Seq, flag(past.Duplicate), m.OnUnknown, millis(m.ExpiresAt)); err != nil {
+		return nil, err
+	}
+	e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET fence = $2, unsettled = unsettled + $3, seq = seq + 1,
+		due_at = CASE WHEN state = 'queued' THEN $4 ELSE due_at END, retries = 0, retry_ms = 0
+		WHERE message_id = $1 AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, m.ID, fence, n, millis(at)))
+	if errors.Is(found(err), ErrNotFound) {
+		return nil, fmt.Errorf("%w: it is on its way to other recipients", ErrTooLate)
+	}
+	return e, err
+}
+
+// history is what the events tell of a message that has left the queue.
+func history(ctx context.Context, q querier, m *Message) (past Entry, err error) {
+	events, err := events(ctx, q, m.Team, m.ID)
+	for _, e := range events {
+		past.Seq, past.Attempt = e.Seq, max(past.Attempt, e.Data.Attempt)
+		past.Duplicate = past.Duplicate || e.Data.PossibleDuplicate
+	}
+	return past, err
 }

@@ -35,6 +35,7 @@ func postgres() *dialect {
 		patience: 30 * time.Second,
 		discard:  func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		now:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+		tagged:   "CAST(m.tags AS jsonb) @> to_jsonb(CAST(%s AS text))",
 
 		insertKeys:     insertKeysBatch,
 		insertMessages: insertMessagesBatch,

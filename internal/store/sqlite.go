@@ -26,6 +26,7 @@ func sqlite() *dialect {
 		refused: func(error) bool { return true },
 		discard: func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		tend:    checkpoints,
+		tagged:  "EXISTS (SELECT 1 FROM json_each(m.tags) j WHERE j.value = %s)",
 
 		insertKeys:     insertKeysEach,
 		insertMessages: insertMessagesEach,

@@ -1,0 +1,72 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// Prove shows step by step what works of an account, live, without sending.
+func (e *Engine) Prove(ctx context.Context, team, account email.ID) ([]provider.Step, error) {
+	a, err := e.accounts.get(ctx, team, account)
+	if err != nil {
+		return nil, err
+	}
+	if a.opened.err != nil {
+		return nil, a.opened.err
+	}
+	return prove(ctx, a.opened.provider), nil
+}
+
+// ProveCredential is Prove for an account that does not exist yet.
+func (e *Engine) ProveCredential(ctx context.Context, team, credential email.ID, transport, address string, config json.RawMessage) ([]provider.Step, error) {
+	kind, ok := e.kinds[transport]
+	if !ok {
+		return nil, fmt.Errorf("this gatepost has no transport %q", transport)
+	}
+	if len(config) == 0 {
+		config = json.RawMessage("{}")
+	}
+	o := e.accounts.open(&store.Account{Team: team, Address: address, Transport: transport, Credential: credential, Config: config}, kind)
+	if o.err != nil {
+		return nil, o.err
+	}
+	defer o.close()
+	return prove(ctx, o.provider), nil
+}
+
+// prove falls back to a check, as one step, where a provider cannot tell more.
+func prove(ctx context.Context, p provider.Provider) []provider.Step {
+	if x, ok := p.(provider.Prover); ok {
+		return x.Prove(ctx)
+	}
+	step := provider.Step{Name: "check"}
+	if err := p.Check(ctx); err != nil && !errors.As(err, &step.Err) {
+		step.Err = &provider.Error{Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "unclassified", Text: "the check failed", Reply: provider.CleanReply(err.Error()), Err: err}
+	}
+	return []provider.Step{step}
+}
+
+// ErrNoAliases says that an account's provider does not tell its aliases.
+var ErrNoAliases = errors.New("this transport does not tell which addresses the mailbox may send as")
+
+// Aliases lists the addresses that an account's provider lets it send as.
+func (e *Engine) Aliases(ctx context.Context, team, account email.ID) ([]provider.Alias, error) {
+	a, err := e.accounts.get(ctx, team, account)
+	if err != nil {
+		return nil, err
+	}
+	if a.opened.err != nil {
+		return nil, a.opened.err
+	}
+	x, ok := a.opened.provider.(provider.Aliaser)
+	if !ok {
+		return nil, ErrNoAliases
+	}
+	return x.Aliases(ctx)
+}

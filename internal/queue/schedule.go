@@ -1,0 +1,103 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// maxAhead is how far ahead a message may be scheduled.
+const maxAhead = 366 * day
+
+// promote puts an account's scheduled messages whose time has come into the queue.
+// It goes by the wall clock, and not before that much time has really passed.
+func (e *Engine) promote(ctx context.Context, team, route email.ID) (more bool, err error) {
+	n, more, err := e.cfg.Store.Promote(ctx, route, e.clock.believed())
+	if n > 0 {
+		e.notify(team, route)
+	}
+	return more, err
+}
+
+// expiredAtOnce is how many messages expire in one group.
+const expiredAtOnce = 500
+
+// expire ends what waits though its time is over: scheduled, queued (also behind a
+// parked or held account) and held mail. What is being sent or looked for ends by
+// its own outcome.
+func (e *Engine) expire(ctx context.Context) error {
+	for {
+		entries, err := e.cfg.Store.Expired(ctx, e.clock.believed(), expiredAtOnce)
+		if err != nil {
+			return err
+		}
+		var out []*store.Finish
+		for _, en := range entries {
+			f, err := e.settleExpired(ctx, en)
+			if err != nil {
+				return err
+			}
+			out = append(out, f)
+		}
+		if err := e.finish(ctx, out...); err != nil || len(entries) < expiredAtOnce {
+			return err
+		}
+	}
+}
+
+func (e *Engine) settleExpired(ctx context.Context, en *store.Entry) (*store.Finish, error) {
+	open, err := e.cfg.Store.OpenRecipients(ctx, en.Team, en.Message)
+	if err != nil {
+		return nil, err
+	}
+	s, text := e.settling(en), "its time was over before it left"
+	if !en.UnknownAt.IsZero() {
+		text = "its time is over, and whether the last attempt was taken is not known"
+	}
+	s.expired(text, open)
+	return s.finish, s.err
+}
+
+// times are when a message may leave and until when.
+type times struct{ send, expires time.Time }
+
+// slack is by how much an end may lie beyond the life of its type, because clocks
+// differ; it is cut off.
+const slack = time.Minute
+
+// checkTimes completes the times by the type. Rows have milliseconds: a beginning
+// is rounded up and an end down, so that nothing leaves early or late.
+func (d *draft) checkTimes(p Policy) {
+	now := d.e.cfg.Now()
+	if s := d.sub.SendAt; !s.IsZero() {
+		d.times.send = s.Add(time.Millisecond - 1).Truncate(time.Millisecond).UTC()
+		if s.After(now.Add(maxAhead)) {
+			d.wrong("send_at", "more than a year ahead")
+		}
+	}
+	from := now
+	if d.times.send.After(now) {
+		from = d.times.send
+	}
+	if p.Life > 0 {
+		d.times.expires = from.Add(p.Life).Truncate(time.Millisecond).UTC()
+	}
+	if e := d.sub.ExpiresAt; !e.IsZero() {
+		d.checkEnd(p, e.Truncate(time.Millisecond).UTC(), from, now)
+	}
+}
+
+func (d *draft) checkEnd(p Policy, end, from, now time.Time) {
+	switch {
+	case !end.After(now):
+		d.wrong("expires_at", "is over already")
+	case !end.After(from):
+		d.wrong("expires_at", "is not after send_at")
+	case p.Life > 0 && end.After(from.Add(p.Life+slack)):
+		d.wrong("expires_at", "mail of the type %s lives %s: it can be made shorter, not longer", p.Type, words(p.Life))
+	case p.Life == 0 || end.Before(d.times.expires):
+		d.times.expires = end
+	}
+}
