@@ -42,14 +42,9 @@ func (c *Client) Project() string { return c.project }
 // Redirects are the registered redirect addresses; empty where they were not told.
 func (c *Client) Redirects() []string { return slices.Clone(c.redirects) }
 
-// Format implements fmt.Formatter, so that no verb shows the secret.
-func (c *Client) Format(f fmt.State, _ rune) {
-	if c == nil {
-		_, _ = io.WriteString(f, "<nil>")
-		return
-	}
-	_, _ = io.WriteString(f, "OAuth client "+c.id)
-}
+// Format implements fmt.Formatter, so that no verb shows the secret, also not of
+// a copy: fmt does not ask fields that are not exported.
+func (c Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "OAuth client "+c.id) }
 
 // clientFile is Google's JSON for a client, under "web" or "installed".
 type clientFile struct {

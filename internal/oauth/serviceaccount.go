@@ -73,6 +73,10 @@ type keyFile struct {
 	PrivateKeyID string `json:"private_key_id"`
 	PrivateKey   string `json:"private_key"`
 	TokenURI     string `json:"token_uri"`
+
+	// An OAuth client's file has one of these.
+	Web       json.RawMessage `json:"web"`
+	Installed json.RawMessage `json:"installed"`
 }
 
 // maxKeyFile is far above any real key file.
@@ -110,7 +114,7 @@ func decodeKeyFile(keyJSON []byte) (keyFile, error) {
 		return f, fileError("not the JSON file that Google gave: download the key again as JSON")
 	}
 	if f.Type != "service_account" {
-		return f, KeyFileError{{Field: "type", Message: wrongType(f.Type)}}
+		return f, KeyFileError{{Field: "type", Message: f.wrongType()}}
 	}
 	return f, nil
 }
@@ -126,15 +130,19 @@ func fileError(message string) KeyFileError {
 
 // wrongType says what the file is instead; other kinds lack most fields, so
 // naming those would only confuse.
-func wrongType(found string) string {
+func (f keyFile) wrongType() string {
 	const want = `must be "service_account"`
-	switch found {
+	if len(f.Web) > 0 || len(f.Installed) > 0 {
+		return want + "; this is an OAuth client's file: keep it as a credential of the kind google_oauth_client (gatepost connect gmail), " +
+			"or make a key under IAM > Service accounts > Keys"
+	}
+	switch f.Type {
 	case "":
-		return want + "; it is missing: is this an OAuth client file? Make a key under IAM > Service accounts > Keys"
+		return want + "; it is missing: is this another file of Google's? Make a key under IAM > Service accounts > Keys"
 	case "authorized_user":
 		return want + "; this file holds a person's own login (gcloud), not a service account's key"
 	case "external_account", "impersonated_service_account", "external_account_authorized_user", "gdch_service_account":
-		return fmt.Sprintf("%s; gatepost does not take files of type %q yet", want, found)
+		return fmt.Sprintf("%s; gatepost does not take files of type %q yet", want, f.Type)
 	}
 	return want
 }

@@ -13,8 +13,9 @@ import (
 	"gatepost/internal/sandbox"
 )
 
-// TestAgainstTheWorld: an endpoint that truly verifies what it is given.
-func TestAgainstTheWorld(t *testing.T) {
+// startWorld starts a world and gives a client that trusts it.
+func startWorld(t *testing.T) (*sandbox.World, *http.Client) {
+	t.Helper()
 	w, err := sandbox.Start(sandbox.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +29,12 @@ func TestAgainstTheWorld(t *testing.T) {
 	pool.AppendCertsFromPEM(pem)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: provider.TLSConfig("127.0.0.1", pool)}}
 	t.Cleanup(client.CloseIdleConnections)
+	return w, client
+}
 
+// TestAgainstTheWorld: an endpoint that truly verifies what it is given.
+func TestAgainstTheWorld(t *testing.T) {
+	w, client := startWorld(t)
 	const send, look = "https://www.googleapis.com/auth/gmail.send", "https://www.googleapis.com/auth/gmail.metadata"
 	account, err := oauth.ParseServiceAccount(w.ServiceAccountKey(send), w.GoogleURL+"/token")
 	if err != nil {
