@@ -159,8 +159,22 @@ func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAcco
 		return err
 	case kind.Name != "" && !slices.Contains(kind.Credentials, row.Kind):
 		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, strings.Join(named(kind.Credentials), " or a "))
+	case row.Kind == KindGoogleUser && !sameMailbox(publicOf(row.Public, "email"), n.Address):
+		wrong.add("credential", "opens the mailbox %s, not %s", publicOf(row.Public, "email"), n.Address)
 	}
 	return nil
+}
+
+// sameMailbox compares as Google does: case does not count, and at gmail.com no
+// dots (support.google.com/mail/answer/7436150).
+func sameMailbox(a, b string) bool { return mailboxKey(a) == mailboxKey(b) }
+
+func mailboxKey(address string) string {
+	local, domain, _ := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
+	if domain == "gmail.com" || domain == "googlemail.com" {
+		return strings.ReplaceAll(local, ".", "") + "@gmail.com"
+	}
+	return local + "@" + domain
 }
 
 // named leaves out the empty kind, which says that none is needed.

@@ -3,9 +3,15 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
 )
 
 // ChangeAccount is what is to be changed of an account; the rest stays.
@@ -17,20 +23,128 @@ type ChangeAccount struct {
 	OnlyCheck bool
 }
 
-// UpdateAccount changes what n says of an account.
+// UpdateAccount changes what n says of an account. It is used for sending as it
+// is now at once; one that is held stays held until it is released.
 func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID, n ChangeAccount) (Account, error) {
-	return Account{}, errNotYet
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return Account{}, err
+	}
+	if err := known(email.PrefixAccount, id); err != nil {
+		return Account{}, err
+	}
+	row, err := c.cfg.Store.Account(ctx, g.Team, id)
+	if err != nil {
+		return Account{}, err
+	}
+	if err := c.apply(ctx, g, row, n); err != nil || n.OnlyCheck {
+		return Account{}, err
+	}
+	row.UpdatedAt = c.cfg.Now().UTC().Truncate(time.Millisecond)
+	if err := c.cfg.Store.UpdateAccount(ctx, row); err != nil {
+		return Account{}, err
+	}
+	c.cfg.Engine.AccountChanged(g.Team, id)
+	return c.account(ctx, g, id)
 }
 
-// DeleteAccount removes an account; its credential stays. While mail waits for it
-// the error is ErrInUse.
+// apply validates a change and puts it into the row.
+func (c *Control) apply(ctx context.Context, g access.Grant, row *store.Account, n ChangeAccount) error {
+	var wrong problems
+	kind := c.kinds[row.Transport]
+	if n.Senders != nil {
+		row.Senders = wrong.senders(*n.Senders)
+	}
+	if n.Config != nil {
+		row.Config = wrong.settings(kind, row.Transport, n.Config)
+	}
+	if n.Credential != nil {
+		row.Credential = *n.Credential
+		if err := c.checkCredential(ctx, g, NewAccount{Credential: row.Credential, Address: row.Address}, kind, &wrong); err != nil {
+			return err
+		}
+	}
+	return wrong.err()
+}
+
+// settings checks and completes the settings of a transport.
+func (ps *problems) settings(kind provider.Kind, transport string, config json.RawMessage) json.RawMessage {
+	if kind.Validate == nil {
+		ps.add("transport", "is not one of this gatepost: %s", transport)
+		return nil
+	}
+	whole, fields := kind.Validate(config)
+	ps.addAll(transport, fields)
+	return whole
+}
+
+// DeleteAccount removes an account; its credential stays, and so do its messages
+// and their history. While mail waits for it the error is ErrInUse.
 func (c *Control) DeleteAccount(ctx context.Context, g access.Grant, id email.ID) error {
-	return errNotYet
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return err
+	}
+	if err := known(email.PrefixAccount, id); err != nil {
+		return err
+	}
+	err := c.cfg.Store.DeleteAccount(ctx, g.Team, id)
+	if use, ok := errors.AsType[*store.InUse](err); ok {
+		return fmt.Errorf("%w: %w: cancel them or let them leave first", ErrInUse, use)
+	}
+	if err == nil {
+		c.cfg.Engine.AccountChanged(g.Team, id)
+	}
+	return err
 }
 
 // DeleteCredential removes a credential for good; the error is ErrInUse while
 // accounts, or users of an OAuth client, need it. A user's consent is revoked at
-// Google too, as far as Google can be reached.
+// Google too, unless another credential stands on it; where Google cannot be
+// reached that is logged, and the user can do it at their Google account.
 func (c *Control) DeleteCredential(ctx context.Context, g access.Grant, id email.ID) error {
-	return errNotYet
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return err
+	}
+	row, err := c.credential(ctx, g, id)
+	if err != nil {
+		return err
+	}
+	var token email.Secret
+	if row.Kind == KindGoogleUser {
+		if _, token, err = c.cfg.Vault.Secret(ctx, g.Team, id); err != nil {
+			return err
+		}
+	}
+	err = c.cfg.Store.DeleteCredential(ctx, g.Team, id, ofClient(id))
+	if use, ok := errors.AsType[*store.InUse](err); ok {
+		return fmt.Errorf("%w: %w: remove those first", ErrInUse, use)
+	}
+	if err != nil {
+		return err
+	}
+	c.cfg.Vault.Forget(id)
+	c.giveBack(ctx, publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
+	return nil
+}
+
+// giveBack revokes what a user granted and is not kept. Google ends the whole
+// consent of a user to a client with any one token of it, so nothing is revoked
+// where a credential of the same user and client is in use.
+func (c *Control) giveBack(ctx context.Context, clientID, subject string, token email.Secret) {
+	if token.Empty() {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	all, err := c.cfg.Store.CredentialsOfKind(ctx, KindGoogleUser)
+	for _, r := range all {
+		if publicOf(r.Public, "client_id") == clientID && publicOf(r.Public, "subject") == subject {
+			return
+		}
+	}
+	if err == nil {
+		err = oauth.Revoke(ctx, c.cfg.HTTP, c.cfg.Endpoints, token)
+	}
+	if err != nil {
+		c.cfg.Log.Warn("a user's consent was not revoked at Google; the user can do it at https://myaccount.google.com/connections",
+			"client", clientID, "error", err)
+	}
 }

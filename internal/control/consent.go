@@ -2,10 +2,25 @@ package control
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// The prefixes of ids of consents and connect links.
+const (
+	prefixConsent = "cons"
+	prefixLink    = "link"
 )
 
 // NewConsent starts a consent that ends on the caller's own machine: the browser
@@ -43,46 +58,125 @@ type Connected struct {
 	Again      bool     // the account was there before; its mail goes on
 }
 
+// consentLife is how long a user has for a consent.
+const consentLife = 10 * time.Minute
+
 // StartConsent begins a consent. Its state is good once, for ten minutes.
 func (c *Control) StartConsent(ctx context.Context, g access.Grant, n NewConsent) (Consent, error) {
-	return Consent{}, errNotYet
-}
-
-// FinishConsent takes what the redirect brought and connects the account. A
-// consent that leads to none is a *Refusal.
-func (c *Control) FinishConsent(ctx context.Context, g access.Grant, id email.ID, r Redirected) (Connected, error) {
-	return Connected{}, errNotYet
-}
-
-// Refusal says why a consent did not lead to an account. Nothing was stored.
-type Refusal struct {
-	Cause string // one of the causes below, or a provider's
-	Text  string // what happened, for the person in front of the browser
-	Fix   string // what to do about it
-	// Expected and Chosen are the two mailboxes, when another one was chosen.
-	Expected, Chosen string
-	Missing          []string // purposes that were not agreed to
-}
-
-// Error implements error.
-func (r *Refusal) Error() string {
-	if r.Fix == "" {
-		return r.Text
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return Consent{}, err
 	}
-	return r.Text + ": " + r.Fix
+	var wrong problems
+	w := store.Wish{Credential: n.Credential, Address: n.Address, Transport: n.Transport, Purposes: n.Purposes, Senders: n.Senders}
+	w, client, err := c.wish(ctx, g, w, &wrong)
+	if err != nil {
+		return Consent{}, err
+	}
+	wrong.loopback(client, n.RedirectURI)
+	if err := wrong.err(); err != nil || n.OnlyCheck {
+		return Consent{}, err
+	}
+	return c.begin(ctx, client, &store.Consent{Team: g.Team, Redirect: n.RedirectURI, Wish: w})
 }
 
-// The causes of refusals that are not a provider's.
-const (
-	CauseWrongMailbox = "wrong_mailbox"   // another mailbox than the expected one
-	CauseDenied       = "denied"          // the user said no
-	CauseUnticked     = "scope_missing"   // a box that is needed was left unticked
-	CauseUsed         = "consent_used"    // it came a second time
-	CauseExpired      = "consent_expired" // it came too late
-	CauseUnknownState = "state_unknown"   // nobody started it
-	CauseOtherBrowser = "other_browser"   // it was started in another browser
-	CauseOtherIssuer  = "issuer_mismatch" // somebody else than Google sent the browser
-	CauseLinkUsed     = "link_used"
-	CauseLinkExpired  = "link_expired"
-	CauseLinkCanceled = "link_canceled"
-)
+// loopback checks a redirect that ends on the caller's own machine: no other
+// place may learn a code by this way.
+func (ps *problems) loopback(client *oauth.Client, redirect string) {
+	u, err := url.Parse(redirect)
+	switch {
+	case redirect == "":
+		ps.add("redirect_uri", "is missing: http://127.0.0.1:PORT/ or http://[::1]:PORT/")
+		return
+	case err != nil || u.Scheme != "http" || !onThisMachine(u.Hostname()):
+		ps.add("redirect_uri", "must be an address of the caller's own machine: http://127.0.0.1:PORT/ or http://[::1]:PORT/; for another person's browser make a connect link")
+		return
+	}
+	if client == nil {
+		return
+	}
+	if err := oauth.CheckRedirectURI(client, redirect); err != nil {
+		ps.add("redirect_uri", "%v", err)
+	}
+}
+
+func onThisMachine(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// begin draws what binds a consent to whoever started it, keeps that, and gives
+// the address for the browser.
+func (c *Control) begin(ctx context.Context, client *oauth.Client, row *store.Consent) (Consent, error) {
+	state, verifier, nonce, err := c.drawThree()
+	if err != nil {
+		return Consent{}, err
+	}
+	if row.ID, row.CreatedAt, err = c.newID(prefixConsent); err != nil {
+		return Consent{}, err
+	}
+	row.State, row.ExpiresAt = access.Hash(state), row.CreatedAt.Add(consentLife)
+	if row.Sealed, err = c.sealProof(ctx, row, codeProof{Verifier: verifier, Nonce: nonce}); err != nil {
+		return Consent{}, err
+	}
+	if err := c.cfg.Store.AddConsent(ctx, *row); err != nil {
+		return Consent{}, err
+	}
+	ask := c.question(client, row, codeProof{Verifier: verifier, Nonce: nonce}, state)
+	return Consent{ID: row.ID, URL: ask.URL(), Scopes: ask.Scopes, ExpiresAt: row.ExpiresAt}, nil
+}
+
+// question is the consent as Google is asked, the same for address and exchange.
+func (c *Control) question(client *oauth.Client, row *store.Consent, p codeProof, state string) oauth.Consent {
+	return oauth.Consent{
+		Client: client, Endpoints: c.cfg.Endpoints, Redirect: row.Redirect, Scopes: oauth.ScopesFor(purposesOf(row.Purposes)),
+		Hint: row.Address, State: state, Verifier: p.Verifier, Nonce: p.Nonce,
+	}
+}
+
+// codeProof is what turns a code into a grant besides the code (RFC 7636, OpenID
+// Connect Core section 3.1.2.1). It is kept sealed.
+type codeProof struct {
+	Verifier string `json:"verifier"`
+	Nonce    string `json:"nonce"`
+}
+
+func consentPlace(id email.ID) vault.Bind {
+	return vault.Bind{Table: "consents", Row: id, Column: "sealed"}
+}
+
+func (c *Control) sealProof(ctx context.Context, row *store.Consent, p codeProof) ([]byte, error) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	return c.cfg.Vault.Seal(ctx, row.Team, consentPlace(row.ID), text)
+}
+
+func (c *Control) openProof(ctx context.Context, row *store.Consent) (p codeProof, err error) {
+	text, err := c.cfg.Vault.Open(ctx, row.Team, consentPlace(row.ID), row.Sealed)
+	if err != nil {
+		return p, fmt.Errorf("consent %s: %w", row.ID, err)
+	}
+	return p, json.Unmarshal(text, &p)
+}
+
+// randomLen is 256 bits.
+const randomLen = 32
+
+// draw gives 43 characters that nobody guesses.
+func (c *Control) draw() (string, error) {
+	b := make([]byte, randomLen)
+	if _, err := io.ReadFull(c.cfg.Random, b); err != nil {
+		return "", fmt.Errorf("draw a random value: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+func (c *Control) drawThree() (state, verifier, nonce string, err error) {
+	for _, s := range []*string{&state, &verifier, &nonce} {
+		if *s, err = c.draw(); err != nil {
+			return "", "", "", err
+		}
+	}
+	return state, verifier, nonce, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatepost/internal/access"
@@ -27,11 +28,15 @@ func credentialOf(r store.Credential) Credential {
 
 // NewCredential is a secret that is handed over.
 type NewCredential struct {
-	Kind string // KindServiceAccount or KindPassword
+	Kind string // one of CredentialKinds
 	Name string
-	// Key is Google's key file, as an object or as a string that holds it.
-	Key      json.RawMessage
-	Password email.Secret
+	// Key is Google's file for a service account or an OAuth client, as an object or
+	// as a string that holds it.
+	Key json.RawMessage
+	// ClientID and ClientSecret are an OAuth client in place of its file.
+	ClientID     string
+	ClientSecret email.Secret
+	Password     email.Secret
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing: for a door
 	// that knows already that the request cannot be taken.
 	OnlyCheck bool
@@ -44,7 +49,7 @@ func (c *Control) CreateCredential(ctx context.Context, g access.Grant, n NewCre
 	}
 	var wrong problems
 	wrong.name(n.Name)
-	s := wrong.secret(n, c.cfg.TokenURL)
+	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL)
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return Credential{}, err
 	}
@@ -91,7 +96,10 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 		wrong.add("kind", "cannot be changed: this credential is of the kind %s; make a new one", row.Kind)
 	}
 	n.Kind = row.Kind
-	s := wrong.secret(n, c.cfg.TokenURL)
+	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL)
+	if err := c.checkSameClient(ctx, row, s, &wrong); err != nil {
+		return err
+	}
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return err
 	}
@@ -103,15 +111,63 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 	return c.cfg.Store.ReplaceCredential(ctx, *row)
 }
 
-// releaseUsers releases the held accounts of a credential and makes the engine
-// read all of them again. Parked ones stay parked: a quota knows no new secret.
+// checkSameClient refuses another OAuth client in the place of one that users
+// consented to: their refresh tokens are good with theirs alone.
+func (c *Control) checkSameClient(ctx context.Context, row *store.Credential, s secret, wrong *problems) error {
+	if row.Kind != KindOAuthClient || s.public == nil || publicOf(s.public, "client_id") == publicOf(row.Public, "client_id") {
+		return nil
+	}
+	users, err := c.usersOf(ctx, row.Team, row.ID)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	wrong.add("client_id", "is another client's, and %d mailboxes are connected by %s: give that client's new secret, or make a new credential and connect them again",
+		len(users), publicOf(row.Public, "client_id"))
+	return nil
+}
+
+// usersOf lists the users' credentials that an OAuth client gave.
+func (c *Control) usersOf(ctx context.Context, team, client email.ID) ([]email.ID, error) {
+	all, err := c.cfg.Store.Credentials(ctx, team)
+	var out []email.ID
+	for _, r := range all {
+		if ofClient(client)(r) {
+			out = append(out, r.ID)
+		}
+	}
+	return out, err
+}
+
+func ofClient(client email.ID) func(store.Credential) bool {
+	return func(r store.Credential) bool {
+		return r.Kind == KindGoogleUser && publicOf(r.Public, "client") == client
+	}
+}
+
+// publicOf reads one value of what may be shown of a credential.
+func publicOf(public json.RawMessage, name string) string {
+	var all map[string]string
+	_ = json.Unmarshal(public, &all) // ours; what cannot be read is empty
+	return all[name]
+}
+
+// releaseUsers releases the held accounts of a credential, and of the users of an
+// OAuth client, and makes the engine read all of them again. Parked ones stay
+// parked: a quota knows no new secret.
 func (c *Control) releaseUsers(ctx context.Context, g access.Grant, credential email.ID) error {
+	users, err := c.usersOf(ctx, g.Team, credential)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		c.cfg.Vault.Forget(u)
+	}
 	all, err := c.cfg.Store.Accounts(ctx, g.Team)
 	if err != nil {
 		return err
 	}
 	for _, a := range all {
-		if a.Credential != credential {
+		if a.Credential != credential && !slices.Contains(users, a.Credential) {
 			continue
 		}
 		if a.Held {

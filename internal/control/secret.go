@@ -4,20 +4,26 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
+	"gatepost/internal/vault"
 )
 
 // The kinds of credentials.
 const (
-	KindServiceAccount = "google_service_account"
-	KindPassword       = "smtp_password"
+	KindServiceAccount = vault.KindServiceAccount
+	KindOAuthClient    = vault.KindOAuthClient
+	KindGoogleUser     = vault.KindGoogleUser // comes from a consent, never by hand
+	KindPassword       = vault.KindPassword
 )
 
-// CredentialKinds lists the kinds of credentials.
-func CredentialKinds() []string { return []string{KindServiceAccount, KindPassword} }
+// CredentialKinds lists the kinds of credentials that are handed over.
+func CredentialKinds() []string {
+	return []string{KindServiceAccount, KindOAuthClient, KindPassword}
+}
 
 // maxPassword is far above any password and below what would strain AUTH PLAIN.
 const maxPassword = 1000
@@ -30,24 +36,45 @@ type secret struct {
 
 // secret checks the secret of a credential for its kind. Nothing of the secret
 // gets into a problem.
-func (ps *problems) secret(n NewCredential, tokenURL string) secret {
+func (ps *problems) secret(n NewCredential, at oauth.Endpoints, tokenURL string) secret {
+	ps.misplaced(n)
 	switch n.Kind {
 	case KindServiceAccount:
-		if !n.Password.Empty() {
-			ps.add("password", "a %s has a key, not a password", n.Kind)
-		}
 		return ps.serviceAccount(n.Key, tokenURL)
+	case KindOAuthClient:
+		return ps.oauthClient(n, at)
 	case KindPassword:
-		if len(n.Key) > 0 {
-			ps.add("key", "an %s has a password, not a key", n.Kind)
-		}
 		return ps.password(n.Password)
+	case KindGoogleUser:
+		ps.add("kind", "a %s comes from a user's consent: gatepost connect gmail, or POST /v1/consents", n.Kind)
 	case "":
 		ps.add("kind", "is missing: one of %s", strings.Join(CredentialKinds(), ", "))
 	default:
 		ps.add("kind", "not a kind of credential: one of %s", strings.Join(CredentialKinds(), ", "))
 	}
 	return secret{}
+}
+
+// misplaced refuses what belongs to another kind rather than dropping it.
+func (ps *problems) misplaced(n NewCredential) {
+	if !slices.Contains(CredentialKinds(), n.Kind) {
+		return
+	}
+	has := map[string]string{KindServiceAccount: "a key", KindOAuthClient: "a key, or a client_id and client_secret", KindPassword: "a password"}[n.Kind]
+	for _, f := range []struct {
+		name  string
+		given bool
+		kinds []string
+	}{
+		{"key", len(n.Key) > 0, []string{KindServiceAccount, KindOAuthClient}},
+		{"client_id", n.ClientID != "", []string{KindOAuthClient}},
+		{"client_secret", !n.ClientSecret.Empty(), []string{KindOAuthClient}},
+		{"password", !n.Password.Empty(), []string{KindPassword}},
+	} {
+		if f.given && !slices.Contains(f.kinds, n.Kind) {
+			ps.add(f.name, "is not for the kind %s, which has %s", n.Kind, has)
+		}
+	}
 }
 
 func (ps *problems) password(p email.Secret) secret {
@@ -71,7 +98,7 @@ func (ps *problems) serviceAccount(key json.RawMessage, tokenURL string) secret 
 	}
 	account, err := oauth.ParseServiceAccount(file, tokenURL)
 	if err != nil {
-		ps.keyFile(err)
+		ps.keyFile("key", err)
 		return secret{}
 	}
 	var more struct {
@@ -87,18 +114,77 @@ func (ps *problems) serviceAccount(key json.RawMessage, tokenURL string) secret 
 	return secret{value: email.NewSecret(string(file)), public: public}
 }
 
-func (ps *problems) keyFile(err error) {
-	var wrong oauth.KeyFileError
-	if !errors.As(err, &wrong) {
-		ps.add("key", "is not a key file that can be used")
+// oauthClient reads the file of an OAuth client, or its two values.
+func (ps *problems) oauthClient(n NewCredential, at oauth.Endpoints) secret {
+	client, err := readClient(n, at)
+	switch {
+	case errors.Is(err, errNoClient):
+		ps.add("key", "is missing: the JSON file that Google gave for the client, or client_id and client_secret in its place")
+		return secret{}
+	case errors.Is(err, errTwoClients):
+		ps.add("client_id", "is in the key too: give either the file or the two values")
+		return secret{}
+	case err != nil && len(n.Key) > 0:
+		ps.keyFile("key", err)
+		return secret{}
+	case err != nil:
+		ps.keyFile("", err)
+		return secret{}
+	}
+	value, err := client.Marshal()
+	if err == nil { // as it is read again from the vault
+		_, err = oauth.ParseClient([]byte(value.Reveal()), at)
+	}
+	if err != nil {
+		ps.keyFile("", err)
+	}
+	public, err := json.Marshal(map[string]string{
+		"client_id": client.ID(), "type": client.Kind(), "project": client.Project(), "redirects": strings.Join(client.Redirects(), " "),
+	})
+	if err != nil {
+		ps.add("key", "cannot be kept")
+	}
+	return secret{value: value, public: public}
+}
+
+var (
+	errNoClient   = errors.New("no OAuth client was given")
+	errTwoClients = errors.New("two OAuth clients were given")
+)
+
+// readClient takes the two values for a client of the type web: that is the one
+// which people copy from a page.
+func readClient(n NewCredential, at oauth.Endpoints) (*oauth.Client, error) {
+	file, ok := unquote(n.Key)
+	values := n.ClientID != "" || !n.ClientSecret.Empty()
+	switch {
+	case ok && values:
+		return nil, errTwoClients
+	case ok:
+		return oauth.ParseClient(trimBOM(file), at)
+	case values:
+		return oauth.NewClient(oauth.ClientWeb, n.ClientID, n.ClientSecret, nil)
+	}
+	return nil, errNoClient
+}
+
+// keyFile adds what is wrong with a file of Google's, below a field. Without one
+// the values stand alone.
+func (ps *problems) keyFile(field string, err error) {
+	wrong, ok := errors.AsType[oauth.KeyFileError](err)
+	if !ok {
+		ps.add(field, "is not a key file that can be used")
 		return
 	}
 	for _, f := range wrong {
-		if f.Field == "key_file" {
-			ps.add("key", "%s", f.Message)
-			continue
+		switch {
+		case f.Field == "key_file":
+			ps.add(field, "%s", f.Message)
+		case field == "":
+			ps.add(f.Field, "%s", f.Message)
+		default:
+			ps.add(field+"."+f.Field, "%s", f.Message)
 		}
-		ps.add("key."+f.Field, "%s", f.Message)
 	}
 }
 

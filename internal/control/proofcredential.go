@@ -1,0 +1,240 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+)
+
+// CheckCredential tries a credential live for a mailbox, each purpose alone.
+// Nothing is sent. Without an address, what a service account may do for users is
+// not tried.
+func (c *Control) CheckCredential(ctx context.Context, g access.Grant, id email.ID, address string, purposes []string) (Proof, error) {
+	if err := may(g, access.ScopeAccountsWrite); err != nil {
+		return Proof{}, err
+	}
+	row, err := c.credential(ctx, g, id)
+	if err != nil {
+		return Proof{}, err
+	}
+	t := trial{row: row}
+	var wrong problems
+	if address != "" {
+		t.address = wrong.address("address", address)
+	}
+	t.purposes = wrong.trialPurposes(purposes, row)
+	if err := wrong.err(); err != nil {
+		return Proof{}, err
+	}
+	switch row.Kind {
+	case KindServiceAccount:
+		return c.serviceAccountProof(ctx, t)
+	case KindOAuthClient:
+		return c.clientProof(ctx, row)
+	case KindGoogleUser:
+		return c.userProof(ctx, t)
+	}
+	return c.passwordProof(ctx, g, row)
+}
+
+// trial is a credential and what is to be tried with it.
+type trial struct {
+	row      store.Credential
+	address  string
+	purposes []oauth.Purpose
+}
+
+// trialPurposes are those asked for; else those that a user agreed to, or the usual.
+func (ps *problems) trialPurposes(list []string, row store.Credential) []oauth.Purpose {
+	if len(list) == 0 && row.Kind == KindGoogleUser {
+		list = strings.Fields(publicOf(row.Public, "purposes"))
+	}
+	if len(list) == 0 {
+		return usual(transportGmail)
+	}
+	var out []oauth.Purpose
+	for i, s := range list {
+		p, ok := oauth.ParsePurpose(s)
+		if !ok {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(oauth.Purposes()), ", "))
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func (t trial) wants(p oauth.Purpose) bool { return slices.Contains(t.purposes, p) }
+
+// transport is the one that shows most of what is wanted.
+func (t trial) transport() string {
+	if t.wants(oauth.PurposeSMTP) && !oauth.Covers(oauth.ScopesFor(slices.DeleteFunc(slices.Clone(t.purposes), func(p oauth.Purpose) bool {
+		return p == oauth.PurposeSMTP
+	})), oauth.PurposeSend.Scope()) {
+		return transportSMTP
+	}
+	return transportGmail
+}
+
+// live is what the transport itself tries, with the steps that nobody asked for
+// left out and those that were asked for needed.
+func (c *Control) live(ctx context.Context, t trial) ([]Step, error) {
+	config := json.RawMessage(fmt.Sprintf(`{"may_look": %t}`, t.wants(oauth.PurposeLook)))
+	steps, err := c.cfg.Engine.ProveCredential(ctx, t.row.Team, t.row.ID, t.transport(), t.address, config)
+	if err != nil {
+		return nil, err
+	}
+	var out []Step
+	for _, s := range stepsOf(steps) {
+		name, scope := strings.CutPrefix(s.Name, "scope:")
+		if scope && !t.wants(oauth.Purpose(name)) {
+			continue
+		}
+		s.Optional = s.Optional && !scope
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// shown tells whether a purpose has its step already.
+func shown(steps []Step, p oauth.Purpose) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Name == "scope:"+string(p) })
+}
+
+// serviceAccountProof: the key is one, Google takes its signature, and it may act
+// for the user with each scope alone.
+func (c *Control) serviceAccountProof(ctx context.Context, t trial) (Proof, error) {
+	_, secret, err := c.cfg.Vault.Secret(ctx, t.row.Team, t.row.ID)
+	if err != nil {
+		return Proof{}, err
+	}
+	account, err := oauth.ParseServiceAccount([]byte(secret.Reveal()), c.cfg.TokenURL)
+	if err != nil {
+		return proofOf([]Step{{
+			Name: "key", Cause: "key_damaged", Text: "The key that is kept cannot be read: " + err.Error(), Fix: "Make a new key and store it in place of this one.",
+		}}), nil
+	}
+	mint := func(name, subject string, p oauth.Purpose, seen string) Step {
+		_, err := account.Token(ctx, c.cfg.HTTP, subject, []string{p.Scope()}, c.cfg.Now())
+		return tried(name, seen, err)
+	}
+	steps := []Step{
+		{Name: "key", OK: true, Detail: fmt.Sprintf("key %s of %s", account.KeyID(), account.Email())},
+		mint("signature", "", oauth.PurposeSend, "Google takes what the key signs"),
+	}
+	if !steps[1].OK {
+		return proofOf(steps), nil
+	}
+	if t.address == "" {
+		return proofOf(append(steps, Step{
+			Name: "token", Optional: true, Cause: "no_address", Text: "No mailbox was named, so what the service account may do for users was not tried.",
+			Fix: "Check again with the primary address of a user.",
+		})), nil
+	}
+	c.cfg.Vault.Forget(t.row.ID)
+	more, err := c.live(ctx, t)
+	if err != nil {
+		return Proof{}, err
+	}
+	steps = append(steps, more...)
+	for _, p := range t.purposes {
+		if !shown(steps, p) {
+			steps = append(steps, mint("scope:"+string(p), t.address, p, "Google gave a token for "+p.Scope()))
+		}
+	}
+	return proofOf(steps), nil
+}
+
+// tried is a step that is one call to Google.
+func tried(name, seen string, err error) Step {
+	if err == nil {
+		return Step{Name: name, OK: true, Detail: seen}
+	}
+	e, ok := errors.AsType[*provider.Error](err)
+	if !ok {
+		e = &provider.Error{Cause: "unexpected", Text: err.Error()}
+	}
+	return stepOf(provider.Step{Name: name, Err: e})
+}
+
+// userProof: the refresh token lives, and each purpose was agreed to.
+func (c *Control) userProof(ctx context.Context, t trial) (Proof, error) {
+	own := publicOf(t.row.Public, "email")
+	if t.address != "" && !sameMailbox(t.address, own) {
+		r := wrongMailbox(t.address, own)
+		return proofOf([]Step{{Name: "mailbox", Cause: r.Cause, Text: fmt.Sprintf("This credential is the consent of %s, not of %s.", own, t.address), Fix: "Connect the other mailbox too: gatepost connect gmail."}}), nil
+	}
+	t.address = own
+	c.cfg.Vault.Forget(t.row.ID)
+	steps, err := c.live(ctx, t)
+	if err != nil {
+		return Proof{}, err
+	}
+	granted := strings.Fields(publicOf(t.row.Public, "scopes"))
+	for _, p := range t.purposes {
+		switch {
+		case shown(steps, p):
+		case oauth.Covers(granted, p.Scope()):
+			steps = append(steps, Step{Name: "scope:" + string(p), OK: true, Detail: own + " agreed to " + p.Scope()})
+		default:
+			steps = append(steps, Step{
+				Name: "scope:" + string(p), Cause: CauseUnticked, Text: fmt.Sprintf("%s has not agreed to %s.", own, p),
+				Fix: "Connect the mailbox again with that purpose, and leave every box ticked.",
+			})
+		}
+	}
+	return proofOf(steps), nil
+}
+
+// clientProof: Google knows the client and takes its secret, and sends browsers
+// back to gatepost. A code that cannot be one is refused as such only after the
+// client was recognised.
+func (c *Control) clientProof(ctx context.Context, row store.Credential) (Proof, error) {
+	client, err := c.client(ctx, row.Team, row.ID)
+	if err != nil {
+		return Proof{}, err
+	}
+	redirect := "http://127.0.0.1/"
+	if all := client.Redirects(); len(all) > 0 {
+		redirect = all[0]
+	}
+	random, err := c.draw()
+	if err != nil {
+		return Proof{}, err
+	}
+	ask := oauth.Consent{
+		Client: client, Endpoints: c.cfg.Endpoints, Redirect: redirect, Scopes: []string{oauth.PurposeSend.Scope()}, State: random, Verifier: random, Nonce: random,
+	}
+	_, err = ask.Exchange(ctx, c.cfg.HTTP, "not-a-code", c.cfg.Now())
+	if e, ok := errors.AsType[*provider.Error](err); ok && e.Cause == "grant_refused" {
+		err = nil
+	}
+	return proofOf([]Step{
+		{Name: "key", OK: true, Detail: fmt.Sprintf("client %s of the type %s", client.ID(), client.Kind())},
+		tried("client", "Google knows the client and takes its secret", err),
+		c.redirectStep(client),
+	}), nil
+}
+
+// redirectStep tells whether connect links work with a client.
+func (c *Control) redirectStep(client *oauth.Client) Step {
+	s := Step{Name: "redirect", Optional: true, Cause: "redirect_not_registered"}
+	public := c.publicURL()
+	if public == "" {
+		s.Text, s.Fix = "This gatepost has no public address, so there are no connect links.", "Start it with --public-url https://…"
+		return s
+	}
+	if err := oauth.CheckRedirectURI(client, public+callbackPath); err != nil {
+		s.Text, s.Fix = "Connect links do not work with this client: "+err.Error()+".", "Register "+public+callbackPath+" for it; the command line does not need that."
+		return s
+	}
+	return Step{Name: "redirect", Optional: true, OK: true, Detail: "connect links may come back to " + public + callbackPath}
+}

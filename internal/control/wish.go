@@ -1,0 +1,134 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/store"
+)
+
+// The transports that a user's consent can serve.
+const (
+	transportGmail = "gmail"
+	transportSMTP  = "gmail_smtp"
+)
+
+// needed is the purpose without which a transport sends nothing.
+func needed(transport string) oauth.Purpose {
+	if transport == transportSMTP {
+		return oauth.PurposeSMTP
+	}
+	return oauth.PurposeSend
+}
+
+// usual is what a transport is for when nobody says.
+func usual(transport string) []oauth.Purpose {
+	if transport == transportSMTP {
+		return []oauth.Purpose{oauth.PurposeSMTP}
+	}
+	return []oauth.Purpose{oauth.PurposeSend, oauth.PurposeLook}
+}
+
+// purposes reads what a mailbox is to be used for, in the usual order.
+func (ps *problems) purposes(list []string, transport string) []oauth.Purpose {
+	if len(list) == 0 {
+		return usual(transport)
+	}
+	var out []oauth.Purpose
+	for i, s := range list {
+		p, ok := oauth.ParsePurpose(s)
+		if !ok {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(oauth.Purposes()), ", "))
+			return nil
+		}
+		out = append(out, p)
+	}
+	if need := needed(transport); !oauth.Covers(oauth.ScopesFor(out), need.Scope()) {
+		ps.add("purposes", "lacks %s, without which the transport %s sends nothing", need, transport)
+	}
+	return slices.DeleteFunc(oauth.Purposes(), func(p oauth.Purpose) bool { return !slices.Contains(out, p) })
+}
+
+func words(ps []oauth.Purpose) []string {
+	out := make([]string, len(ps))
+	for i, p := range ps {
+		out[i] = string(p)
+	}
+	return out
+}
+
+func purposesOf(list []string) []oauth.Purpose {
+	out := make([]oauth.Purpose, len(list))
+	for i, s := range list {
+		out[i] = oauth.Purpose(s)
+	}
+	return out
+}
+
+// transport checks the transport of a consent; empty is gmail.
+func (c *Control) transport(name string, wrong *problems) string {
+	if name == "" {
+		name = transportGmail
+	}
+	kind, ok := c.kinds[name]
+	if !ok || !slices.Contains(kind.Credentials, KindGoogleUser) {
+		wrong.add("transport", "not one that a user's consent can serve: %s or %s", transportGmail, transportSMTP)
+	}
+	return name
+}
+
+// wish checks what a consent is to lead to. With a problem the client may be nil.
+func (c *Control) wish(ctx context.Context, g access.Grant, w store.Wish, wrong *problems) (store.Wish, *oauth.Client, error) {
+	w.Transport = c.transport(w.Transport, wrong)
+	w.Purposes = words(wrong.purposes(w.Purposes, w.Transport))
+	w.Senders = wrong.senders(w.Senders)
+	if w.Address != "" {
+		w.Address = wrong.address("address", w.Address)
+	}
+	client, err := c.checkClient(ctx, g.Team, w.Credential, wrong)
+	return w, client, err
+}
+
+func (c *Control) checkClient(ctx context.Context, team, id email.ID, wrong *problems) (*oauth.Client, error) {
+	if id == "" {
+		wrong.add("credential", "is missing: the id of a %s made by POST /v1/credentials", KindOAuthClient)
+		return nil, nil
+	}
+	client, err := c.client(ctx, team, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		wrong.add("credential", "there is no such credential: make one by POST /v1/credentials")
+		return nil, nil
+	case errors.Is(err, errOtherKind):
+		wrong.add("credential", "%v", err)
+		return nil, nil
+	}
+	return client, err
+}
+
+var errOtherKind = errors.New("is not an OAuth client")
+
+// client opens an OAuth client.
+func (c *Control) client(ctx context.Context, team, id email.ID) (*oauth.Client, error) {
+	if err := known(email.PrefixCredential, id); err != nil {
+		return nil, err
+	}
+	row, secret, err := c.cfg.Vault.Secret(ctx, team, id)
+	if err != nil {
+		return nil, err
+	}
+	if row.Kind != KindOAuthClient {
+		return nil, fmt.Errorf("%w: it is of the kind %s, and consent needs a %s", errOtherKind, row.Kind, KindOAuthClient)
+	}
+	client, err := oauth.ParseClient([]byte(secret.Reveal()), c.cfg.Endpoints)
+	if err != nil {
+		return nil, fmt.Errorf("OAuth client %s: %w", id, err)
+	}
+	return client, nil
+}
