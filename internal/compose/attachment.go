@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,30 +10,25 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/wneessen/go-mail"
-
 	"gatepost/internal/email"
 )
 
 // maxContentType keeps a type with encoded parameters on one line.
 const maxContentType = 200
 
-// attach adds the files. Their fields are written here, because go-mail would
-// put encoded words into quotes (RFC 2047 section 5 forbids that) and change
-// some names; RFC 2231 parameters keep them.
-func (p Parts) attach(m *mail.Msg) {
-	files := make([]*mail.File, len(p.Attachments))
-	for i, a := range p.Attachments {
-		files[i] = &mail.File{
-			Name:   a.Filename,
-			Writer: func(w io.Writer) (int64, error) { return bytes.NewReader(a.Content).WriteTo(w) },
-			Header: textproto.MIMEHeader{
-				"Content-Type":        {a.contentType()},
-				"Content-Disposition": {"attachment" + param("filename", a.Filename)},
-			},
-		}
+// entity is the file as a part. Its parameters are as RFC 2231 has them: encoded
+// words in quotes are what RFC 2047 section 5 forbids.
+func (a Attachment) entity() *entity {
+	header := textproto.MIMEHeader{
+		"Content-Type":              {a.contentType()},
+		"Content-Transfer-Encoding": {"base64"},
+		"Content-Disposition":       {"attachment" + param("filename", a.Filename)},
 	}
-	m.SetAttachments(files)
+	if a.ContentID != "" {
+		header["Content-Disposition"] = []string{"inline" + param("filename", a.Filename)}
+		header["Content-ID"] = []string{"<" + a.ContentID + ">"}
+	}
+	return &entity{header: header, body: func(w io.Writer) error { return writeBase64(w, a.Content) }}
 }
 
 // contentType is the type with its parameters and the name, for readers that

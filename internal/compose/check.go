@@ -13,6 +13,8 @@ import (
 const (
 	maxHeaders     = 100
 	maxAttachments = 500
+	maxReferences  = 500
+	maxMessageID   = maxWord // lines fold at spaces only, and an id has none
 )
 
 // Invalid is the error of parts that cannot become a message: all that is wrong.
@@ -45,13 +47,15 @@ func Check(p Parts) []email.Problem {
 	ps.addresses("cc", p.Cc)
 	ps.addresses("reply_to", p.ReplyTo)
 	ps.add("subject", email.CheckHeaderValue(p.Subject))
+	ps.conversation(p)
 	ps.add("text", checkBody(p.Text))
 	ps.add("html", checkBody(p.HTML))
 	if p.Text == "" && p.HTML == "" && len(p.Attachments) == 0 {
 		ps.add("text", errors.New("the message is empty: give text, html or attachments"))
 	}
-	ps.headers(p.Headers)
-	ps.attachments(p.Attachments)
+	ps.headers(p)
+	ps.attachments(p)
+	ps.add("message_id_host", checkHost(p.MessageIDHost))
 	ps.size(p)
 	return ps
 }
@@ -84,13 +88,61 @@ func checkBody(s string) error {
 	return nil
 }
 
-func (ps *problems) headers(list []Header) {
-	if len(list) > maxHeaders {
+// conversation checks the fields that make the message an answer.
+func (ps *problems) conversation(p Parts) {
+	if p.InReplyTo != "" {
+		ps.add("in_reply_to", checkMessageID(p.InReplyTo))
+	}
+	if len(p.References) > maxReferences {
+		ps.add("references", fmt.Errorf("more than %d", maxReferences))
+		return
+	}
+	for i, id := range p.References {
+		ps.add(fmt.Sprintf("references[%d]", i), checkMessageID(id))
+	}
+}
+
+// checkMessageID holds an id of another message to RFC 5322 section 3.6.4 as far
+// as programs keep to it: <left@right>, in ASCII, nothing that could end it early.
+func checkMessageID(s string) error {
+	inner, opened := strings.CutPrefix(s, "<")
+	inner, closed := strings.CutSuffix(inner, ">")
+	left, right, at := strings.Cut(inner, "@")
+	switch {
+	case !opened || !closed || !at || left == "" || right == "":
+		return errors.New("not a Message-ID in angle brackets, such as <4711@example.org>")
+	case len(s) > maxMessageID:
+		return fmt.Errorf("longer than %d bytes", maxMessageID)
+	case strings.Contains(s, "=?"):
+		return errors.New("contains =?, the start of an encoded word")
+	}
+	for _, r := range inner {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`<>()\,;"`, r) {
+			return fmt.Errorf("%q may not be in a Message-ID", r)
+		}
+	}
+	return nil
+}
+
+// checkHost tells whether a host can stand in a Message-ID as it is.
+func checkHost(host string) error {
+	if host == "" {
+		return nil
+	}
+	a, err := email.NewAddress("", "x@"+host)
+	if err == nil && a.Domain != host {
+		err = errors.New("not in the form in which it is sent: lower case, A-labels")
+	}
+	return err
+}
+
+func (ps *problems) headers(p Parts) {
+	if len(p.Headers) > maxHeaders {
 		ps.add("headers", fmt.Errorf("more than %d headers", maxHeaders))
 		return
 	}
-	seen := map[string]bool{}
-	for _, h := range list {
+	seen := map[string]bool{"in-reply-to": p.InReplyTo != "", "references": len(p.references()) > 0}
+	for _, h := range p.Headers {
 		field := "headers." + h.Name
 		ps.add(field, email.CheckHeaderName(h.Name))
 		ps.add(field, email.CheckHeaderValue(h.Value))
@@ -105,17 +157,18 @@ func (ps *problems) headers(list []Header) {
 	}
 }
 
-func (ps *problems) attachments(list []Attachment) {
-	if len(list) > maxAttachments {
+func (ps *problems) attachments(p Parts) {
+	if len(p.Attachments) > maxAttachments {
 		ps.add("attachments", fmt.Errorf("more than %d attachments", maxAttachments))
 		return
 	}
-	for i, a := range list {
+	for i, a := range p.Attachments {
 		field := fmt.Sprintf("attachments[%d]", i)
 		ps.add(field+".filename", email.CheckFileName(a.Filename))
 		_, _, err := a.mediaType()
 		ps.add(field+".content_type", err)
 	}
+	ps.inline(p)
 }
 
 // size bounds the header as a whole.
@@ -123,6 +176,9 @@ func (ps *problems) size(p Parts) {
 	n := encodedSize(p.Subject)
 	for _, h := range p.Headers {
 		n += encodedSize(h.Name) + encodedSize(h.Value)
+	}
+	for _, id := range p.references() {
+		n += encodedSize(id)
 	}
 	for _, list := range [][]email.Address{p.To, p.Cc, p.ReplyTo} {
 		for _, a := range list {

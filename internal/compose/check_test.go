@@ -3,7 +3,9 @@ package compose
 import (
 	"bytes"
 	"errors"
+	"html"
 	"io"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -68,7 +70,7 @@ func TestTwoThousandRecipientsFit(t *testing.T) {
 	for range 2000 {
 		p.To = append(p.To, email.Address{Name: "Somebody Someone", Local: "somebody.someone", Domain: "example.org"})
 	}
-	checkWire(t, build(t, p))
+	checkWire(t, p, build(t, p))
 }
 
 // injections are values that try to become header lines, commands or bodies.
@@ -101,7 +103,16 @@ var fieldsOf = map[string]func(*Parts, string){
 	"filename":     func(p *Parts, s string) { p.Attachments = []Attachment{{Filename: s}} },
 	"content_type": func(p *Parts, s string) { p.Attachments = []Attachment{{Filename: "a", ContentType: s}} },
 	"type param":   func(p *Parts, s string) { p.Attachments = []Attachment{{Filename: "a", ContentType: "a/b; c=" + s}} },
-	"content":      func(p *Parts, s string) { p.Attachments = []Attachment{{Filename: "a", Content: []byte(s)}} },
+	"content_id": func(p *Parts, s string) {
+		p.HTML = `<img src="cid:` + html.EscapeString(url.PathEscape(s)) + `">`
+		p.Attachments = []Attachment{{Filename: "a", ContentID: s}}
+	},
+	"in_reply_to":     func(p *Parts, s string) { p.InReplyTo = s },
+	"in_reply_to id":  func(p *Parts, s string) { p.InReplyTo = "<" + s + "@b.c>" },
+	"references":      func(p *Parts, s string) { p.References = []string{"<a@b.c>", "<a@" + s + ">"} },
+	"message_id_host": func(p *Parts, s string) { p.MessageIDHost = s },
+	"id host":         func(p *Parts, s string) { p.MessageIDHost = "b.c" + s },
+	"content":         func(p *Parts, s string) { p.Attachments = []Attachment{{Filename: "a", Content: []byte(s)}} },
 }
 
 // A value is refused, or it comes back as it was: it never gains a header line,
@@ -122,7 +133,7 @@ func TestInjections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkWire(t, b.Bytes())
+			checkWire(t, p, b.Bytes())
 			for parser, read := range parsers {
 				if d := cmp.Diff(asked(p), read(t, b.Bytes())); d != "" {
 					t.Errorf("%s %.60q: %s reads otherwise: %s", name, value, parser, d)

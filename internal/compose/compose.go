@@ -6,7 +6,6 @@
 package compose
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
 	netmail "net/mail"
@@ -36,7 +35,7 @@ type Parts struct {
 	Headers       []Header
 	Attachments   []Attachment
 	MessageIDHost string    // right side of the Message-ID; empty: the domain of From
-	Random        io.Reader // source of the boundary
+	Random        io.Reader // source of the boundaries
 }
 
 // Header is a further field of the caller; the value is text, not encoded.
@@ -56,24 +55,29 @@ type Built struct {
 	Size      int64
 }
 
-// Build writes the message with CRLF line ends, no line longer than 998 bytes,
-// everything but the local parts of addresses in ASCII. Parts that Check finds
-// wrong give an Invalid error and nothing is written. The same parts with the
-// same random bytes give the same message, except that of text, HTML and
-// attachments together, where go-mail draws the boundaries itself.
+// Build writes the message with CRLF line ends, no line longer than 998 bytes.
+// Bytes above 127 are only in the local parts of addresses and, with EightBit, in
+// bodies. Parts that Check finds wrong give an Invalid error and nothing is
+// written. The same parts with the same random bytes give the same message.
+//
+// The files around the bodies, the images around the text and its HTML form:
+// mixed(related(alternative(text, html), images), files), each level only where
+// it has something to hold together.
 func Build(w io.Writer, p Parts) (Built, error) {
 	if problems := Check(p); len(problems) > 0 {
 		return Built{}, Invalid(problems)
 	}
-	m := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithEncoding(mail.EncodingQP))
-	id := p.header(m)
-	p.bodies(m)
-	p.attach(m)
-	if err := p.boundary(m); err != nil {
+	tree, err := p.tree()
+	if err != nil {
 		return Built{}, err
 	}
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	id := p.header(m)
 	cw := &counter{w: w}
 	if _, err := m.WriteTo(cw); err != nil {
+		return Built{}, fmt.Errorf("compose message: %w", err)
+	}
+	if err := tree.write(cw); err != nil {
 		return Built{}, fmt.Errorf("compose message: %w", err)
 	}
 	if cw.err != nil {
@@ -82,7 +86,9 @@ func Build(w io.Writer, p Parts) (Built, error) {
 	return Built{MessageID: id, Size: cw.n}, nil
 }
 
-// header sets all fields but those of MIME and returns the Message-ID.
+// header sets all fields but those of MIME and returns the Message-ID. go-mail
+// writes and folds them; the MIME tree is written here (tree.go), because go-mail
+// has one boundary for all multiparts or draws them where nobody can repeat it.
 func (p Parts) header(m *mail.Msg) string {
 	id := email.NewMessageID(email.Marks{ID: p.ID, Host: p.MessageIDHost}, p.From)
 	m.SetGenHeader(mail.HeaderMessageID, id)
@@ -91,6 +97,7 @@ func (p Parts) header(m *mail.Msg) string {
 	if p.Subject != "" {
 		m.SetGenHeader(mail.HeaderSubject, encodeText(p.Subject))
 	}
+	p.conversation(m)
 	for _, h := range p.Headers {
 		m.SetGenHeader(mail.Header(h.Name), encodeText(h.Value))
 	}
@@ -99,6 +106,24 @@ func (p Parts) header(m *mail.Msg) string {
 	setAddresses(m, mail.HeaderCc, p.Cc)
 	setAddresses(m, mail.HeaderReplyTo, p.ReplyTo)
 	return id
+}
+
+// conversation sets what makes the message an answer (RFC 5322 section 3.6.4).
+func (p Parts) conversation(m *mail.Msg) {
+	if p.InReplyTo != "" {
+		m.SetGenHeader(mail.HeaderInReplyTo, p.InReplyTo)
+	}
+	if refs := p.references(); len(refs) > 0 {
+		m.SetGenHeader(mail.HeaderReferences, strings.Join(refs, " "))
+	}
+}
+
+// references are those given, or the one message that is answered.
+func (p Parts) references() []string {
+	if len(p.References) == 0 && p.InReplyTo != "" {
+		return []string{p.InReplyTo}
+	}
+	return p.References
 }
 
 func setAddresses(m *mail.Msg, name mail.AddrHeader, list []email.Address) {
@@ -112,52 +137,8 @@ func setAddresses(m *mail.Msg, name mail.AddrHeader, list []email.Address) {
 	m.SetAddrHeaderFromMailAddress(name, values...)
 }
 
-// bodies sets text and HTML, the plainest first (RFC 2046 section 5.1.4). A
-// message of attachments alone gets an empty text: readers expect a body there.
-func (p Parts) bodies(m *mail.Msg) {
-	if p.Text != "" || p.HTML == "" {
-		addBody(m, mail.TypeTextPlain, p.Text)
-	}
-	if p.HTML != "" {
-		addBody(m, mail.TypeTextHTML, p.HTML)
-	}
-}
-
-// addBody adds text as it is where every program on the way leaves it alone:
-// ASCII in short lines. (go-mail calls that 8bit, which is allowed to be ASCII.)
-// The rest becomes quoted-printable, by a writer that makes CRLF of LF. CR is
-// taken out before: that writer drops the line end of "\ré\n" (Go 1.26).
-func addBody(m *mail.Msg, kind mail.ContentType, s string) {
-	if strings.Contains(s, "\r") {
-		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-	}
-	encoding := mail.EncodingQP
-	if shortASCII(s) {
-		encoding, s = mail.NoEncoding, strings.ReplaceAll(s, "\n", "\r\n")
-	}
-	m.AddAlternativeWriter(kind, func(w io.Writer) (int64, error) {
-		n, err := io.WriteString(w, s)
-		return int64(n), err
-	}, mail.WithPartEncoding(encoding))
-}
-
-// boundary gives a message with one multipart its boundary. go-mail has one
-// setting for all of them, so with two it must draw them itself.
-func (p Parts) boundary(m *mail.Msg) error {
-	alternative, mixed := p.Text != "" && p.HTML != "", len(p.Attachments) > 0
-	if alternative == mixed {
-		return nil
-	}
-	var b [16]byte
-	if _, err := io.ReadFull(p.Random, b[:]); err != nil {
-		return fmt.Errorf("make a boundary: %w", err)
-	}
-	m.SetBoundary(hex.EncodeToString(b[:]))
-	return nil
-}
-
-// counter counts what is written and keeps the first error, which go-mail may
-// overwrite.
+// counter counts what is written and keeps the first error, which go-mail and
+// the multipart writer may overwrite.
 type counter struct {
 	w   io.Writer
 	n   int64

@@ -69,7 +69,7 @@ func TestBuildReadsBack(t *testing.T) {
 		{Filename: strings.Repeat("é", 127), Content: []byte{}},
 	}
 	raw := build(t, p)
-	checkWire(t, raw)
+	checkWire(t, p, raw)
 	for name, read := range parsers {
 		if d := cmp.Diff(asked(p), read(t, raw)); d != "" {
 			t.Errorf("%s: %s", name, d)
@@ -82,7 +82,7 @@ func TestBuildTextOfAnyLineEnds(t *testing.T) {
 	p.Text = "a\rb\nc\r\nd\n\r\u00e9\n.\r\n.\nMAIL FROM:<x@y>\n" + strings.Repeat("long ", 1000) + "\n" + strings.Repeat("x", 5000)
 	p.HTML = "\r\r\n\n" // CR, CRLF, LF
 	raw := build(t, p)
-	checkWire(t, raw)
+	checkWire(t, p, raw)
 	if d := cmp.Diff(asked(p), readStandard(t, raw)); d != "" {
 		t.Error(d)
 	}
@@ -99,7 +99,7 @@ func TestBuildAttachmentAlone(t *testing.T) {
 
 func TestBuildHTMLAlone(t *testing.T) {
 	p := testParts()
-	p.Text, p.HTML = "", "<p>x</p>"
+	p.Text, p.HTML, p.NoText = "", "<p>x</p>", true
 	if d := cmp.Diff(asked(p), readStandard(t, build(t, p))); d != "" {
 		t.Error(d)
 	}
@@ -118,7 +118,11 @@ func TestBuildIsRepeatable(t *testing.T) {
 	for name, change := range map[string]func(*Parts){
 		"text":        func(*Parts) {},
 		"alternative": func(p *Parts) { p.HTML = "<p>x</p>" },
-		"mixed":       func(p *Parts) { p.Attachments = []Attachment{{Filename: "a", Content: []byte("x")}, {Filename: "b"}} },
+		"all": func(p *Parts) {
+			p.HTML = `<img src="cid:a">`
+			p.Attachments = []Attachment{{Filename: "a", ContentID: "a"}, {Filename: "b"}}
+		},
+		"mixed": func(p *Parts) { p.Attachments = []Attachment{{Filename: "a", Content: []byte("x")}, {Filename: "b"}} },
 	} {
 		p, again := testParts(), testParts()
 		change(&p)
@@ -150,8 +154,8 @@ func (f *failAfter) Write(b []byte) (int, error) {
 
 func TestBuildTellsEveryWriteError(t *testing.T) {
 	p := testParts()
-	p.HTML = "<p>x</p>"
-	p.Attachments = []Attachment{{Filename: "a", Content: []byte("x")}}
+	p.HTML = "<img src=cid:x>"
+	p.Attachments = []Attachment{{Filename: "a", Content: []byte("x")}, {Filename: "b", ContentID: "x"}}
 	for n := range len(build(t, p)) {
 		if _, err := Build(&failAfter{n}, p); !errors.Is(err, io.ErrShortWrite) {
 			t.Fatalf("after %d bytes: %v", n, err)

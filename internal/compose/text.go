@@ -49,21 +49,3 @@ func longestWord(s string) int {
 	}
 	return longest
 }
-
-// shortLine is the longest line that is sent as it is (RFC 5322 section 2.1.1).
-const shortLine = 78
-
-// shortASCII tells whether text with LF line ends is printable ASCII in short
-// lines.
-func shortASCII(s string) bool {
-	start := 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '\n':
-			start = i + 1
-		case c >= 0x7f, c < ' ' && c != '\t', i-start >= shortLine:
-			return false
-		}
-	}
-	return true
-}
