@@ -71,6 +71,7 @@ type row struct {
 	code   string // codes, separated by |; y and z stand for any digit: "5yz"
 	reason string // reasons, separated by |; one that ends in a dot is a prefix
 	text   string // stable parts of the text in lower case, separated by |
+	by     credential
 
 	class Class
 	scope Scope // empty: account
@@ -81,6 +82,18 @@ type row struct {
 	says string
 	fix  string
 }
+
+// credential is what was presented to the token endpoint, where the same answer
+// means different things.
+type credential int
+
+const (
+	byAny     credential = iota
+	byKey                // a service account's key: About names it
+	byConsent            // what a user consented to
+)
+
+func (c credential) matches(a About) bool { return c == byAny || (c == byKey) == (a.KeyID != "") }
 
 // find returns the first matching row; the tables end in rows that match all the
 // rest of their stages.
@@ -97,6 +110,7 @@ func find(a Answer) *row {
 
 func (r *row) matches(a Answer) bool {
 	return anyOf(r.stages, func(s string) bool { return s == string(a.Stage) }) &&
+		r.by.matches(a.About) &&
 		anyOf(r.code, func(s string) bool { return matchCode(s, a.Code) }) &&
 		anyOf(r.reason, func(s string) bool { return matchReason(s, a.Reason) }) &&
 		anyOf(r.text, func(s string) bool { return strings.Contains(strings.ToLower(a.Text), s) })
@@ -141,7 +155,7 @@ func fill(s string, a Answer) string {
 		return s
 	}
 	return strings.NewReplacer(
-		"{client_id}", orWords(a.About.ClientID, "the service account's client id"),
+		"{client_id}", orWords(a.About.ClientID, "(see the credential)"),
 		"{key_id}", orWords(a.About.KeyID, "the key in use"),
 		"{scopes}", orWords(strings.Join(a.About.Scopes, ","), "the scopes that gatepost asks for"),
 		"{subject}", orWords(a.About.Subject, "the user"),

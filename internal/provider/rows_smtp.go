@@ -1,12 +1,40 @@
 package provider
 
+const bearerAdvice = "The token must be for {subject} itself and have the scope {scopes}. Connected by consent: connect again with purpose smtp. Service account: add that scope in https://admin.google.com/ac/owl/domainwidedelegation. Where only gmail.send is granted, use the transport gmail (Gmail API)."
+
 // smtpRows are the answers of SMTP servers: first those that their texts or
 // enhanced codes tell apart, then the meaning of the digits (RFC 5321 section
 // 4.2.1, RFC 3463). Sources of the special ones:
 // support.google.com/a/answer/3726730 and support.google.com/a/answer/2956491,
 // read November 2026.
 var smtpRows = []row{
-	// AUTH.
+	// AUTH with an OAuth token (Gmail). Whoever asked renews the token once.
+	{
+		stages: "bearer", code: "534", reason: "5.7.14",
+		class: Hold, cause: "web_login_required",
+		says: "Google wants {subject} to sign in with a browser first.",
+		fix:  "Sign in to the mailbox in a browser and answer Google's questions, then release the account.",
+	},
+	{
+		stages: "bearer", code: "535|534|530|538|334",
+		class: Hold, cause: CauseTokenRefused,
+		says: "The server refuses the token for {subject}.",
+		fix:  bearerAdvice,
+	},
+	{
+		stages: "bearer", code: "504|502|500|503",
+		class: Hold, cause: "auth_not_offered",
+		says: "The server does not take sign-in by token here.",
+		fix:  "Check TLS mode and mechanism of the account; smtp.gmail.com takes OAUTHBEARER and XOAUTH2 after TLS.",
+	},
+	{
+		stages: "bearer", code: "5yz",
+		class: Hold, cause: "credential_refused",
+		says: "The server refused the sign-in of {subject}.",
+		fix:  bearerAdvice,
+	},
+
+	// AUTH with a password.
 	{
 		stages: "auth", code: "534", reason: "5.7.9",
 		class: Hold, cause: "app_password_required",
@@ -20,7 +48,7 @@ var smtpRows = []row{
 		fix:  "Sign in to the mailbox in a browser and unlock it, or connect it through the Gmail API.",
 	},
 	{
-		stages: "auth", code: "454|421|451", text: "too many login|too many failed|too many auth",
+		stages: "auth|bearer", code: "454|421|451", text: "too many login|too many failed|too many auth",
 		class: Park, cause: "too_many_logins", wait: waitTen,
 		says: "The provider saw too many logins.",
 		fix:  "Wait; lower max_connections of the account if it happens again.",
@@ -29,7 +57,7 @@ var smtpRows = []row{
 		stages: "auth", code: "535|530|538", // RFC 4954 section 6
 		class: Hold, cause: "credential_refused",
 		says: "The server refused user name and password.",
-		fix:  "Store the right password. Gmail takes app passwords only; where sign-in by password is switched off, connect through the Gmail API.",
+		fix:  "Store the right password. Gmail takes app passwords only; where sign-in by password is switched off, connect the mailbox by consent: gatepost connect gmail.",
 	},
 	{
 		stages: "auth", code: "504|502|500", // mechanism or command not known
@@ -44,9 +72,9 @@ var smtpRows = []row{
 		fix:  "Read the reply; correct user or password, then release the account.",
 	},
 	{
-		stages: "auth", code: "4yz",
+		stages: "auth|bearer", code: "4yz",
 		class: Retry, cause: "auth_unavailable",
-		says: "The server cannot check the password now.",
+		says: "The server cannot check the sign-in now.",
 	},
 
 	// Quotas that look like refusals.
@@ -70,6 +98,12 @@ var smtpRows = []row{
 
 	// Refusals that speak of the account, not of the message.
 	{
+		stages: "mail|rcpt|data|body", code: "530|454", text: "starttls",
+		class: Hold, cause: "tls_required",
+		says: "The server wants TLS before it takes mail.",
+		fix:  "Set TLS mode starttls (port 587) or implicit (port 465).",
+	},
+	{
 		stages: "mail|rcpt|data|body", code: "530|538|535",
 		class: Hold, cause: "auth_required",
 		says: "The server wants a sign-in or TLS before it takes mail.",
@@ -79,7 +113,24 @@ var smtpRows = []row{
 		stages: "connect|mail|rcpt|data|body", code: "5yz", text: "mail relay denied|invalid credentials for relay|relay access denied|relaying denied|not permitted to relay",
 		class: Hold, cause: "relay_denied",
 		says: "The server does not relay for this machine or sender.",
-		fix:  "Sign in with a user that may relay, or register this machine's address (Google: Admin > Apps > Gmail > Routing > SMTP relay service).",
+		fix:  "Sign in with a user that may relay, or register this machine's address (Google: Admin > Apps > Google Workspace > Gmail > Routing > SMTP relay service), and send from a registered domain.",
+	},
+	{
+		stages: "connect|mail", code: "5yz", text: "ehlo argument|helo argument|helo/ehlo|invalid helo|invalid ehlo|need fully-qualified hostname",
+		class: Hold, cause: "hello_refused",
+		says: "The server refuses the name that gatepost gives in EHLO.",
+		fix:  "Set hello of the account to this machine's full host name, or to the domain that it sends for.",
+	},
+	{
+		stages: "connect|mail|rcpt|data|body", code: "421|550|450|451", reason: "4.7.28|5.7.28",
+		class: Park, cause: "unusual_rate", wait: waitHour,
+		says: "The server sees an unusual rate of unwanted mail from here and takes less for a while.",
+		fix:  "Send slower, and only to those who want it. Google's rules: https://support.google.com/mail/answer/81126",
+	},
+	{
+		stages: "connect|auth|bearer|mail", code: "554|550", text: "too many unauthenticated commands|unauthenticated command",
+		class: Retry, cause: "service_unavailable",
+		says: "The server ended the session because sign-in took too long or too many commands.",
 	},
 
 	// One recipient.
@@ -98,6 +149,17 @@ var smtpRows = []row{
 		class: Fail, scope: ScopeRecipient, cause: "no_such_mailbox",
 		says: "There is no such mailbox.",
 		fix:  "Correct the address.",
+	},
+	{
+		stages: "rcpt", code: "450|452|421", reason: "4.2.1|4.2.2",
+		class: Retry, scope: ScopeRecipient, cause: "mailbox_busy",
+		says: "The recipient's mailbox is full or gets mail too fast.",
+	},
+	{
+		stages: "rcpt", code: "5yz", reason: "5.7.26|5.7.25|5.7.27|5.7.29|5.7.30",
+		class: Fail, scope: ScopeRecipient, cause: "sender_unauthenticated",
+		says: "The recipient's side wants the sender's domain authenticated: SPF, DKIM, DMARC or TLS is missing or not aligned.",
+		fix:  "Publish SPF and DKIM for the domain of From.",
 	},
 	{
 		stages: "rcpt", code: "5yz", reason: "5.1.",
@@ -124,7 +186,7 @@ var smtpRows = []row{
 
 	// The message.
 	{
-		stages: "body|data", reason: "5.7.26", code: "5yz",
+		stages: "body|data", reason: "5.7.26|5.7.25|5.7.27|5.7.29|5.7.30", code: "5yz",
 		class: Fail, scope: ScopeMessage, cause: "sender_unauthenticated",
 		says: "The sender's domain is not authenticated: SPF and DKIM are missing or not aligned.",
 		fix:  "Publish SPF and DKIM for the domain of From.",
@@ -140,6 +202,12 @@ var smtpRows = []row{
 		class: Fail, scope: ScopeMessage, cause: "message_too_large",
 		says: "The message is larger than the server takes.",
 		fix:  "Send a link in place of the attachment.",
+	},
+	{
+		stages: "data|body", code: "552|554", text: "malformed",
+		class: Fail, scope: ScopeMessage, cause: "message_malformed",
+		says: "The server cannot read the message.",
+		fix:  "Read the reply; the message must change.",
 	},
 	{
 		stages: "mail", code: "5yz", reason: "5.1.7|5.1.8",
@@ -199,7 +267,7 @@ var smtpRows = []row{
 		says: "The server gave an answer that is none of SMTP after the message was handed over: it may have been taken.",
 	},
 	{
-		stages: "connect|auth|mail|rcpt|data",
+		stages: "connect|auth|bearer|mail|rcpt|data",
 		class:  Retry, cause: "unexpected_answer",
 		says: "The server gave an answer that is none of SMTP.",
 		fix:  "Check host and port: is this an SMTP server?",

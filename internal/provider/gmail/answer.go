@@ -36,10 +36,14 @@ func (e apiError) reason() string {
 
 // refused classifies an answer other than yes.
 func (a *account) refused(stage provider.Stage, scope string, resp *http.Response, body []byte) *provider.Error {
+	return provider.Classify(a.answer(stage, scope, resp, body), a.deps.Now())
+}
+
+func (a *account) answer(stage provider.Stage, scope string, resp *http.Response, body []byte) provider.Answer {
 	said := readError(body)
 	said.Stage, said.Code, said.About = stage, resp.StatusCode, a.about(scope)
 	said.RetryAfter = resp.Header.Get("Retry-After")
-	return provider.Classify(said, a.deps.Now())
+	return said
 }
 
 // readError takes reason and text out of a body that may be anything.

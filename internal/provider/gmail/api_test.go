@@ -369,7 +369,8 @@ func FuzzEncoder(f *testing.F) {
 	f.Add(make([]byte, 10_000), 4096)
 	f.Fuzz(func(t *testing.T, b []byte, size int) {
 		b = b[:min(len(b), 64<<10)]
-		u, err := newUpload(t.Context(), email.Bytes(b), nil)
+		shape := formOf(email.Envelope{}, email.Bytes(b))
+		u, err := newUpload(t.Context(), shape, email.Bytes(b), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,7 +386,7 @@ func FuzzEncoder(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if want := jsonStart + base64.URLEncoding.EncodeToString(b) + jsonEnd; string(got) != want || u.size != int64(len(want)) {
+		if want := shape.head + base64.URLEncoding.EncodeToString(b) + shape.tail; string(got) != want || u.size != int64(len(want)) {
 			t.Errorf("%d bytes: got %d bytes, want %d", len(b), len(got), len(want))
 		}
 	})

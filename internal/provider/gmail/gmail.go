@@ -8,6 +8,7 @@
 package gmail
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,6 +50,8 @@ type account struct {
 	// What to ask a token for, by purpose.
 	sendScope, lookScope string
 	aliasScopes          []string
+	// pause waits before a question about an upload; tests do not wait.
+	pause func(ctx context.Context, tries int) error
 }
 
 // looker is an account whose Sent mail may be read.
@@ -85,7 +88,7 @@ func newAccount(a provider.Account, deps provider.Deps, parallel int) (*account,
 	}
 	acc := &account{
 		address: a.Address, deps: deps, base: publicAPI, transport: newTransport(deps, parallel),
-		sendScope: ScopeSend, lookScope: ScopeLook, aliasScopes: []string{ScopeRead, ScopeSettings},
+		sendScope: ScopeSend, lookScope: ScopeLook, aliasScopes: []string{ScopeRead, ScopeSettings}, pause: pauseBefore,
 	}
 	if deps.BaseURL != "" {
 		acc.base = strings.TrimRight(deps.BaseURL, "/")

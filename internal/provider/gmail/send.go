@@ -40,21 +40,31 @@ func worthAgain(e *provider.Error) bool {
 	return e.Cause == provider.CauseTokenRefused || e.Cause == provider.CausePrecondition
 }
 
-// attempt makes one POST and judges how it ended.
+// attempt hands the message in once and judges how that ended.
 func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Content, renew bool) (provider.Receipt, *provider.Error) {
 	token, problem := a.token(ctx, a.sendScope, renew)
 	if problem != nil {
 		return provider.Receipt{}, problem
 	}
-	u, err := newUpload(ctx, msg, a.deps.Trace)
+	if msg.Size() > resumableFrom {
+		return a.bySession(ctx, env, msg, token)
+	}
+	return a.atOnce(ctx, env, msg, token)
+}
+
+// atOnce makes one POST.
+func (a *account) atOnce(ctx context.Context, env email.Envelope, msg email.Content, token email.Secret) (provider.Receipt, *provider.Error) {
+	f := formOf(env, msg)
+	u, err := newUpload(ctx, f, msg, a.deps.Trace)
 	if err != nil {
 		return provider.Receipt{}, unreadable(err)
 	}
 	defer u.Close()
-	req, err := a.request(u, msg, token)
+	req, err := a.request(ctx, http.MethodPost, a.base+f.path, u)
 	if err != nil {
 		return provider.Receipt{}, provider.NoAnswer(provider.StageCall, false, err)
 	}
+	dress(req, token, f.contentType)
 	resp, err := a.transport.RoundTrip(req.WithContext(traced(ctx, u)))
 	if err != nil {
 		return provider.Receipt{}, broken(u, err)
@@ -64,13 +74,23 @@ func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Con
 	u.told("answer.read")
 	handedOver, _ := u.stop()
 	if resp.StatusCode/100 == 2 {
-		return a.taken(env, resp, body, err)
+		return taken(env, resp, body, err)
 	}
 	stage := provider.StageSend
 	if resp.StatusCode >= 500 && !handedOver {
-		stage = provider.StageCall // refused while the body was still going out
+		stage = provider.StageUpload // refused while the body was still going out
 	}
-	return provider.Receipt{}, a.refused(stage, a.sendScope, resp, body)
+	return provider.Receipt{}, a.refusedMessage(stage, env, resp, body)
+}
+
+// refusedMessage classifies a refusal. What is not found when a message is handed
+// in can only be the conversation that it names.
+func (a *account) refusedMessage(stage provider.Stage, env email.Envelope, resp *http.Response, body []byte) *provider.Error {
+	said := a.answer(stage, a.sendScope, resp, body)
+	if resp.StatusCode == http.StatusNotFound && env.Thread != "" && said.Reason != "" {
+		said.Reason = "threadNotFound"
+	}
+	return provider.Classify(said, a.deps.Now())
 }
 
 // broken judges a request without an answer.
@@ -100,21 +120,28 @@ func unreadable(err error) *provider.Error {
 }
 
 // taken reads the receipt. A yes that cannot be read is no verdict.
-func (a *account) taken(env email.Envelope, resp *http.Response, body []byte, readErr error) (provider.Receipt, *provider.Error) {
+func taken(env email.Envelope, resp *http.Response, body []byte, readErr error) (provider.Receipt, *provider.Error) {
 	var sent struct {
-		ID string `json:"id"`
+		ID     string `json:"id"`
+		Thread string `json:"threadId"`
 	}
 	if readErr == nil {
 		readErr = json.Unmarshal(body, &sent)
 	}
 	if readErr != nil || sent.ID == "" {
-		return provider.Receipt{}, &provider.Error{
-			Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "unreadable_answer", Err: readErr,
-			Text:  "Gmail said yes in a form that cannot be read: the message may have been taken.",
-			Reply: provider.CleanReply(resp.Status + " " + string(body)),
-		}
+		return provider.Receipt{}, unreadableYes(resp, body, readErr)
 	}
-	return provider.AcceptedBy(env, sent.ID, resp.Status), nil
+	receipt := provider.AcceptedBy(env, sent.ID, resp.Status)
+	receipt.ThreadID = sent.Thread
+	return receipt, nil
+}
+
+func unreadableYes(resp *http.Response, body []byte, err error) *provider.Error {
+	return &provider.Error{
+		Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "unreadable_answer", Err: err,
+		Text:  "Gmail said yes in a form that cannot be read: the message may have been taken.",
+		Reply: provider.CleanReply(resp.Status + " " + string(body)),
+	}
 }
 
 // token gets a token for one scope; its errors keep the class that oauth gave.

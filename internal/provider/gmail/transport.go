@@ -92,7 +92,7 @@ func traced(ctx context.Context, u *upload) context.Context {
 			if c, ok := got.Conn.(*conn); ok {
 				c.carries.Store(u)
 			}
-			if u.trace != nil {
+			if u.trace != nil && !u.again {
 				u.trace("connected")
 			}
 		},

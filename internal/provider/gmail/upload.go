@@ -5,39 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
 	"sync"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
 )
 
-// smallMail is up to where a message goes as JSON. Gmail's JSON bodies end near
-// 5 MB; larger mail is streamed to the upload address.
-const smallMail = 2 << 20
-
-// sendPath is messages.send; uploads go to the same path below /upload.
-const sendPath = "/gmail/v1/users/me/messages/send"
-
-const (
-	jsonStart = `{"raw":"`
-	jsonEnd   = `"}`
-)
-
-// upload is the body of one attempt. It holds its last bytes back until the
-// guard allows them, and knows whether they ever left: a request that lacks
-// bytes of its declared length cannot be taken.
+// upload is the body of one request: a whole message, or a part of one. It holds
+// the message's last bytes back until the guard allows them, and knows whether
+// they ever left: a request that lacks bytes of its declared length cannot be
+// taken.
 type upload struct {
 	ctx   context.Context
 	trace func(stage string)
 	size  int64
+	half  int64 // before this byte the stage body.half is told; negative: never
+	last  bool  // its end is the message's end
+	again bool  // not the first request of the attempt
 
 	mu      sync.Mutex
 	src     io.Reader
-	content io.Closer
+	content io.Closer // nil: whoever gave src closes it
 	left    int64
-	half    bool  // the stage body.half was told
 	done    bool  // the last bytes were written
 	cut     bool  // a write failed before the last bytes were written
 	stopped bool  // nothing more may leave
@@ -45,22 +34,15 @@ type upload struct {
 	err     error // why it was stopped from inside: the guard or the content
 }
 
-// newUpload prepares the body: {"raw":…} for small mail, else the bytes.
-func newUpload(ctx context.Context, msg email.Content, trace func(string)) (*upload, error) {
+// newUpload prepares a whole message in its form.
+func newUpload(ctx context.Context, f form, msg email.Content, trace func(string)) (*upload, error) {
 	r, err := msg.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open the message: %w", err)
 	}
-	u := &upload{ctx: ctx, trace: trace, content: r, src: r, size: msg.Size()}
-	if asJSON(msg) {
-		u.src = io.MultiReader(strings.NewReader(jsonStart), &encoder{src: r}, strings.NewReader(jsonEnd))
-		u.size = int64(len(jsonStart)+len(jsonEnd)) + (msg.Size()+2)/3*4
-	}
-	u.left = u.size
-	return u, nil
+	size := f.size(msg)
+	return &upload{ctx: ctx, trace: trace, size: size, half: size - size/2, last: true, src: f.wrap(r), content: r, left: size}, nil
 }
-
-func asJSON(msg email.Content) bool { return msg.Size() <= smallMail }
 
 // Read implements io.Reader for the transport.
 func (u *upload) Read(p []byte) (int, error) {
@@ -76,7 +58,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	if n == 0 && err != nil {
 		return 0, u.fail(fmt.Errorf("read the message: %w", noEOF(err)))
 	}
-	if int64(n) == u.left {
+	if u.last && int64(n) == u.left {
 		if err := u.mayEnd(); err != nil {
 			return 0, u.fail(err)
 		}
@@ -85,17 +67,17 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// part limits one read to what is left, and, where stages are told, to the first
-// half.
+// part limits one read to what is left, and, where stages are told, to what stands
+// before the middle.
 func (u *upload) part(p []byte) []byte {
 	p = p[:min(int64(len(p)), u.left)]
-	if u.trace == nil || u.half {
+	if u.trace == nil || u.half < 0 {
 		return p
 	}
-	if before := u.left - u.size/2; before > 0 {
+	if before := u.half - (u.size - u.left); before > 0 {
 		return p[:min(int64(len(p)), before)]
 	}
-	u.half = true
+	u.half = -1
 	u.trace("body.half")
 	return p
 }
@@ -122,16 +104,19 @@ func (u *upload) Close() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.stopped, u.src = true, nil
+	if u.content == nil {
+		return nil
+	}
 	return u.content.Close()
 }
 
-// stop makes sure that nothing more leaves and tells whether all of it may have
-// left, and what stopped it from inside.
+// stop makes sure that nothing more leaves and tells whether the message's last
+// bytes may have left, and what stopped it from inside.
 func (u *upload) stop() (handedOver bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.stopped = true
-	return u.left == 0 && !u.cut, u.err
+	return u.last && u.left == 0 && !u.cut, u.err
 }
 
 // ended tells whether the guard stopped it.
@@ -155,27 +140,11 @@ func (u *upload) wrote(err error) {
 	u.cut = u.cut || err != nil && !u.done
 	tell := err == nil && u.left == 0 && !u.done
 	u.done = u.done || tell
-	tell = tell && u.trace != nil
+	tell = tell && u.last && u.trace != nil
 	u.mu.Unlock()
 	if tell {
 		u.trace("body.done")
 	}
-}
-
-// request makes the POST. Without GetBody and without an Idempotency-Key header
-// the transport never sends it twice by itself (net/http.Transport).
-func (a *account) request(u *upload, msg email.Content, token email.Secret) (*http.Request, error) {
-	to, kind := a.base+"/upload"+sendPath+"?uploadType=media", "message/rfc822"
-	if asJSON(msg) {
-		to, kind = a.base+sendPath, "application/json"
-	}
-	req, err := http.NewRequestWithContext(u.ctx, http.MethodPost, to, u)
-	if err != nil {
-		return nil, fmt.Errorf("address of the Gmail API: %w", err)
-	}
-	req.ContentLength = u.size
-	dress(req, token, kind)
-	return req, nil
 }
 
 func noEOF(err error) error {
