@@ -31,6 +31,7 @@ type texter struct {
 	lists   []list
 	deeper  int // lists that are open beyond maxLists
 	quotes  int
+	quoted  int // quotes of the last line
 	pre     int
 	link    link
 	heading heading
@@ -105,7 +106,7 @@ func (t *texter) begin() {
 	case t.breaks > 0:
 		for ; t.breaks > 1; t.breaks-- {
 			t.out = append(t.out, '\n')
-			t.out = append(t.out, strings.TrimRight(t.quote(), " ")...)
+			t.out = append(t.out, strings.TrimRight(quote(min(t.quotes, t.quoted)), " ")...)
 		}
 		t.out = append(t.out, '\n')
 		t.startLine()
@@ -120,11 +121,12 @@ func (t *texter) begin() {
 	}
 }
 
-func (t *texter) quote() string { return strings.Repeat("> ", min(t.quotes, maxQuotes)) }
+func quote(n int) string { return strings.Repeat("> ", min(n, maxQuotes)) }
 
 // startLine writes the marks of quotes, the indentation of lists and the marker.
 func (t *texter) startLine() {
-	t.out = append(t.out, t.quote()...)
+	t.out = append(t.out, quote(t.quotes)...)
+	t.quoted = t.quotes
 	indent := 0
 	for _, l := range t.lists {
 		indent += l.width
@@ -135,7 +137,11 @@ func (t *texter) startLine() {
 }
 
 // block ends the line; an empty line follows if n is 2, and nothing ends if it is 0.
+// A block at the start of a list item stands behind its marker.
 func (t *texter) block(n int) {
+	if t.marker != "" {
+		n = min(n, 1)
+	}
 	if n > 0 {
 		t.breaks, t.space, t.cell = max(t.breaks, n), false, false
 	}

@@ -66,7 +66,7 @@ func (t *texter) startHeading(rank byte) {
 func (t *texter) endHeading() {
 	h := t.heading
 	t.heading = heading{}
-	if h.mark != 0 && h.start >= 0 && !slices.Contains(t.out[h.start:], '\n') {
+	if h.mark != 0 && h.start >= 0 && len(t.out)-h.start <= utf8.UTFMax*underline && !slices.Contains(t.out[h.start:], '\n') {
 		if n := utf8.RuneCount(t.out[h.start:]); n <= underline {
 			t.breaks = 1
 			t.begin()

@@ -20,18 +20,19 @@ func (t *texter) endLink() {
 	if !l.open || l.href == "" {
 		return
 	}
-	text := strings.TrimSpace(string(t.out[l.start:]))
+	// A bounded look: hidden elements can end the same link over and over.
+	text := strings.TrimSpace(string(t.out[l.start:min(len(t.out), l.start+2*maxLink)]))
 	if sameLink(text, l.href) {
 		return
 	}
-	breaks := t.breaks
+	due := *t
 	if text != "" { // on the same line, also where blocks are within the link
 		t.breaks, t.space, t.cell = 0, true, false
 	}
 	t.begin()
 	t.out = append(t.out, "<"+strings.TrimPrefix(l.href, "mailto:")+">"...)
 	if text != "" {
-		t.breaks = breaks
+		t.breaks, t.space, t.cell = due.breaks, due.space, due.cell
 	}
 }
 
