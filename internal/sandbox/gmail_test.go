@@ -151,7 +151,7 @@ func TestGmailRefusesWhatItCannotSend(t *testing.T) {
 		"JSON too large":    {do(t, c, "POST", w.sendURL(), "application/json", strings.Repeat(" ", maxJSONBody+1)), 413, "Request Entity Too Large"},
 		"message too large": {do(t, c, "POST", upload+"media", "message/rfc822", strings.Repeat("a", maxMessage+1)), 413, "Request Entity Too Large"},
 		"other media":       {do(t, c, "POST", upload+"media", "text/plain", mailTo("a@b.c")), 400, "Media type"},
-		"other upload":      {do(t, c, "POST", upload+"resumable", "message/rfc822", "x"), 400, "uploadType"},
+		"other upload":      {do(t, c, "POST", upload+"simple", "message/rfc822", "x"), 400, "uploadType"},
 		"no boundary":       {do(t, c, "POST", upload+"multipart", "multipart/related", "x"), 400, "multipart"},
 		"no such page":      {do(t, c, "POST", w.GoogleURL+"/gmail/v1/users/me/drafts", "", ""), 404, "not found"},
 	} {

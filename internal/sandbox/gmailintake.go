@@ -26,81 +26,104 @@ func (g *google) sendJSON(w http.ResponseWriter, r *http.Request, who caller) *a
 	if bad != nil {
 		return bad
 	}
-	raw, bad := rawOfJSON(body)
+	out, bad := rawOfJSON(body)
 	if bad != nil {
 		return bad
 	}
-	return g.send(w, r, who, raw)
+	return g.sendNow(w, r, who, out)
 }
 
-// rawOfJSON reads {"raw": "…"}: base64url, with padding or without.
-func rawOfJSON(body []byte) ([]byte, *apiError) {
+// rawOfJSON reads {"raw": "…", "threadId": "…"}: base64url, with padding or
+// without.
+func rawOfJSON(body []byte) (outgoing, *apiError) {
 	var in struct {
-		Raw string `json:"raw"`
+		Raw      string `json:"raw"`
+		ThreadID string `json:"threadId"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, newError(http.StatusBadRequest, "parseError", "Parse Error")
+		return outgoing{}, newError(http.StatusBadRequest, "parseError", "Parse Error")
 	}
 	if in.Raw == "" {
-		return nil, invalidArgument(textNoRaw)
+		return outgoing{}, invalidArgument(textNoRaw)
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(in.Raw, "="))
 	if err != nil {
-		return nil, invalidArgument("Invalid value for ByteString: raw")
+		return outgoing{}, invalidArgument("Invalid value for ByteString: raw")
 	}
-	return raw, nil
+	return outgoing{raw, in.ThreadID}, nil
 }
 
 // sendUpload takes a message as it is (uploadType=media), or as the second part
-// after its metadata (uploadType=multipart).
+// after its metadata (uploadType=multipart), or begins an upload in parts
+// (uploadType=resumable).
 func (g *google) sendUpload(w http.ResponseWriter, r *http.Request, who caller) *apiError {
 	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	upload := r.URL.Query().Get("uploadType")
-	switch {
-	case upload == "media" && !strings.HasPrefix(kind, "message/"):
-		return newError(http.StatusBadRequest, "badContent",
-			"Media type '"+kind+"' is not supported. Valid media types: [message/*]")
-	case upload != "media" && upload != "multipart":
-		return invalidArgument("Invalid value for uploadType: media and multipart are supported here")
+	switch r.URL.Query().Get("uploadType") {
+	case "resumable":
+		return g.startUpload(w, r, who)
+	case "media":
+		if !strings.HasPrefix(kind, "message/") {
+			return badMedia(kind)
+		}
+		return g.sendMedia(w, r, who, "")
+	case "multipart":
+		if params["boundary"] == "" {
+			return badMultipart()
+		}
+		return g.sendMedia(w, r, who, params["boundary"])
 	}
+	return invalidArgument("Invalid value for uploadType: it must be media, multipart or resumable")
+}
+
+// sendMedia reads a message that comes in one piece, in parts when there is a
+// boundary.
+func (g *google) sendMedia(w http.ResponseWriter, r *http.Request, who caller, boundary string) *apiError {
 	body, bad := readBody(w, r, maxMessage+uploadFrame)
 	if bad != nil {
 		return bad
 	}
-	if upload == "multipart" {
-		if body, bad = rawOfMultipart(body, params["boundary"]); bad != nil {
+	out := outgoing{raw: body}
+	if boundary != "" {
+		if out, bad = rawOfMultipart(body, boundary); bad != nil {
 			return bad
 		}
 	}
-	if len(body) > maxMessage {
+	if len(out.raw) > maxMessage {
 		return tooLarge()
 	}
-	return g.send(w, r, who, body)
+	return g.sendNow(w, r, who, out)
 }
 
 // uploadFrame is room for the metadata and boundaries of a multipart upload.
 const uploadFrame = 64 << 10
 
-func rawOfMultipart(body []byte, boundary string) ([]byte, *apiError) {
-	bad := newError(http.StatusBadRequest, "badContent", "Malformed multipart body.")
-	if boundary == "" {
-		return nil, bad
-	}
+func badMultipart() *apiError {
+	return newError(http.StatusBadRequest, "badContent", "Malformed multipart body.")
+}
+
+// rawOfMultipart reads a body of multipart/related: JSON with the threadId, then
+// the message.
+func rawOfMultipart(body []byte, boundary string) (outgoing, *apiError) {
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	var meta struct {
+		ThreadID string `json:"threadId"`
+	}
 	for {
 		part, err := parts.NextRawPart()
 		if err != nil {
-			return nil, bad
+			return outgoing{}, badMultipart()
+		}
+		data, err := io.ReadAll(part)
+		if err != nil {
+			return outgoing{}, badMultipart()
 		}
 		kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-		if !strings.HasPrefix(kind, "message/") {
-			continue
+		switch {
+		case strings.HasPrefix(kind, "message/"):
+			return outgoing{data, meta.ThreadID}, nil
+		case kind == "application/json" && json.Unmarshal(data, &meta) != nil:
+			return outgoing{}, newError(http.StatusBadRequest, "parseError", "Parse Error")
 		}
-		raw, err := io.ReadAll(part)
-		if err != nil {
-			return nil, bad
-		}
-		return raw, nil
 	}
 }
 

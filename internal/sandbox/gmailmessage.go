@@ -65,7 +65,7 @@ func (g *google) showMessage(w http.ResponseWriter, r *http.Request, who caller)
 // as renders a copy in one of the API's formats.
 func (b *boxed) as(format string, only []string) (gmailMessage, *apiError) {
 	m := gmailMessage{
-		messageRef:   messageRef{b.id, b.id, b.labels},
+		messageRef:   messageRef{b.id, b.thread, b.labels},
 		HistoryID:    strconv.FormatUint(b.seq, 10),
 		InternalDate: strconv.FormatInt(b.of.At.UnixMilli(), 10),
 		SizeEstimate: len(b.raw),

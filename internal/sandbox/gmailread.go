@@ -34,7 +34,7 @@ func (g *google) listMessages(w http.ResponseWriter, r *http.Request, who caller
 		Estimate      int          `json:"resultSizeEstimate"`
 	}{Estimate: len(page)}
 	for _, b := range page {
-		answer.Messages = append(answer.Messages, messageRef{ID: b.id, ThreadID: b.id})
+		answer.Messages = append(answer.Messages, messageRef{ID: b.id, ThreadID: b.thread})
 	}
 	if more {
 		answer.NextPageToken = pageToken(page[len(page)-1].seq)
@@ -117,6 +117,6 @@ func (g *google) showProfile(w http.ResponseWriter, _ *http.Request, who caller)
 		Messages int    `json:"messagesTotal"`
 		Threads  int    `json:"threadsTotal"`
 		History  string `json:"historyId"`
-	}{who.user, total, total, strconv.FormatUint(g.post.store.history(), 10)})
+	}{who.user, total, g.post.store.threads(who.user), strconv.FormatUint(g.post.store.history(), 10)})
 	return nil
 }

@@ -10,12 +10,22 @@ import (
 	"gatepost/internal/email"
 )
 
-// send takes a message for the account, unless a fault is asked for.
-func (g *google) send(w http.ResponseWriter, r *http.Request, who caller, raw []byte) *apiError {
-	head := readHeader(raw)
+// outgoing is a message to send, and the conversation it shall continue.
+type outgoing struct {
+	raw    []byte
+	thread string
+}
+
+// send takes a message for the account, unless a fault is asked for. What shall
+// go wrong afterwards is for answerSend.
+func (g *google) send(r *http.Request, who caller, out outgoing) (messageRef, plan, *apiError) {
+	head := readHeader(out.raw)
 	recipients, bad := recipientsOf(head)
+	if bad == nil {
+		bad = g.checkThread(who.user, out.thread)
+	}
 	if bad != nil {
-		return bad
+		return messageRef{}, plan{}, bad
 	}
 	p := g.faults.plan(question{
 		stage: atSend, via: viaGmail, accounts: []string{who.user},
@@ -25,18 +35,47 @@ func (g *google) send(w http.ResponseWriter, r *http.Request, who caller, raw []
 		wait(g.ctx, r.Context(), slow.millis(slowMillis))
 	}
 	if bad := g.misbehaveBefore(r, who, p); bad != nil {
-		return bad
+		return messageRef{}, plan{}, bad
 	}
-	id, err := g.post.take(g.compose(parcel{
-		via: viaGmail, account: who.user, mailFrom: who.user, recipients: recipients, raw: raw, header: head,
+	m, err := g.post.take(g.compose(parcel{
+		via: viaGmail, account: who.user, mailFrom: who.user, recipients: recipients, raw: out.raw, header: head,
+		thread: out.thread,
 	}, p))
 	if err != nil {
-		return backendError(http.StatusInternalServerError)
+		return messageRef{}, plan{}, backendError(http.StatusInternalServerError)
 	}
+	return messageRef{ID: m.id, ThreadID: m.thread, LabelIDs: []string{labelSent}}, p, nil
+}
+
+// answerSend answers for a message that was taken, unless a fault is asked for.
+func (g *google) answerSend(w http.ResponseWriter, r *http.Request, ref messageRef, p plan) *apiError {
 	if bad := g.misbehaveAfter(r, p); bad != nil {
 		return bad
 	}
-	writeJSON(w, http.StatusOK, messageRef{ID: id, ThreadID: id, LabelIDs: []string{labelSent}})
+	writeJSON(w, http.StatusOK, ref)
+	return nil
+}
+
+// sendNow takes a message and answers.
+func (g *google) sendNow(w http.ResponseWriter, r *http.Request, who caller, out outgoing) *apiError {
+	ref, p, bad := g.send(r, who, out)
+	if bad != nil {
+		return bad
+	}
+	return g.answerSend(w, r, ref, p)
+}
+
+// checkThread says what is wrong with the threadId of a message to send.
+func (g *google) checkThread(user, thread string) *apiError {
+	if thread == "" {
+		return nil
+	}
+	if _, err := strconv.ParseUint(thread, 16, 64); err != nil {
+		return invalidArgument("Invalid thread_id value")
+	}
+	if !g.post.store.hasThread(user, thread) {
+		return notFound()
+	}
 	return nil
 }
 

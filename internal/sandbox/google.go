@@ -31,6 +31,7 @@ type google struct {
 	refreshes map[string]*consent // by refresh token
 	consents  map[grantKey][]string
 	aliases   map[string][]SendAs // by mailbox
+	uploads   map[string]*upload  // by upload_id
 	order     uint64              // of consents
 	calls     []TokenCall
 }
@@ -49,6 +50,7 @@ func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *fau
 		refreshes: map[string]*consent{},
 		consents:  map[grantKey][]string{},
 		aliases:   map[string][]SendAs{},
+		uploads:   map[string]*upload{},
 	}
 }
 
@@ -57,8 +59,11 @@ func (g *google) tokenURL() string { return g.url + "/token" }
 func (g *google) handler() http.Handler {
 	mux := http.NewServeMux()
 	g.addOAuth(mux)
+	g.addTokenCare(mux)
 	mux.Handle("POST /gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendJSON))
-	mux.Handle("POST /upload/gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendUpload))
+	mux.HandleFunc("POST /upload/gmail/v1/users/{user}/messages/send", g.postUpload)
+	mux.Handle("POST /resumable/upload/gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendUpload))
+	mux.HandleFunc("PUT /upload/gmail/v1/users/{user}/messages/send", g.putUpload)
 	mux.Handle("GET /gmail/v1/users/{user}/messages", g.as(methodList(), g.listMessages))
 	mux.Handle("GET /gmail/v1/users/{user}/messages/{id}", g.as(methodGet(), g.showMessage))
 	mux.Handle("GET /gmail/v1/users/{user}/profile", g.as(methodProfile(), g.showProfile))

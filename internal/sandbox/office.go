@@ -29,10 +29,14 @@ type parcel struct {
 	inbox                  []byte // as recipients get it; nil: as taken
 	sent                   []byte // the Sent copy; nil where the sender has none
 	sentDelay              time.Duration
+	thread                 string // that the Sent copy shall continue; "" for any
 }
 
-// take keeps a message and returns its id. An error means that nothing was taken.
-func (o *office) take(in parcel) (string, error) {
+// taken names a message that was taken: its id, and the sender's conversation.
+type taken struct{ id, thread string }
+
+// take keeps a message. An error means that nothing was taken.
+func (o *office) take(in parcel) (taken, error) {
 	at := o.now()
 	sum := sha256.Sum256(in.raw)
 	m := &message{
@@ -52,18 +56,29 @@ func (o *office) take(in parcel) (string, error) {
 	}
 	if err := o.ledger.add(m.Entry); err != nil {
 		o.log.Error("message refused", "via", in.via, "error", err)
-		return "", err
+		return taken{}, err
 	}
-	o.store.add(m, in.sentCopy(at))
+	m.link = linkOf(in.header)
+	if in.inbox != nil {
+		m.link = linkOf(readHeader(in.inbox))
+	}
+	sent := in.sentCopy(at)
+	o.store.add(m, sent)
 	o.log.Info("message taken", "via", in.via, "id", m.ProviderID, "gatepost_id", m.GatepostID, "size", m.Size)
-	return m.ProviderID, nil
+	if sent == nil {
+		return taken{id: m.ProviderID}, nil
+	}
+	return taken{m.ProviderID, sent.thread}, nil
 }
 
 func (in parcel) sentCopy(at time.Time) *boxed {
 	if in.sent == nil {
 		return nil
 	}
-	return &boxed{labels: []string{labelSent}, raw: in.sent, owner: in.account, visible: at.Add(in.sentDelay)}
+	return &boxed{
+		labels: []string{labelSent}, raw: in.sent, owner: in.account, visible: at.Add(in.sentDelay),
+		wanted: in.thread,
+	}
 }
 
 // newMessageID makes a Message-ID of the form that Gmail makes.

@@ -129,7 +129,7 @@ func (s *session) take(raw []byte, head header, p plan) error {
 	if _, ok := p.modifier(faultNewMessageID); ok {
 		in.inbox = head.with(renamed(head.first("Message-Id"))...)
 	}
-	id, err := s.relay.post.take(in)
+	m, err := s.relay.post.take(in)
 	if err != nil {
 		return reply(451, smtp.EnhancedCode{4, 3, 0}, "Cannot keep the message; try again later")
 	}
@@ -139,7 +139,7 @@ func (s *session) take(raw []byte, head header, p plan) error {
 	if p.is(faultErrorAfter) {
 		return s.refusal(fault{faultServerError, p.outcome.arg})
 	}
-	return reply(250, smtp.EnhancedCode{2, 0, 0}, "OK queued as "+id)
+	return reply(250, smtp.EnhancedCode{2, 0, 0}, "OK queued as "+m.id)
 }
 
 // Reset implements smtp.Session.

@@ -56,6 +56,9 @@ func (g grant) covers(m method) bool {
 	return slices.ContainsFunc(g.scopes, func(s string) bool { return slices.Contains(m.scopes, s) })
 }
 
+// has tells whether a grant has a scope.
+func (g grant) has(scope string) bool { return slices.Contains(g.scopes, scope) }
+
 // headersOnly tells whether a grant shows no more of a message than its header.
 func (g grant) headersOnly() bool {
 	return !slices.ContainsFunc(g.scopes, func(s string) bool {

@@ -20,6 +20,7 @@ const (
 type message struct {
 	Entry
 	subject string // as in the header, not decoded
+	link    link
 	raw     []byte // as its recipients have it
 	copies  []*boxed
 }
@@ -33,6 +34,9 @@ type boxed struct {
 	visible time.Time // a Sent copy may appear late
 	of      *message
 	owner   string
+	link    link
+	thread  string // the id of its conversation's first message
+	wanted  string // the conversation that it shall continue, if it can
 }
 
 // has tells whether the copy carries all of these labels.
@@ -57,6 +61,8 @@ type store struct {
 	byID   map[string]*message
 	boxes  map[string][]*boxed // by address in lower case
 	copies map[string]*boxed
+
+	byMessageID map[string][]*boxed
 }
 
 func newStore(keep int64) *store {
@@ -66,6 +72,8 @@ func newStore(keep int64) *store {
 		byID:   map[string]*message{},
 		boxes:  map[string][]*boxed{},
 		copies: map[string]*boxed{},
+
+		byMessageID: map[string][]*boxed{},
 	}
 }
 
@@ -106,7 +114,13 @@ func (s *store) add(m *message, sent *boxed) {
 }
 
 func (s *store) file(m *message, b *boxed, id string) {
-	b.of, b.id, b.seq = m, id, s.seq
+	b.of, b.id, b.seq, b.link, b.thread = m, id, s.seq, m.link, id
+	if thread, ok := s.threadOf(b.owner, b.link, b.wanted); ok {
+		b.thread = thread
+	}
+	if b.link.id != "" {
+		s.byMessageID[b.link.id] = append(s.byMessageID[b.link.id], b)
+	}
 	m.copies = append(m.copies, b)
 	s.copies[id] = b
 	key := strings.ToLower(b.owner)
@@ -130,9 +144,18 @@ func (s *store) forgetOldest() {
 	delete(s.byID, m.ProviderID)
 	for _, b := range m.copies {
 		delete(s.copies, b.id)
+		s.unlink(b)
 		s.dropFirst(strings.ToLower(b.owner), b)
 	}
 	s.size -= m.cost(sentCopy(m))
+}
+
+func (s *store) unlink(b *boxed) {
+	id := b.link.id
+	rest := slices.DeleteFunc(s.byMessageID[id], func(x *boxed) bool { return x == b })
+	if s.byMessageID[id] = rest; len(rest) == 0 {
+		delete(s.byMessageID, id)
+	}
 }
 
 // dropFirst takes the oldest copy out of a mailbox. It cuts the slice and moves

@@ -127,7 +127,7 @@ func (t *talk) take(raw []byte) {
 		t.refuse(p.outcome, true)
 		return
 	}
-	id, err := t.door.google.post.take(t.parcel(raw, head, p))
+	m, err := t.door.google.post.take(t.parcel(raw, head, p))
 	if err != nil {
 		t.reply(451, "4.3.0", "Mail server temporarily rejected message.")
 		return
@@ -139,7 +139,7 @@ func (t *talk) take(raw []byte) {
 		t.refuse(fault{faultServerError, p.outcome.arg}, true)
 		return
 	}
-	t.say(fmt.Sprintf("250 2.0.0 OK  %d %s.%s - gsmtp", t.door.google.now().Unix(), id, t.id))
+	t.say(fmt.Sprintf("250 2.0.0 OK  %d %s.%s - gsmtp", t.door.google.now().Unix(), m.id, t.id))
 }
 
 // parcel is the message on its way in. smtp.gmail.com makes of it what the Gmail
