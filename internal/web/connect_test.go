@@ -1,0 +1,213 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"gatepost/internal/email"
+	"gatepost/internal/sandbox"
+	"gatepost/internal/store"
+)
+
+// From the link to a connected account, as HTTP goes.
+func TestConsentConnects(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	v.do(http.MethodGet, l.URL).want(t, http.StatusOK, grace, "The shop", "Send mail from this mailbox", "See headers, not texts", "Continue to Google")
+	if n := w.accounts(); n != 0 {
+		t.Fatalf("%d accounts from looking at the page", n)
+	}
+	to := v.press(l.URL)
+	for name, want := range map[string]string{
+		"login_hint": grace, "access_type": "offline", "prompt": "consent", "code_challenge_method": "S256", "redirect_uri": w.url + "/connect/callback",
+	} {
+		if got := query(t, to, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	v.decide(to, sandbox.Decision{Account: grace}).want(t, http.StatusOK, "Connected", grace)
+	got := w.status(l.ID)
+	if got.Status != store.LinkUsed || got.Account == "" || w.accounts() != 1 {
+		t.Errorf("link %+v, %d accounts", got, w.accounts())
+	}
+	v.do(http.MethodGet, l.URL).want(t, http.StatusGone, "This link was used")
+	v.do(http.MethodPost, l.URL, "Sec-Fetch-Site", "same-origin").want(t, http.StatusGone, "This link was used")
+}
+
+// A page that comes back twice connects once, and says so.
+func TestStateIsGoodOnce(t *testing.T) {
+	w := start(t)
+	v := w.visitor()
+	back, err := w.google.Decide(v.press(w.link().URL), sandbox.Decision{Account: grace})
+	must(t, err)
+	v.do(http.MethodGet, back).want(t, http.StatusOK, "Connected")
+	calls := len(w.google.TokenCalls())
+	v.do(http.MethodGet, back).want(t, http.StatusGone, "This link was used")
+	w.visitor().do(http.MethodGet, back).want(t, http.StatusBadRequest, "This page was opened before")
+	if n := len(w.google.TokenCalls()); n != calls || w.accounts() != 1 {
+		t.Errorf("%d calls for tokens, then %d; %d accounts", calls, n, w.accounts())
+	}
+}
+
+// An answer that another browser brings connects nothing, and does not reach Google.
+func TestOtherBrowser(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	for name, other := range map[string]*visitor{"without a cookie": w.visitor(), "with its own": w.visitor()} {
+		if name == "with its own" {
+			other.press(w.link().URL)
+		}
+		other.decide(w.visitor().press(l.URL), sandbox.Decision{Account: grace}).want(t, http.StatusBadRequest, "Another browser began this")
+	}
+	if n := len(w.google.TokenCalls()); n != 0 || w.accounts() != 0 {
+		t.Errorf("%d calls for tokens, %d accounts", n, w.accounts())
+	}
+	if got := w.status(l.ID); got.Status != store.LinkOpen {
+		t.Errorf("link %+v", got)
+	}
+}
+
+// Another mailbox is told with both addresses, kept nowhere and given back; the
+// right one can be chosen afterwards.
+func TestWrongMailbox(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	const ada = "ada@" + sandbox.Domain
+	v.decide(v.press(l.URL), sandbox.Decision{Account: ada}).want(t, http.StatusBadRequest, "That is another mailbox", grace, ada, "Choose another account", `action="/connect/again"`)
+	if got := w.status(l.ID); w.accounts() != 0 || got.Status != store.LinkOpen || !strings.Contains(got.Problem, ada) {
+		t.Errorf("link %+v, %d accounts", got, w.accounts())
+	}
+	if n := w.google.Revoke(ada); n != 0 {
+		t.Errorf("%d grants of the wrong mailbox were left", n)
+	}
+	v.decide(v.press(w.url+"/connect/again"), sandbox.Decision{Account: grace}).want(t, http.StatusOK, "Connected")
+	if got := w.status(l.ID); got.Status != store.LinkUsed || got.Problem != "" {
+		t.Errorf("link %+v", got)
+	}
+}
+
+func TestDenied(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	v.decide(v.press(l.URL), sandbox.Decision{Account: grace, Cancel: true}).want(t, http.StatusBadRequest, "You did not allow it", "Decide again")
+	if got := w.status(l.ID); got.Status != store.LinkOpen || got.Problem == "" {
+		t.Errorf("link %+v", got)
+	}
+}
+
+// A box that sending needs is asked for again; one that it does not need is off.
+func TestUntickedBoxes(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	const scope = "https://www.googleapis.com/auth/gmail."
+	v.decide(v.press(l.URL), sandbox.Decision{Account: grace, Leave: []string{scope + "send"}}).
+		want(t, http.StatusBadRequest, "A box was left unticked", "Send mail from this mailbox", "Try again")
+	if w.accounts() != 0 {
+		t.Error("connected without the scope to send")
+	}
+	v.decide(v.press(w.url+"/connect/again"), sandbox.Decision{Account: grace, Leave: []string{scope + "metadata"}}).
+		want(t, http.StatusOK, "Connected", "You left out", "See headers, not texts")
+	all, err := w.control.Accounts(t.Context(), w.grant)
+	must(t, err)
+	if len(all) != 1 || !strings.Contains(string(all[0].Config), `"may_look":false`) {
+		t.Errorf("accounts %+v", all)
+	}
+}
+
+// Late, canceled and unknown links say so.
+func TestClosedLinks(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	to := v.press(l.URL)
+	must(t, w.control.CancelLink(t.Context(), w.grant, l.ID))
+	v.do(http.MethodGet, l.URL).want(t, http.StatusGone, "This link was canceled")
+	v.decide(to, sandbox.Decision{Account: grace}).want(t, http.StatusGone, "This link was canceled")
+	for _, path := range []string{"/connect/" + strings.Repeat("a", 43), "/connect/x", "/connect/", "/connect/a/b"} {
+		v.do(http.MethodGet, w.url+path).want(t, http.StatusNotFound, "There is no such link")
+	}
+	v.do(http.MethodGet, w.url+"/connect/callback?state=x&code=y").want(t, http.StatusBadRequest, "Nothing was started here")
+	w.visitor().do(http.MethodPost, w.url+"/connect/again", "Sec-Fetch-Site", "same-origin").want(t, http.StatusNotFound)
+	if w.accounts() != 0 {
+		t.Error("a closed link connected something")
+	}
+}
+
+// An answer in another issuer's name is not taken to Google (RFC 9207).
+func TestOtherIssuer(t *testing.T) {
+	w := start(t)
+	v := w.visitor()
+	back, err := w.google.Decide(v.press(w.link().URL), sandbox.Decision{Account: grace})
+	must(t, err)
+	u, err := url.Parse(back)
+	must(t, err)
+	q := u.Query()
+	q.Set("iss", "https://accounts.elsewhere.example")
+	u.RawQuery = q.Encode()
+	v.do(http.MethodGet, u.String()).want(t, http.StatusBadRequest, "does not come from Google")
+	if n := len(w.google.TokenCalls()); n != 0 {
+		t.Errorf("%d calls for tokens", n)
+	}
+}
+
+// No other site can press the button, whatever the browser tells about it.
+func TestButtonsAreOurs(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	for name, header := range map[string][]string{
+		"cross-site": {"Sec-Fetch-Site", "cross-site"}, "same-site": {"Sec-Fetch-Site", "same-site"},
+		"foreign origin": {"Origin", "https://elsewhere.example"}, "null origin": {"Origin", "null"},
+	} {
+		a := w.visitor().do(http.MethodPost, l.URL, header...)
+		if a.StatusCode != http.StatusForbidden || len(a.Cookies()) > 0 || !strings.Contains(a.text, "Another site pressed this button") {
+			t.Errorf("%s: %d %v", name, a.StatusCode, a.Cookies())
+		}
+	}
+}
+
+// Every page carries the headers that keep it to itself, and no script or style.
+func TestPagesKeepToThemselves(t *testing.T) {
+	w := start(t)
+	v := w.visitor()
+	l := w.link()
+	for _, address := range []string{l.URL, w.url + "/connect/x", w.url + "/connect/callback", w.url + "/connect/style.css", w.url + "/connect/icon.svg"} {
+		a := v.do(http.MethodGet, address)
+		csp := a.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "style-src 'self'", "form-action 'self' " + w.google.GoogleURL, "frame-ancestors 'none'", "base-uri 'none'"} {
+			if !strings.Contains(csp, part) {
+				t.Errorf("%s: policy %q lacks %s", address, csp, part)
+			}
+		}
+		for name, want := range map[string]string{"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
+			if got := a.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", address, name, got)
+			}
+		}
+		for _, word := range []string{"<script", " style=", "<style", " onclick", "javascript:"} {
+			if strings.Contains(a.text, word) {
+				t.Errorf("%s holds %s", address, word)
+			}
+		}
+	}
+}
+
+// The cookie is for this host alone, and out of reach of scripts.
+func TestCookie(t *testing.T) {
+	w := start(t)
+	for _, c := range []struct {
+		public, name string
+		secure       bool
+	}{{"https://mail.acme.example", "__Host-gatepost_connect", true}, {"http://127.0.0.1:8025", "gatepost_connect", false}} {
+		s := &server{Config: Config{Control: w.control, PublicURL: func() string { return c.public }}}
+		got := s.cookie(email.NewSecret("x"))
+		if got.Name != c.name || got.Secure != c.secure || !got.HttpOnly || got.SameSite != http.SameSiteLaxMode || got.Path != "/" || got.Domain != "" {
+			t.Errorf("%s: %v", c.public, got)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package web
+
+import (
+	"net/http"
+
+	"gatepost/internal/control"
+)
+
+// permission is a purpose in plain words.
+type permission struct {
+	Title string
+	Text  string
+}
+
+// permissions says what is asked for, in words for somebody who never heard of
+// scopes. What is asked for is named, also when it is much.
+func permissions(purposes []string) []permission {
+	var out []permission
+	for _, p := range purposes {
+		switch p {
+		case "send":
+			out = append(out, permission{"Send mail from this mailbox", "By this alone nobody can read or delete your mail."})
+		case "look":
+			out = append(out, permission{"See headers, not texts", "Sender, recipients, subject and date. By these it finds out whether a message has left, so that none is sent twice."})
+		case "read":
+			out = append(out, permission{"Read mail", "All of the mailbox, with texts and attachments. Nothing can be changed."})
+		case "modify":
+			out = append(out, permission{"Read, send and sort mail", "Also labels and the trash. Nothing can be deleted for good."})
+		case "smtp":
+			out = append(out, permission{"Use the whole mailbox", "Google has no smaller permission for sending through its mail server. Only allow it if you trust whoever asks."})
+		}
+	}
+	return out
+}
+
+// saying is a refusal in words for the visitor.
+type saying struct {
+	status    int
+	title     string
+	text, fix string
+	button    string
+}
+
+// words says a refusal to the person in front of the browser. What only the
+// operator can mend keeps the operator's words.
+func words(r *control.Refusal, retry bool) saying {
+	s := saying{status: http.StatusBadRequest, title: "This did not work", text: r.Text, fix: r.Fix, button: "Try again"}
+	switch r.Cause {
+	case control.CauseWrongMailbox:
+		s.title, s.text, s.button = "That is another mailbox", "So nothing was connected, and what you allowed was given back.", "Choose another account"
+		s.fix = "At Google, choose the account that is expected. If you do not have it, tell whoever sent you the link."
+	case control.CauseDenied:
+		s.title, s.text = "You did not allow it", "That is fine: nothing was connected."
+		if s.fix = "You can close this page."; retry {
+			s.fix = "You can close this page, or decide again if it was a mistake."
+		}
+		s.button = "Decide again"
+	case control.CauseUnticked:
+		s.title, s.text = "A box was left unticked", "Without it no mail can be sent, so nothing was connected:"
+		s.fix = "At Google, tick every box on the page with the list."
+	case control.CauseUsed:
+		s.title, s.button = "This page was opened before", "Start again"
+	case control.CauseExpired:
+		s.title, s.button = "That took too long", "Start again"
+	case control.CauseUnknownState:
+		s.title, s.fix = "Nothing was started here", "Open the link from the message that it came in."
+	case control.CauseOtherBrowser:
+		s.title = "Another browser began this"
+	case control.CauseLinkUsed:
+		s.status, s.title = http.StatusGone, "This link was used"
+	case control.CauseLinkExpired:
+		s.status, s.title = http.StatusGone, "This link has ended"
+	case control.CauseLinkCanceled:
+		s.status, s.title = http.StatusGone, "This link was canceled"
+	}
+	return s
+}
