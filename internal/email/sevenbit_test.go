@@ -104,9 +104,9 @@ func TestSevenBitOfAMessageWithoutMIME(t *testing.T) {
 // Only lines of multiparts that are open end a part, also with blanks behind them.
 func TestSevenBitEndsPartsWhereTheyEnd(t *testing.T) {
 	const in = "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n" +
-		"--i \t\r\n\r\né\r\n--i-- \r\n--o\r\n\r\n--i\r\nX: é\r\n--o-- \r\n"
+		"--i \t\r\n\r\né\r\n--i-- \r\n--i\r\n\r\né\r\n--o\r\n\r\n--i\r\nX: é\r\n--o-- \r\n"
 	const want = "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n" +
-		"--i \t\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9\r\n--i-- \r\n" +
+		"--i \t\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9\r\n--i-- \r\n--i\r\n\r\n?\r\n" +
 		"--o\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n--i\r\nX: =C3=A9\r\n--o-- \r\n"
 	if d := cmp.Diff(want, sevenBits(t, in)); d != "" {
 		t.Error(d)
