@@ -3,96 +3,182 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gatepost/client"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
 	"gatepost/internal/store"
 )
 
 func keysCommand(env environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "API keys"}
-	cmd.AddCommand(keysCreateCommand(env))
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "API keys: create, list, remove",
+		Long: `API keys let programs, and these commands, use gatepost. A key is shown once; only
+its hash is kept. What a key may do are its scopes:
+
+  messages:send     hand over messages
+  messages:read     see messages and what became of them
+  accounts:read     see accounts
+  accounts:write    connect and change accounts and credentials
+  keys:write        make and remove keys
+  *                 all of it`,
+	}
+	cmd.AddCommand(keysCreateCommand(env), keysListCommand(env), keysRemoveCommand(env))
 	return cmd
 }
 
 func keysCreateCommand(env environment) *cobra.Command {
-	s := &settings{}
-	var name string
+	var name, expires string
 	var scopes []string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "create",
+		Use:   "create --name NAME",
 		Short: "Make an API key and print it, once",
 		Long: `Make an API key and print it, once. Only its hash is kept.
 
-The command opens the data folder (or the database) itself, so it also works
-before the server has ever been started, and while it runs.`,
-		Example: "  gatepost keys create --data gatepost-data --name shop",
-		Args:    cobra.NoArgs,
+Without GATEPOST_KEY the command opens the data folder (or the database) itself,
+so that it works before the server has ever been started, and while it runs. With
+GATEPOST_KEY it asks the gatepost at --url, and the new key can do no more than
+that one. --data or --database always mean the folder.`,
+		Example: `  gatepost keys create --name me --data gatepost-data
+  gatepost keys create --name shop --scopes messages:send
+  export GATEPOST_KEY=$(gatepost keys create --name me)`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.fromEnvironment(cmd, env); err != nil {
-				return err
-			}
-			key, err := createKey(cmd.Context(), s, name, scopes)
+			s, err := load(cmd.Flags(), env, forStore|forClient)
 			if err != nil {
 				return err
 			}
-			return printKey(env, key, s.data, asJSON)
+			if name == "" {
+				return usagef("--name: say what the key is for, for instance --name shop")
+			}
+			n := client.NewKey{Name: name, Scopes: scopes}
+			if n.ExpiresAt, err = moment("--expires", expires); err != nil {
+				return err
+			}
+			return makeKey(cmd, env, s, n, asJSON)
 		},
 	}
-	s.storeFlags(cmd.Flags())
+	defineFlags(cmd.Flags(), forStore|forClient)
 	cmd.Flags().StringVar(&name, "name", "", "what the key is for")
-	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"*"}, "what it may do: messages:send, messages:read, accounts:read, accounts:write, or * for all")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"*"}, "what it may do: messages:send, messages:read, accounts:read, accounts:write, keys:write, or * for all")
+	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: a time or a duration such as 720h (default never)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// createKey makes a key beside a running server too: SQLite lets a second process
+func makeKey(cmd *cobra.Command, env environment, s *settings, n client.NewKey, asJSON bool) error {
+	p := newPrinter(env, asJSON)
+	local := cmd.Flags().Changed("data") || cmd.Flags().Changed("database") || cmd.Flags().Changed("database-file")
+	where := s.url
+	var key client.Key
+	var err error
+	if s.key.Empty() || local {
+		where = s.data
+		key, err = firstKey(cmd.Context(), s, n)
+	} else {
+		var c *client.Client
+		if c, err = s.client(); err == nil {
+			key, err = c.CreateKey(cmd.Context(), n)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return p.json(key)
+	}
+	p.errLine("A key for the gatepost in %s. This is the only time it is shown:", where)
+	p.line("%s", key.Key)
+	return nil
+}
+
+// firstKey makes a key beside a running server too: SQLite lets a second process
 // write, and only the queue needs the folder for itself. The schema is brought
 // up to date only where no server is using it.
-func createKey(ctx context.Context, s *settings, name string, scopes []string) (email.Secret, error) {
-	if name == "" {
-		return email.Secret{}, usageError{errors.New("--name: say what the key is for, for instance --name shop")}
+func firstKey(ctx context.Context, s *settings, n client.NewKey) (client.Key, error) {
+	if n.ExpiresAt != nil {
+		return client.Key{}, usagef("--expires: a key made in the data folder does not end; use it to make one that does, over the API")
 	}
 	dir, err := s.folder()
 	if err != nil {
-		return email.Secret{}, err
+		return client.Key{}, err
 	}
 	if lock, err := store.LockFolder(dir); err == nil {
 		defer lock.Unlock() //nolint:errcheck // the process is about to end
 	} else if !errors.Is(err, store.ErrLocked) {
-		return email.Secret{}, err
+		return client.Key{}, err
 	}
-	st, err := store.Open(ctx, storeOptions(s, dir, slog.New(slog.DiscardHandler)))
+	st, err := store.Open(ctx, storeOptions(s, dir, quiet()))
 	if err != nil {
-		return email.Secret{}, err
+		return client.Key{}, err
 	}
 	defer st.Close() //nolint:errcheck // what was written is committed
 	c := control.New(control.Config{Store: st, Now: time.Now, Random: rand.Reader})
 	team, err := c.FirstTeam(ctx)
 	if err != nil {
-		return email.Secret{}, err
+		return client.Key{}, err
 	}
-	key, _, err := c.CreateKey(ctx, team, name, scopes)
+	secret, key, err := c.FirstKey(ctx, team, n.Name, n.Scopes)
 	var invalid *control.Invalid
 	if errors.As(err, &invalid) {
-		return key, usageError{err}
+		return client.Key{}, usageError{err}
 	}
-	return key, err
+	return wireKey(secret, key), err
 }
 
-func printKey(env environment, key email.Secret, folder string, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(env.stdout).Encode(map[string]string{"key": key.Reveal()})
+func wireKey(secret email.Secret, k control.Key) client.Key {
+	return client.Key{ID: string(k.ID), Key: secret.Reveal(), Name: k.Name, Hint: k.Hint, Scopes: k.Scopes, CreatedAt: client.Time{Time: k.CreatedAt}}
+}
+
+func keysListCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the API keys", Args: cobra.NoArgs}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		list, err := r.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		return r.show(list, func() {
+			var rows [][]string
+			for _, k := range list.Data {
+				rows = append(rows, []string{k.ID, k.Name, k.Hint, strings.Join(k.Scopes, " "), when(k.CreatedAt.Time), whenAt(k.ExpiresAt)})
+			}
+			r.table([]string{"ID", "NAME", "KEY", "SCOPES", "MADE", "ENDS"}, rows)
+		})
+	})
+}
+
+func keysRemoveCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "remove KEY-ID", Aliases: []string{"rm"}, Short: "End an API key at once", Args: oneArg("the key's id; gatepost keys list shows them"),
+		Example: "  gatepost keys remove key_01k…",
 	}
-	fmt.Fprintf(env.stderr, "A key for the gatepost in %s. This is the only time it is shown:\n", folder)
-	_, err := fmt.Fprintln(env.stdout, key.Reveal())
-	return err
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
+		if err := r.DeleteKey(ctx, args[0]); err != nil {
+			return err
+		}
+		return r.show(removed{args[0], true}, func() { r.line("The key %s is no longer accepted.", args[0]) })
+	})
+}
+
+// removed is the JSON of a removal.
+type removed struct {
+	ID      string `json:"id"`
+	Removed bool   `json:"removed"`
+}
+
+// oneArg asks for exactly one argument and says which.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return usagef("%s: give %s", cmd.CommandPath(), what)
+	}
 }

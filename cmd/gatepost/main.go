@@ -1,6 +1,7 @@
 // Command gatepost turns the mailboxes that an organisation has into a
-// transactional email service. This package holds flags, settings and the wiring
-// of the parts, bottom up; what they do is in internal.
+// transactional email service. This package holds flags, settings, the wiring of
+// the parts, bottom up, and the commands, which speak the HTTP API through package
+// client; what gatepost does is in internal.
 package main
 
 import (
@@ -10,21 +11,35 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
-func main() {
+func main() { os.Exit(mainCode()) }
+
+func mainCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], environment{os.LookupEnv, os.Stdout, os.Stderr}))
+	return run(ctx, os.Args[1:], environment{os.Environ, os.Stdin, os.Stdout, os.Stderr})
 }
 
 // environment is what a command is given from outside.
 type environment struct {
-	lookup         func(name string) (string, bool)
+	environ        func() []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
+}
+
+// lookup gives a variable.
+func (e environment) lookup(name string) (string, bool) {
+	for _, v := range e.environ() {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // Exit codes: 2 when what the user gave is wrong, 1 when anything else failed.
@@ -40,35 +55,69 @@ type usageError struct{ error }
 // Unwrap returns the underlying error.
 func (u usageError) Unwrap() error { return u.error }
 
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, env environment) int {
+	root := rootCommand(env)
+	root.SetArgs(args)
+	understood := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	syscall.Umask(0o077) // what gatepost writes is for its own user alone
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var told toldError
+	if !errors.As(err, &told) {
+		fmt.Fprintln(env.stderr, "gatepost:", explain(err))
+	}
+	if !understood {
+		fmt.Fprintf(env.stderr, "Help: %s --help\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitCode(err)
+}
+
+func rootCommand(env environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gatepost",
 		Short: "Send transactional email through the mailboxes you already have",
 		Long: `gatepost sends transactional email through mailboxes that you already have.
 Programs hand it mail over HTTP; it keeps the mail durably and sends it through
-the Gmail API or an SMTP relay.
+the Gmail API, smtp.gmail.com or an SMTP relay.
 
-Start with:  gatepost sandbox`,
+New here?  gatepost sandbox  shows all of it on this machine; no mail leaves.`,
+		Example: `  gatepost serve                                       run the server
+  gatepost keys create --name me                       make an API key
+  export GATEPOST_KEY=gp_live_…                        use it
+  gatepost connect gmail you@gmail.com                 connect a mailbox
+  gatepost send --to you@example.org --subject Hello --text "It works."
+  gatepost messages tail                               watch what happens`,
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.SetArgs(args)
+	root.SetIn(env.stdin)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(env), sandboxCommand(env), keysCommand(env), mailboxCommand(env), versionCommand(env))
-	understood := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
-	syscall.Umask(0o077) // what gatepost writes is for its own user alone
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
+	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run it:"}, &cobra.Group{ID: groupUse, Title: "Use it:"}, &cobra.Group{ID: groupSetUp, Title: "Set it up:"})
+	root.SetHelpCommandGroupID(groupRun)
+	root.SetCompletionCommandGroupID(groupSetUp)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
 	}
-	fmt.Fprintln(env.stderr, "gatepost:", err)
-	var usage usageError
-	if !understood || errors.As(err, &usage) {
-		return exitUsage
-	}
-	return exitFailed
+	add(groupRun, serveCommand(env), sandboxCommand(env), mailboxCommand(env), versionCommand(env))
+	add(groupUse, sendCommand(env), messagesCommand(env))
+	add(groupSetUp, connectCommand(env), accountsCommand(env), credentialsCommand(env), linksCommand(env), keysCommand(env), configCommand(env))
+	return root
 }
+
+// The groups of commands in help.
+const (
+	groupRun   = "run"
+	groupUse   = "use"
+	groupSetUp = "setup"
+)

@@ -64,7 +64,7 @@ func start(t *testing.T, vars map[string]string, args ...string) *program {
 	r, w := io.Pipe()
 	p := &program{code: make(chan int, 1), stop: cancel, stdout: bufio.NewReader(r), stderr: &lockedBuffer{}, closeStdoutEnd: w.Close}
 	go func() {
-		p.code <- run(ctx, args, environment{lookup(vars), w, p.stderr})
+		p.code <- run(ctx, args, with(vars, w, p.stderr))
 		w.Close()
 	}()
 	t.Cleanup(func() { p.end() })
@@ -81,14 +81,19 @@ func (p *program) end() int {
 	return p.exit
 }
 
-func lookup(vars map[string]string) func(string) (string, bool) {
-	return func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
+// with is an environment with these variables.
+func with(vars map[string]string, stdout, stderr io.Writer) environment {
+	var list []string
+	for name, value := range vars {
+		list = append(list, name+"="+value)
+	}
+	return environment{func() []string { return list }, strings.NewReader(""), stdout, stderr}
 }
 
 // command runs a command to its end.
 func command(vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(context.Background(), args, environment{lookup(vars), &out, &errs})
+	code = run(context.Background(), args, with(vars, &out, &errs))
 	return code, out.String(), errs.String()
 }
 
@@ -329,7 +334,7 @@ func startServe(t *testing.T, vars map[string]string, args ...string) *serving {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{code: make(chan int, 1), stop: cancel, stderr: &lockedBuffer{}}
 	go func() {
-		p.code <- run(ctx, append([]string{"serve"}, args...), environment{lookup(vars), io.Discard, p.stderr})
+		p.code <- run(ctx, append([]string{"serve"}, args...), with(vars, io.Discard, p.stderr))
 	}()
 	t.Cleanup(func() { p.end() })
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

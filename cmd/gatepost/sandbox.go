@@ -23,23 +23,30 @@ import (
 
 // sandboxSettings are those of a server, and where the simulated world listens.
 type sandboxSettings struct {
-	settings
+	*settings
+	keep        string // data folder to keep
 	worldOnly   bool
 	asJSON      bool
 	google      string
 	smtp, smtps string
+	gmailSMTP   string
+	gmailSMTPS  string
+	relayOpen   string
 	mailbox     string
 	sentDelay   time.Duration
 }
 
 func (s *sandboxSettings) flags(f *pflag.FlagSet) {
-	f.StringVar(&s.data, "data", "", "folder to keep; empty: a temporary one")
-	s.engineFlags(f)
+	defineFlags(f, forSandbox)
+	f.StringVar(&s.keep, "data", "", "folder to keep; empty: a temporary one")
 	f.BoolVar(&s.worldOnly, "world", false, "run the simulated world alone; point a server at it with --google-url and --ca-file")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object first; ports not given are free ones")
 	f.StringVar(&s.google, "google", "127.0.0.1:7027", "address of the simulated Google")
 	f.StringVar(&s.smtp, "smtp", "127.0.0.1:7028", "address of the simulated relay (STARTTLS)")
 	f.StringVar(&s.smtps, "smtps", "127.0.0.1:7029", "address of the simulated relay (implicit TLS)")
+	f.StringVar(&s.gmailSMTP, "gmail-smtp", "127.0.0.1:7030", "address of the simulated smtp.gmail.com (STARTTLS)")
+	f.StringVar(&s.gmailSMTPS, "gmail-smtps", "127.0.0.1:7031", "address of the simulated smtp.gmail.com (implicit TLS)")
+	f.StringVar(&s.relayOpen, "gmail-relay", "127.0.0.1:7032", "address of the simulated smtp-relay.gmail.com")
 	f.StringVar(&s.mailbox, "mailbox", "127.0.0.1:7026", "address of the mailbox page and the control endpoints")
 	f.DurationVar(&s.sentDelay, "sent-delay", 0, "how long a message takes to show up in Sent")
 }
@@ -48,19 +55,26 @@ func sandboxCommand(env environment) *cobra.Command {
 	s := &sandboxSettings{}
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Try gatepost: a server with a simulated Google and a simulated relay",
+		Short: "Try it: a server with a simulated Google and a simulated relay",
 		Long: `Try gatepost: a server with a simulated Google and a simulated SMTP relay on this
 machine. Real protocols, real TLS, no mail leaves. It starts with an account at
-each, an API key, and a page that shows what arrived.
+each, an API key, and a page that shows what arrived. It prints what to paste
+into another terminal for every command of gatepost to use it.
 
 Without --data everything is in a temporary folder that is removed at the end.
 The environment is not read: a sandbox must not touch a real database.`,
+		Example: `  gatepost sandbox
+  gatepost sandbox --json           for programs: free ports, one JSON object
+  gatepost sandbox --world          the simulated world alone`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s.freePorts(cmd.Flags())
-			if err := s.check(); err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if s.settings, err = loadFlags(cmd.Flags()); err != nil {
 				return err
 			}
+			if !loopback(s.listen) {
+				return usagef("--listen %s: a sandbox is for this machine alone; choose an address such as 127.0.0.1:7025", s.listen)
+			}
+			s.freePorts(cmd.Flags())
 			return s.run(cmd, env)
 		},
 	}
@@ -74,7 +88,10 @@ func (s *sandboxSettings) freePorts(f *pflag.FlagSet) {
 	if !s.asJSON {
 		return
 	}
-	for name, address := range map[string]*string{"listen": &s.listen, "google": &s.google, "smtp": &s.smtp, "smtps": &s.smtps, "mailbox": &s.mailbox} {
+	for name, address := range map[string]*string{
+		"listen": &s.listen, "google": &s.google, "smtp": &s.smtp, "smtps": &s.smtps, "mailbox": &s.mailbox,
+		"gmail-smtp": &s.gmailSMTP, "gmail-smtps": &s.gmailSMTPS, "gmail-relay": &s.relayOpen,
+	} {
 		if !f.Changed(name) {
 			*address = "127.0.0.1:0"
 		}
@@ -82,7 +99,7 @@ func (s *sandboxSettings) freePorts(f *pflag.FlagSet) {
 }
 
 func (s *sandboxSettings) run(cmd *cobra.Command, env environment) error {
-	if s.data == "" {
+	if s.data = s.keep; s.data == "" {
 		dir, err := os.MkdirTemp("", "gatepost-sandbox-")
 		if err != nil {
 			return err
@@ -112,11 +129,12 @@ func (s *sandboxSettings) startWorld(env environment) (*sandbox.World, error) {
 	}
 	world, err := sandbox.Start(sandbox.Config{
 		Dir: dir, Google: s.google, SMTP: s.smtp, SMTPS: s.smtps, Control: s.mailbox, SentDelay: s.sentDelay,
+		GmailSMTP: s.gmailSMTP, GmailSMTPS: s.gmailSMTPS, RelayOpen: s.relayOpen,
 		Log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	var taken *net.OpError
 	if errors.As(err, &taken) {
-		return nil, usageError{fmt.Errorf("start the simulated world: %w: is another sandbox running? choose other ports by --google, --smtp, --smtps, --mailbox", err)}
+		return nil, usagef("start the simulated world: %w: is another sandbox running? choose other ports by --google, --smtp, --smtps, --gmail-smtp, --gmail-smtps, --gmail-relay, --mailbox", err)
 	}
 	return world, err
 }
@@ -124,15 +142,33 @@ func (s *sandboxSettings) startWorld(env environment) (*sandbox.World, error) {
 // lookScopes let a service account send and look in Sent.
 var lookScopes = []string{"https://www.googleapis.com/auth/gmail.send", "https://www.googleapis.com/auth/gmail.metadata"}
 
+// worldFiles are what Google would have given: a service account's key, and OAuth
+// clients for programs on this machine and for a server.
+type worldFiles struct{ serviceAccount, oauthClient, webClient string }
+
+func writeWorldFiles(w *sandbox.World, redirects ...string) (f worldFiles, err error) {
+	dir := filepath.Dir(w.CAFile)
+	f = worldFiles{filepath.Join(dir, "service-account.json"), filepath.Join(dir, "oauth-client.json"), filepath.Join(dir, "oauth-client-web.json")}
+	err = errors.Join(
+		os.WriteFile(f.serviceAccount, w.ServiceAccountKey(lookScopes...), 0o600),
+		os.WriteFile(f.oauthClient, w.OAuthClient("installed"), 0o600),
+		os.WriteFile(f.webClient, w.OAuthClient("web", redirects...), 0o600),
+	)
+	return f, err
+}
+
 // worldAlone tells where the world is and waits.
 func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sandbox.World) error {
-	keyFile := filepath.Join(filepath.Dir(w.CAFile), "service-account.json")
-	if err := os.WriteFile(keyFile, w.ServiceAccountKey(lookScopes...), 0o600); err != nil {
+	files, err := writeWorldFiles(w, "http://127.0.0.1:7025/connect/callback")
+	if err != nil {
 		return err
 	}
 	user, password := w.SMTPLogin()
 	facts := [][2]string{
 		{"google_url", w.GoogleURL},
+		{"gmail_smtp_addr", w.GmailSMTPAddr},
+		{"gmail_smtps_addr", w.GmailSMTPSAddr},
+		{"gmail_relay_addr", w.RelayOpenAddr},
 		{"smtp_addr", w.SMTPAddr},
 		{"smtps_addr", w.SMTPSAddr},
 		{"smtp_user", user},
@@ -142,7 +178,9 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 		{"ledger_url", w.LedgerURL},
 		{"ledger_file", w.LedgerFile},
 		{"ca_file", w.CAFile},
-		{"service_account_file", keyFile},
+		{"service_account_file", files.serviceAccount},
+		{"oauth_client_file", files.oauthClient},
+		{"oauth_web_client_file", files.webClient},
 	}
 	if s.asJSON {
 		object := map[string]string{}
@@ -155,9 +193,9 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 	} else {
 		fmt.Fprintln(env.stdout, "The simulated world is running. All of it is on this machine; nothing leaves.")
 		for _, f := range facts {
-			fmt.Fprintf(env.stdout, "  %-21s %s\n", f[0], f[1])
+			fmt.Fprintf(env.stdout, "  %-22s %s\n", f[0], f[1])
 		}
-		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --ca-file %s\n", w.GoogleURL, w.CAFile)
+		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --google-smtp %s --ca-file %s\n", w.GoogleURL, w.GmailSMTPAddr, w.CAFile)
 	}
 	<-ctx.Done()
 	return nil
@@ -173,28 +211,35 @@ type sandboxAccount struct {
 // sandboxFacts is what a program needs to use a sandbox. What is not there yet is
 // empty.
 type sandboxFacts struct {
-	APIURL     string           `json:"api_url"`
-	APIKey     string           `json:"api_key"`
-	ConsoleURL string           `json:"console_url"`
-	SMTPAddr   string           `json:"smtp_addr"`
-	Accounts   []sandboxAccount `json:"accounts"`
-	MailboxURL string           `json:"mailbox_url"`
-	ControlURL string           `json:"control_url"`
-	LedgerURL  string           `json:"ledger_url"`
-	CAFile     string           `json:"ca_file"`
+	APIURL             string           `json:"api_url"`
+	APIKey             string           `json:"api_key"`
+	ConsoleURL         string           `json:"console_url"`
+	SMTPAddr           string           `json:"smtp_addr"`
+	Accounts           []sandboxAccount `json:"accounts"`
+	MailboxURL         string           `json:"mailbox_url"`
+	ControlURL         string           `json:"control_url"`
+	LedgerURL          string           `json:"ledger_url"`
+	CAFile             string           `json:"ca_file"`
+	GoogleURL          string           `json:"google_url"`
+	ServiceAccountFile string           `json:"service_account_file"`
+	OAuthClientFile    string           `json:"oauth_client_file"`
+	OAuthWebClientFile string           `json:"oauth_web_client_file"`
+	GmailSMTPAddr      string           `json:"gmail_smtp_addr"`
+	GmailSMTPSAddr     string           `json:"gmail_smtps_addr"`
+	GmailRelayAddr     string           `json:"gmail_relay_addr"`
+	RelayAddr          string           `json:"relay_addr"`
+	RelayUser          string           `json:"relay_user"`
+	RelayPassword      string           `json:"relay_password"`
 }
 
 // whole runs a server in the world.
 func (s *sandboxSettings) whole(ctx context.Context, env environment, w *sandbox.World) error {
-	s.googleURL, s.caFile = w.GoogleURL, w.CAFile
-	level, err := s.level()
-	if err != nil {
-		return err
-	}
+	s.googleURL, s.googleSMTP, s.caFile = w.GoogleURL, w.GmailSMTPAddr, w.CAFile
+	level := s.logLevel
 	if !s.asJSON && level == slog.LevelInfo {
 		level = slog.LevelError // a newcomer reads the lines below, not the log
 	}
-	srv, err := open(ctx, &s.settings, slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level})))
+	srv, err := open(ctx, s.settings, slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level})))
 	if err != nil {
 		return err
 	}
@@ -222,9 +267,17 @@ func furnish(ctx context.Context, srv *server, w *sandbox.World) (*sandboxFacts,
 	if err != nil {
 		return nil, err
 	}
+	files, err := writeWorldFiles(w, srv.publicURL()+"/connect/callback")
+	if err != nil {
+		return nil, err
+	}
+	user, password := w.SMTPLogin()
 	f := &sandboxFacts{
-		APIURL: "http://" + srv.listener.Addr().String(), APIKey: key.Reveal(),
+		APIURL: srv.apiURL(), APIKey: key.Reveal(),
 		MailboxURL: w.MailboxURL, ControlURL: w.ControlURL, LedgerURL: w.LedgerURL, CAFile: w.CAFile,
+		GoogleURL: w.GoogleURL, ServiceAccountFile: files.serviceAccount, OAuthClientFile: files.oauthClient, OAuthWebClientFile: files.webClient,
+		GmailSMTPAddr: w.GmailSMTPAddr, GmailSMTPSAddr: w.GmailSMTPSAddr, GmailRelayAddr: w.RelayOpenAddr,
+		RelayAddr: w.SMTPAddr, RelayUser: user, RelayPassword: password,
 	}
 	grant := access.Grant{Team: team, Scopes: []string{access.ScopeAll}}
 	for _, a := range accountsOf(w) {
@@ -280,23 +333,39 @@ func welcome(out io.Writer, f *sandboxFacts) error {
 	_, err := fmt.Fprintf(out, `gatepost is running, with a simulated Google and a simulated relay on this machine.
 Nothing leaves it.
 
-  API        %s
-  API key    %s
-  accounts   %s  (Gmail API, service account)
-             %s  (SMTP relay)
-  mailboxes  %s
+  API        %[1]s
+  accounts   %[2]s  (Gmail API, service account)
+             %[3]s  (SMTP relay)
+  mailboxes  %[4]s
 
-Send a message:
+Paste this into another terminal:
 
-  curl %s/v1/messages \
-    -H 'Authorization: Bearer %s' \
+  export GATEPOST_URL=%[1]s GATEPOST_KEY=%[5]s
+
+  gatepost send --to grace@example.com --subject "Hello from gatepost 👋" --text "It works."
+  gatepost mailbox --url %[10]s
+
+(Not installed? Write  go run ./cmd/gatepost  for gatepost.) From a program:
+
+  curl $GATEPOST_URL/v1/messages -H "Authorization: Bearer $GATEPOST_KEY" \
     -H 'Content-Type: application/json' \
-    -d '{"from": "Ada <%s>", "to": "grace@example.com",
+    -d '{"from": "Ada <%[2]s>", "to": "grace@example.com",
          "subject": "Hello from gatepost 👋", "text": "It works."}'
 
-Then open the mailboxes in a browser, or run:  gatepost mailbox
-(without an installed gatepost: go run ./cmd/gatepost mailbox)
+Connect more mailboxes, as with the real Google:
+
+  gatepost connect workspace bob@acme.example --service-account %[6]s
+  gatepost connect gmail grace@gmail.example --oauth-client %[7]s
+  gatepost connect link kay@gmail.example --oauth-client %[8]s
+  gatepost connect relay app@acme.example --host %[9]s
+
 Stop with Ctrl-C.
-`, f.APIURL, f.APIKey, f.Accounts[0].Address, f.Accounts[1].Address, f.MailboxURL, f.APIURL, f.APIKey, f.Accounts[0].Address)
+`, f.APIURL, f.Accounts[0].Address, f.Accounts[1].Address, f.MailboxURL, f.APIKey, f.ServiceAccountFile, f.OAuthClientFile, f.OAuthWebClientFile, relayFlags(f), f.ControlURL)
 	return err
+}
+
+// relayFlags are those of connect relay for the simulated relay.
+func relayFlags(f *sandboxFacts) string {
+	host, port, _ := net.SplitHostPort(f.GmailRelayAddr)
+	return fmt.Sprintf("%s --port %s --hello acme.example --relay-ca %s", host, port, f.CAFile)
 }

@@ -2,225 +2,58 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"gatepost/internal/access"
-	"gatepost/internal/api"
-	"gatepost/internal/control"
-	"gatepost/internal/email"
-	"gatepost/internal/oauth"
-	"gatepost/internal/provider"
-	"gatepost/internal/provider/gmail"
-	"gatepost/internal/provider/smtp"
-	"gatepost/internal/queue"
-	"gatepost/internal/store"
-	"gatepost/internal/vault"
 )
 
 func serveCommand(env environment) *cobra.Command {
-	s := &settings{}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server: the HTTP API and the queue",
 		Long: `Run the server: the HTTP API and the queue.
 
-Every flag can also be given in the environment: --listen as GATEPOST_LISTEN and
-so on. The master key may stand in GATEPOST_MASTER_KEY (base64 of 32 bytes), the
-database URL in the file that GATEPOST_DATABASE_FILE names.`,
+Settings come from flags, from the environment (--listen is GATEPOST_LISTEN) and
+from a TOML file (listen = "127.0.0.1:7025"), in this order of strength. Secrets
+can stand in a file of their own: GATEPOST_DATABASE_FILE, --master-key-file.
+
+  gatepost config show     what is in force, and where it comes from
+  gatepost config docs     every setting
+
+The API is plain HTTP on this machine alone; anywhere else it needs TLS.`,
+		Example: `  gatepost serve
+  gatepost serve --data /var/lib/gatepost --listen 0.0.0.0:443 --acme-domain mail.example.com
+  gatepost serve --listen 0.0.0.0:7025 --tls-cert fullchain.pem --tls-key privkey.pem`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(s.fromEnvironment(cmd, env), s.check()); err != nil {
+			s, err := load(cmd.Flags(), env, forServer)
+			if err != nil {
 				return err
 			}
 			return serve(cmd.Context(), s, env)
 		},
 	}
-	s.serveFlags(cmd.Flags())
+	defineFlags(cmd.Flags(), forServer)
 	return cmd
 }
 
 func serve(ctx context.Context, s *settings, env environment) error {
-	level, err := s.level()
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: s.logLevel}))
 	srv, err := open(ctx, s, log)
 	if err != nil {
 		return err
 	}
 	defer srv.close()
-	srv.firstKey(ctx, s)
+	srv.firstKey(ctx)
 	return srv.run(ctx)
 }
 
-// kinds are the ways to send that this program has.
-func kinds() []provider.Kind { return []provider.Kind{gmail.Kind(), smtp.Kind()} }
-
-// server is all parts of a running gatepost.
-type server struct {
-	log         *slog.Logger
-	lock        *store.FolderLock
-	store       *store.Store
-	vault       *vault.Vault
-	engine      *queue.Engine
-	control     *control.Control
-	listener    net.Listener
-	http        *http.Server
-	roots       *x509.CertPool
-	stopTimeout time.Duration
-}
-
-// open builds the parts bottom up. Nothing sends or listens before run, but for
-// the port, which is taken so that a mistake shows at once.
-func open(ctx context.Context, s *settings, log *slog.Logger) (*server, error) {
-	srv := &server{log: log, stopTimeout: s.stopTimeout}
-	if err := srv.build(ctx, s); err != nil {
-		srv.close()
-		return nil, err
-	}
-	return srv, nil
-}
-
-func (srv *server) build(ctx context.Context, s *settings) (err error) {
-	if srv.roots, err = authorities(s.caFile); err != nil {
-		return err
-	}
-	if err := srv.openStore(ctx, s); err != nil {
-		return err
-	}
-	if err := srv.openEngine(ctx, s); err != nil {
-		return err
-	}
-	if srv.listener, err = listen(s.listen); err != nil {
-		return err
-	}
-	srv.http = srv.httpServer()
-	return nil
-}
-
-// openStore compares the master key with the data folder before it opens any
-// database: a wrong key changes nothing.
-func (srv *server) openStore(ctx context.Context, s *settings) error {
-	dir, err := s.folder()
-	if err != nil {
-		return err
-	}
-	if srv.lock, err = store.LockFolder(dir); err != nil {
-		return err
-	}
-	master, created, err := vault.LoadMaster(vault.Source{Value: s.secretOf(), File: s.masterKeyFile, Dir: dir, Random: rand.Reader})
-	if err != nil {
-		return usageError{err}
-	}
-	if created {
-		srv.log.Warn("a master key was made: keep a copy in a safe place; without it nothing in the data folder can be read",
-			"key_id", master.ID(), "folder", dir)
-	}
-	if err := vault.CheckFolder(dir, master); err != nil {
-		return usageError{err}
-	}
-	srv.store, err = store.Open(ctx, storeOptions(s, dir, srv.log))
-	if err != nil {
-		return err
-	}
-	srv.vault = vault.New(srv.store, master, rand.Reader, time.Now, vault.WithTokens(srv.fetchTokens(s.tokenURL()), passing))
-	return srv.vault.Start(ctx)
-}
-
-// fetchTokens gets access tokens from Google, or from where a simulated one is.
-func (srv *server) fetchTokens(tokenURL string) vault.Fetch {
-	client := &http.Client{Timeout: 30 * time.Second, Transport: tokenTransport(srv.roots)}
-	return func(ctx context.Context, _ store.Credential, secret email.Secret, subject string, scopes []string) (email.Secret, time.Time, error) {
-		account, err := oauth.ParseServiceAccount([]byte(secret.Reveal()), tokenURL)
-		if err != nil {
-			return email.Secret{}, time.Time{}, err
-		}
-		t, err := account.Token(ctx, client, subject, scopes, time.Now())
-		return t.Access, t.Expires, err
-	}
-}
-
-// tokenURL is the token endpoint of a simulated Google; empty means Google's own.
-func (s *settings) tokenURL() string {
-	if s.googleURL == "" {
-		return ""
-	}
-	return s.googleURL + "/token"
-}
-
-// passing tells errors of the road from refusals of the credential.
-func passing(err error) bool {
-	var p *provider.Error
-	return errors.As(err, &p) && (p.Class == provider.Retry || p.Class == provider.Park)
-}
-
-func (srv *server) openEngine(ctx context.Context, s *settings) error {
-	dir, err := s.folder()
-	if err != nil {
-		return err
-	}
-	node, err := store.NodeID(dir, rand.Reader)
-	if err != nil {
-		return err
-	}
-	cfg := queue.Config{
-		Store: srv.store, Vault: srv.vault, Kinds: kinds(), Node: node, Log: srv.log, RootCAs: srv.roots,
-		Looks: s.looks, SendTimeout: s.sendTimeout,
-	}
-	if s.googleURL != "" {
-		cfg.BaseURLs = map[string]string{"gmail": s.googleURL}
-	}
-	withFaults(&cfg)
-	srv.engine = queue.New(cfg)
-	srv.control = control.New(control.Config{
-		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), TokenURL: s.tokenURL(), Now: time.Now, Random: rand.Reader,
-	})
-	if err := srv.engine.Alone(ctx); err != nil {
-		return err
-	}
-	return srv.engine.Enter(ctx)
-}
-
-func listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--listen %s: %w: is another program using the port? choose another one", address, err)}
-	}
-	return l, nil
-}
-
-// Limits of a connection (slow clients, large headers).
-const (
-	headerTimeout = 5 * time.Second
-	bodyTimeout   = 2 * time.Minute
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10
-)
-
-func (srv *server) httpServer() *http.Server {
-	return &http.Server{
-		Handler: api.New(api.Config{
-			Engine: srv.engine, Control: srv.control, Keys: access.NewKeys(srv.store, time.Now), Log: srv.log, Version: version(), Fault: apiFault(),
-		}),
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
-	}
-}
-
 // firstKey tells how to make a key where there is none yet.
-func (srv *server) firstKey(ctx context.Context, s *settings) {
+func (srv *server) firstKey(ctx context.Context) {
 	if n, err := srv.store.APIKeyCount(ctx); err == nil && n == 0 {
-		srv.log.Warn("there is no API key yet; make one with: gatepost keys create --data " + s.data + " --name NAME")
+		srv.log.Warn("there is no API key yet; make one with: gatepost keys create --data " + srv.settings.data + " --name NAME")
 	}
 }
 
@@ -236,8 +69,8 @@ func (srv *server) run(ctx context.Context) error {
 		stopped <- err
 		failed <- err
 	}()
-	go func() { failed <- srv.http.Serve(srv.listener) }()
-	srv.log.Info("gatepost is ready", "api", "http://"+srv.listener.Addr().String(), "database", srv.store.Engine())
+	go func() { failed <- srv.serveHTTP() }()
+	srv.log.Info("gatepost is ready", "api", srv.apiURL(), "database", srv.store.Engine())
 	var err error
 	select {
 	case <-ctx.Done():
@@ -245,6 +78,13 @@ func (srv *server) run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	return errors.Join(err, srv.stop(stopEngine, stopped))
+}
+
+func (srv *server) serveHTTP() error {
+	if srv.http.TLSConfig != nil {
+		return srv.http.ServeTLS(srv.listener, "", "")
+	}
+	return srv.http.Serve(srv.listener)
 }
 
 // requestsTime is how long a stop waits for HTTP requests. Sends have all of the
@@ -282,3 +122,6 @@ func (srv *server) close() {
 		_ = srv.lock.Unlock()
 	}
 }
+
+// quiet is a log that nobody reads.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

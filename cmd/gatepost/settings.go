@@ -1,147 +1,92 @@
 package main
 
 import (
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"gatepost/internal/email"
 )
 
-// settings are what a server is started with: flags, or the environment, where
-// --master-key-file is GATEPOST_MASTER_KEY_FILE and so on.
+// settings are what a command is started with, from flags, the environment and a
+// file: settingTable has all of them, load fills them in.
 type settings struct {
 	data          string
 	database      string
-	masterKey     string // only from the environment: a flag would show in the process list
+	masterKey     email.Secret
 	masterKeyFile string
+
 	listen        string
-	caFile        string
-	googleURL     string
-	looks         []time.Duration
-	sendTimeout   time.Duration
-	stopTimeout   time.Duration
-	logLevel      string
+	publicURL     string
+	tlsCert       string
+	tlsKey        string
+	acmeDomains   []string
+	acmeEmail     string
+	acmeDirectory string
+
+	caFile      string
+	googleURL   string
+	googleSMTP  string
+	looks       []time.Duration
+	sendTimeout time.Duration
+	stopTimeout time.Duration
+	logLevel    slog.Level
+
+	url          string
+	key          email.Secret
+	smtpPassword email.Secret
+
+	given map[string]given // by name: what is in force and where it comes from
 }
 
-func (s *settings) storeFlags(f *pflag.FlagSet) {
-	f.StringVar(&s.data, "data", "gatepost-data", "data folder: database, contents, master key")
-	f.StringVar(&s.database, "database", "", "PostgreSQL URL; empty: SQLite in the data folder")
+// groups say which commands a setting is for.
+type groups int
+
+const (
+	forServer  groups = 1 << iota // gatepost serve
+	forStore                      // commands that open the data folder by themselves
+	forSandbox                    // gatepost sandbox, by flag alone
+	forClient                     // commands that speak to a running gatepost
+	forRelay                      // gatepost connect relay
+)
+
+// setting is all there is to know of one setting: flag, environment variable, key
+// in the file, reference and checks are made from it.
+type setting struct {
+	name    string // as a flag: tls-cert, GATEPOST_TLS_CERT, tls_cert
+	section string // heading in the reference; "client" is also a table in the file
+	groups  groups
+	kind    string // what the value is, in a word
+	initial string // the default, as one would write it
+	doc     string // one or two sentences
+	secret  bool   // never shown, never a flag (but for database); also NAME_FILE
+	noFlag  bool
+	set     func(s *settings, v string) error // the error says how to write it
 }
 
-func (s *settings) serveFlags(f *pflag.FlagSet) {
-	s.storeFlags(f)
-	s.engineFlags(f)
-	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file with the master key; empty: master.key in the data folder, made on first start")
-	f.StringVar(&s.caFile, "ca-file", "", "PEM file of further certificate authorities to trust")
-	f.StringVar(&s.googleURL, "google-url", "", "where Google is, for a simulated one (gatepost sandbox --world)")
+// flag is the setting's name on the command line.
+func (r setting) flag() string { return "--" + r.name }
+
+// variable is its name in the environment.
+func (r setting) variable() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(r.name, "-", "_"))
 }
 
-func (s *settings) engineFlags(f *pflag.FlagSet) {
-	f.StringVar(&s.listen, "listen", "127.0.0.1:7025", "address of the HTTP API")
-	f.DurationSliceVar(&s.looks, "looks", nil, "times after an unknown outcome at which to look in Sent (default 30s,2m,10m)")
-	f.DurationVar(&s.sendTimeout, "send-timeout", 10*time.Minute, "time limit of one attempt")
-	f.DurationVar(&s.stopTimeout, "stop-timeout", 30*time.Second, "how long a stop waits for sends that are under way")
-	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+// key is its name in the file.
+func (r setting) key() string {
+	key := strings.ReplaceAll(r.name, "-", "_")
+	if r.section == clientSection {
+		return clientSection + "." + key
+	}
+	return key
 }
 
-// fromEnvironment fills in what no flag says. A setting that may hold a secret
-// can also come from the file that NAME_FILE names.
-func (s *settings) fromEnvironment(cmd *cobra.Command, env environment) error {
-	var errs []error
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		name := "GATEPOST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, ok := env.lookup(name); ok && !f.Changed && f.Name != "help" {
-			if err := f.Value.Set(v); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", name, err))
-			}
-		}
-	})
-	s.masterKey, _ = env.lookup("GATEPOST_MASTER_KEY")
-	errs = append(errs, fromFile(env, "GATEPOST_DATABASE_FILE", &s.database))
-	if err := errors.Join(errs...); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-func fromFile(env environment, name string, to *string) error {
-	path, ok := env.lookup(name)
-	if !ok || *to != "" {
-		return nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	*to = strings.TrimSpace(string(b))
-	return nil
-}
-
-// check finds mistakes before anything is opened.
-func (s *settings) check() error {
-	var errs []error
-	if _, _, err := net.SplitHostPort(s.listen); err != nil {
-		errs = append(errs, fmt.Errorf("--listen %q: write it as address:port, for instance 127.0.0.1:7025", s.listen))
-	}
-	if s.database != "" && !strings.HasPrefix(s.database, "postgres://") && !strings.HasPrefix(s.database, "postgresql://") {
-		errs = append(errs, errors.New("--database: write it as postgres://user:password@host:5432/name"))
-	}
-	for i, d := range s.looks {
-		if d <= 0 || i > 0 && d <= s.looks[i-1] {
-			errs = append(errs, errors.New("--looks: write rising times, for instance 30s,2m,10m"))
-			break
-		}
-	}
-	if s.sendTimeout < time.Second {
-		errs = append(errs, errors.New("--send-timeout: at least 1s"))
-	}
-	if _, err := s.level(); err != nil {
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-func (s *settings) level() (l slog.Level, err error) {
-	if err := l.UnmarshalText([]byte(s.logLevel)); err != nil {
-		return l, fmt.Errorf("--log-level %q: one of debug, info, warn, error", s.logLevel)
-	}
-	return l, nil
-}
-
-// authorities reads further certificate authorities; nil when there are none.
-func authorities(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--ca-file: %w", err)}
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, fmt.Errorf("read the system's certificate authorities: %w", err)
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, usageError{fmt.Errorf("--ca-file %s: holds no certificate in PEM form", file)}
-	}
-	return pool, nil
-}
-
-// secretOf hides the master key of the environment from everything that prints.
-func (s *settings) secretOf() email.Secret { return email.NewSecret(s.masterKey) }
+const (
+	envPrefix     = "GATEPOST_"
+	clientSection = "client"
+)
 
 // folder makes the data folder.
 func (s *settings) folder() (string, error) {
@@ -150,7 +95,15 @@ func (s *settings) folder() (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", usageError{fmt.Errorf("--data: %w", err)}
+		return "", usagef("%s: %w", s.name("data"), err)
 	}
 	return dir, nil
+}
+
+// name is what the user calls a setting: as it was given, else its flag.
+func (s *settings) name(of string) string {
+	if g, ok := s.given[of]; ok && g.from != "" {
+		return g.from
+	}
+	return "--" + of
 }

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+func accountsCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "accounts",
+		Short: "Connected mailboxes: list, check, test, change, remove",
+		Long: `Accounts are connected mailboxes: an address, a way to send and a credential. Name
+one by its address or its id. New ones: gatepost connect`,
+	}
+	cmd.AddCommand(accountsListCommand(env), accountsShowCommand(env), accountsCheckCommand(env), accountsTestCommand(env),
+		accountsChangeCommand(env), accountsAliasesCommand(env), accountsReleaseCommand(env), accountsRemoveCommand(env))
+	return cmd
+}
+
+// onAccount is a command about one account.
+func onAccount(env environment, cmd *cobra.Command, do func(ctx context.Context, r *remote, a client.Account) error) *cobra.Command {
+	name, _, _ := strings.Cut(cmd.Use, " ")
+	cmd.Use = name + " ACCOUNT"
+	cmd.Args = oneArg("the account's address or id; gatepost accounts list shows them")
+	if cmd.Example == "" {
+		cmd.Example = "  gatepost accounts " + name + " app@example.com"
+	}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
+		a, err := r.account(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return do(ctx, r, a)
+	})
+}
+
+func accountsListCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the accounts", Args: cobra.NoArgs}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		list, err := r.Accounts(ctx)
+		if err != nil {
+			return err
+		}
+		return r.show(list, func() { r.accountTable(list.Data) })
+	})
+}
+
+func (r *remote) accountTable(list []client.Account) {
+	if len(list) == 0 {
+		r.line("No mailbox is connected yet. Connect one: gatepost connect --help")
+		return
+	}
+	var rows [][]string
+	for _, a := range list {
+		why := a.Cause
+		if a.ParkedUntil != nil {
+			why += ", until " + whenAt(a.ParkedUntil)
+		}
+		rows = append(rows, []string{a.Address, a.Transport, a.Status, a.ID, why})
+	}
+	r.table([]string{"ADDRESS", "BY", "STATUS", "ID", "WHY"}, rows)
+}
+
+func accountsShowCommand(env environment) *cobra.Command {
+	return onAccount(env, &cobra.Command{Use: "show", Short: "Show an account"}, func(_ context.Context, r *remote, a client.Account) error {
+		return r.show(a, func() { r.accountFacts(a) })
+	})
+}
+
+func (r *remote) accountFacts(a client.Account) {
+	r.line("%s  %s", r.in(bold, a.Address), r.state(a.Status))
+	for _, f := range [][2]string{
+		{"id", a.ID},
+		{"by", a.Transport},
+		{"credential", a.Credential},
+		{"senders", strings.Join(a.Senders, " ")},
+		{"server", serverOf(a)},
+		{"connected", when(a.CreatedAt.Time)},
+		{"waits until", whenAt(a.ParkedUntil)},
+		{"why", a.Reason},
+	} {
+		if f[1] != "" {
+			r.line("  %s%s", r.in(dim, (f[0] + "            ")[:13]), f[1])
+		}
+	}
+}
+
+func serverOf(a client.Account) string {
+	if a.SMTP == nil {
+		return ""
+	}
+	return strings.TrimSpace(a.SMTP.Preset + " " + a.SMTP.Host + " " + a.SMTP.TLS)
+}
+
+func accountsCheckCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "check", Short: "Try an account live, step by step, without sending"}
+	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+		return r.proof(r.CheckAccount(ctx, a.ID))
+	})
+}
+
+// proof shows what a live check found. A step that is needed and failed makes the
+// command fail.
+func (r *remote) proof(p client.Proof, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := r.show(p, func() { r.steps(p) }); err != nil {
+		return err
+	}
+	if !p.OK {
+		return toldError{exitFailed}
+	}
+	return nil
+}
+
+func (r *remote) steps(p client.Proof) {
+	for _, s := range p.Steps {
+		r.step(s)
+	}
+}
+
+func (r *remote) step(s client.Step) {
+	switch {
+	case s.OK:
+		r.note("  %s %s  %s", r.in(green, "✓"), stepName(s.Name), r.in(dim, s.Detail))
+	case s.Optional:
+		r.note("  %s %s  %s", r.in(yellow, "–"), stepName(s.Name), s.Text)
+	default:
+		r.note("  %s %s  %s", r.in(red, "✗"), stepName(s.Name), s.Text)
+	}
+	if s.OK {
+		return
+	}
+	if s.Reply != "" {
+		r.note("      %s", r.in(dim, "the provider said: "+s.Reply))
+	}
+	if s.Fix != "" {
+		r.note("      %s", s.Fix)
+	}
+}
+
+// stepName is a step in plain words.
+func stepName(name string) string {
+	purpose, scoped := strings.CutPrefix(name, "scope:")
+	if scoped {
+		return "may " + purposeWords(purpose)
+	}
+	switch name {
+	case "key":
+		return "key file"
+	case "sign_in":
+		return "sign-in"
+	case "tls":
+		return "TLS"
+	case "aliases":
+		return "send-as addresses"
+	}
+	return name
+}
+
+func purposeWords(purpose string) string {
+	switch purpose {
+	case "send":
+		return "send"
+	case "look":
+		return "look in Sent (no reading)"
+	case "read":
+		return "read mail"
+	case "modify":
+		return "read and change mail"
+	case "smtp":
+		return "use smtp.gmail.com"
+	}
+	return purpose
+}
+
+func accountsTestCommand(env environment) *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use: "test", Short: "Send a test message through an account and wait until it has left",
+		Example: "  gatepost accounts test app@example.com\n  gatepost accounts test app@example.com --to me@example.org",
+	}
+	cmd.Flags().StringVar(&to, "to", "", "whom to send it to (default the account's own address)")
+	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+		submitted, err := r.TestAccount(ctx, a.ID, client.Test{To: to})
+		if err != nil {
+			return err
+		}
+		m, err := r.settled(ctx, submitted.ID, defaultWait)
+		if err != nil {
+			return err
+		}
+		return r.outcome(m)
+	})
+}
+
+func accountsChangeCommand(env environment) *cobra.Command {
+	var credential string
+	var senders []string
+	var look bool
+	cmd := &cobra.Command{
+		Use: "change", Short: "Change an account's credential, senders or abilities; the rest stays",
+		Example: `  gatepost accounts change app@example.com --senders billing@example.com,@shop.example.com
+  gatepost accounts change app@example.com --senders ""
+  gatepost accounts change app@example.com --look=false`,
+	}
+	cmd.Flags().StringVar(&credential, "credential", "", "id of the credential to use")
+	cmd.Flags().StringSliceVar(&senders, "senders", nil, "further addresses that may stand in From, or @domain; replaces the list")
+	cmd.Flags().BoolVar(&look, "look", true, "whether gatepost looks in Sent after an attempt without an answer (Google)")
+	f := cmd.Flags()
+	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+		var change client.ChangeAccount
+		if f.Changed("credential") {
+			change.Credential = &credential
+		}
+		if f.Changed("senders") {
+			change.Senders = &senders
+		}
+		if f.Changed("look") {
+			if err := setLook(&change, a, look); err != nil {
+				return err
+			}
+		}
+		if !f.Changed("credential") && !f.Changed("senders") && !f.Changed("look") {
+			return usagef("nothing to change: give --credential, --senders or --look")
+		}
+		a, err := r.ChangeAccount(ctx, a.ID, change)
+		if err != nil {
+			return err
+		}
+		return r.show(a, func() { r.accountFacts(a) })
+	})
+}
+
+func setLook(change *client.ChangeAccount, a client.Account, look bool) error {
+	switch a.Transport {
+	case "gmail":
+		change.Gmail = &client.GmailSettings{}
+		if a.Gmail != nil {
+			*change.Gmail = *a.Gmail
+		}
+		change.Gmail.MayLook = &look
+	case "gmail_smtp":
+		change.GmailSMTP = &client.GmailSMTPSettings{}
+		if a.GmailSMTP != nil {
+			*change.GmailSMTP = *a.GmailSMTP
+		}
+		change.GmailSMTP.MayLook = &look
+	default:
+		return usagef("--look: a relay has no Sent mail that gatepost could look into")
+	}
+	return nil
+}
+
+func accountsAliasesCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "aliases", Short: "List the addresses that the mailbox may send as, as its provider says"}
+	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+		list, err := r.Aliases(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		return r.show(list, func() {
+			var rows [][]string
+			for _, al := range list.Data {
+				rows = append(rows, []string{al.Address, al.Name, yes(al.Verified), yes(al.Allowed), yes(al.Default)})
+			}
+			r.table([]string{"ADDRESS", "NAME", "VERIFIED", "ALLOWED HERE", "DEFAULT"}, rows)
+		})
+	})
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func accountsReleaseCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "release", Short: "Let a held account go on, once what held it is mended"}
+	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+		a, err := r.ReleaseAccount(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		return r.show(a, func() { r.line("%s is %s; its mail goes on.", a.Address, r.state(a.Status)) })
+	})
+}
+
+func accountsRemoveCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "remove", Aliases: []string{"rm"}, Short: "Remove an account; its credential stays"}
+	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+		if err := r.DeleteAccount(ctx, a.ID); err != nil {
+			return err
+		}
+		return r.show(removed{a.ID, true}, func() { r.line("%s is removed. Its credential stays: gatepost credentials list", a.Address) })
+	})
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func configCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Settings: what is in force, whether it is right, all there are",
+		Long: `Settings come from flags, from the environment (--listen is GATEPOST_LISTEN) and
+from a TOML file, in this order of strength. The file is the one that --config or
+GATEPOST_CONFIG names, else gatepost.toml here, else /etc/gatepost/gatepost.toml.
+
+Each secret can stand in a file of its own: GATEPOST_DATABASE_FILE names a file
+with the database's URL, and so on.`,
+	}
+	cmd.AddCommand(configShowCommand(env), configCheckCommand(env), configDocsCommand(env))
+	return cmd
+}
+
+// forAll are all groups of settings.
+const forAll = forServer | forStore | forClient | forRelay
+
+// shownSetting is a setting as `config show` tells of it.
+type shownSetting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+func configShowCommand(env environment) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Show what is in force and where each value comes from; secrets are masked",
+		Example: `  gatepost config show
+  gatepost config show --config /etc/gatepost/gatepost.toml --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := load(cmd.Flags(), env, forAll)
+			if err != nil {
+				return err
+			}
+			p, list := newPrinter(env, asJSON), shown(s)
+			return p.show(list, func() {
+				var rows [][]string
+				for _, r := range list {
+					rows = append(rows, []string{r.Name, r.Value, r.From})
+				}
+				p.table([]string{"SETTING", "VALUE", "FROM"}, rows)
+			})
+		},
+	}
+	defineFlags(cmd.Flags(), forAll)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// masked stands in place of a secret.
+const masked = "(set)"
+
+func shown(s *settings) []shownSetting {
+	var list []shownSetting
+	for _, r := range settingTable() {
+		g := s.given[r.name]
+		value, from := g.text, g.from
+		if r.secret && value != "" {
+			value = masked
+		}
+		if from == "" {
+			from = "default"
+		}
+		if g.path != "" {
+			from += ": " + g.path
+		}
+		list = append(list, shownSetting{r.key(), value, from})
+	}
+	return list
+}
+
+func configCheckCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Check all settings, and the files that they name, without starting anything",
+		Example: `  gatepost config check --config /etc/gatepost/gatepost.toml && systemctl restart gatepost`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := load(cmd.Flags(), env, forAll)
+			if err != nil {
+				return err
+			}
+			if err := s.checkDoor(); err != nil {
+				return usageError{err}
+			}
+			p := newPrinter(env, false)
+			roots, err := s.authorities()
+			if err != nil {
+				return err
+			}
+			if _, err := s.doorTLS(s.data, roots, quiet()); err != nil {
+				return err
+			}
+			p.line("The settings are right.")
+			return nil
+		},
+	}
+	defineFlags(cmd.Flags(), forAll)
+	return cmd
+}
+
+func configDocsCommand(env environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "docs",
+		Short: "Print the reference of all settings as Markdown",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprint(env.stdout, settingsReference())
+			return err
+		},
+	}
+}
+
+// settingsReference is docs/configuration.md.
+func settingsReference() string {
+	var b strings.Builder
+	b.WriteString(`# Configuration
+
+<!-- Made by: gatepost config docs -->
+
+Settings come from flags, from the environment and from a TOML file, in this order of strength. The file is the one that
+` + "`--config` or `GATEPOST_CONFIG`" + ` names, else ` + "`gatepost.toml`" + ` in the working folder, else ` + "`/etc/gatepost/gatepost.toml`" + `. A name that is no
+setting is refused, with the nearest one.
+
+` + "`gatepost config show`" + ` prints what is in force and where each value comes from, secrets masked; ` + "`gatepost config check`" + ` tells
+what is wrong without starting anything.
+
+` + "```toml" + `
+# gatepost.toml
+data = "/var/lib/gatepost"
+database_file = "/run/secrets/gatepost-database"
+listen = "0.0.0.0:443"
+acme_domain = ["mail.example.com"]
+looks = ["30s", "2m", "10m"]
+
+[client]
+url = "https://mail.example.com"
+key_file = "/home/me/.gatepost-key"
+` + "```" + `
+`)
+	section := ""
+	for _, r := range settingTable() {
+		if r.section != section {
+			section = r.section
+			fmt.Fprintf(&b, "\n## %s\n\n%s| flag | environment | file | default | |\n|---|---|---|---|---|\n", sectionTitle(section), sectionText(section))
+		}
+		b.WriteString(r.row())
+	}
+	return b.String()
+}
+
+func sectionTitle(section string) string {
+	if section == clientSection {
+		return "Commands"
+	}
+	return section
+}
+
+func sectionText(section string) string {
+	if section != clientSection {
+		return ""
+	}
+	return "For the commands that speak to a running gatepost.\n\n"
+}
+
+// row is a line of the reference; that of a secret also names its file.
+func (r setting) row() string {
+	flag, initial := "`"+r.flag()+"`", ""
+	if r.noFlag {
+		flag = "–"
+	}
+	if r.initial != "" {
+		initial = "`" + r.initial + "`"
+	}
+	line := fmt.Sprintf("| %s | `%s` | `%s` | %s | %s |\n", flag, r.variable(), r.key(), initial, r.doc)
+	if r.filed() {
+		f := r.fileRow()
+		line += fmt.Sprintf("| `%s` | `%s` | `%s` | | %s |\n", f.flag(), f.variable(), f.key(), "File with "+strings.TrimPrefix(fileHolds(r), "the ")+", in its place.")
+	}
+	return line
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"gatepost/client"
+)
+
+// relay connects an SMTP server.
+type relay struct {
+	client.SMTPSettings
+	port    int
+	senders []string
+	noTest  bool
+}
+
+func connectRelayCommand(env environment) *cobra.Command {
+	w := &relay{}
+	cmd := &cobra.Command{
+		Use:   "relay ADDRESS",
+		Short: "Connect an SMTP relay",
+		Long: `Connect an SMTP relay: any server that takes mail for other domains.
+
+The password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
+(--smtp-password-file). Without --user there is no sign-in. The certificate is
+always verified. If the live check fails, nothing is kept.`,
+		Example: `  gatepost connect relay app@example.com --host smtp.example.com --user app@example.com
+  gatepost connect relay app@example.com --host smtp.example.com --tls implicit --user app --smtp-password-file pw
+  gatepost connect relay app@example.com --preset gmail_relay --hello example.com`,
+		Args: oneArg("the address to send from"),
+	}
+	f := cmd.Flags()
+	f.StringVar(&w.Preset, "preset", "", "known relay: gmail_relay is smtp-relay.gmail.com")
+	f.StringVar(&w.Host, "host", "", "name of the server")
+	f.IntVar(&w.port, "port", 0, "port (default 587; with --tls implicit 465)")
+	f.StringVar(&w.TLS, "tls", "", "starttls, implicit, or none (for this machine alone) (default starttls)")
+	f.StringVar(&w.User, "user", "", "name to sign in with")
+	f.StringVar(&w.Hello, "hello", "", "name to say in EHLO (default the machine's)")
+	f.StringVar(&w.CAFile, "relay-ca", "", "file on gatepost's machine with the authority that signed the relay's certificate")
+	f.StringSliceVar(&w.senders, "senders", nil, "further addresses that may stand in From, or @domain")
+	f.BoolVar(&w.noTest, "no-test", false, "send no test message")
+	return overAPIWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, args []string) error {
+		return w.run(ctx, newGuide(r), args[0])
+	})
+}
+
+func (w *relay) run(ctx context.Context, g *guide, address string) error {
+	if w.port != 0 {
+		w.Port = &w.port
+	}
+	if w.Preset != "" || g.interactive && w.Host == "" {
+		if err := g.setup(ctx, client.SetupQuery{Kind: "relay"}); err != nil {
+			return err
+		}
+	}
+	if w.Host == "" && w.Preset == "" {
+		var err error
+		if w.Host, err = g.ask("--host", "name of the relay, such as smtp.example.com"); err != nil {
+			return err
+		}
+	}
+	credential, err := w.password(ctx, g)
+	if err != nil {
+		return err
+	}
+	a, err := g.CreateAccount(ctx, client.NewAccount{Address: address, Transport: "smtp", Credential: credential, Senders: w.senders, SMTP: &w.SMTPSettings})
+	if err != nil {
+		w.undo(ctx, g, "", credential)
+		return err
+	}
+	proof, err := g.CheckAccount(ctx, a.ID)
+	if err == nil && proof.OK {
+		return g.finishProven(ctx, connected{Account: a, Proof: proof}, !w.noTest)
+	}
+	w.undo(ctx, g, a.ID, credential)
+	if err != nil {
+		return err
+	}
+	g.steps(proof)
+	if g.asJSON {
+		if err := g.json(connected{Proof: proof}); err != nil {
+			return err
+		}
+	}
+	g.errLine("\nNothing was kept. Mend what is marked ✗ and give the same command again.")
+	return toldError{exitFailed}
+}
+
+// undo takes back what was stored for a relay that does not work. A signal to
+// stop does not keep it from that.
+func (w *relay) undo(ctx context.Context, g *guide, account, credential string) {
+	ctx = context.WithoutCancel(ctx)
+	if account != "" {
+		if err := g.DeleteAccount(ctx, account); err != nil {
+			g.errLine("the account %s could not be removed again: %v", account, err)
+		}
+	}
+	if credential != "" {
+		if err := g.DeleteCredential(ctx, credential); err != nil {
+			g.errLine("the credential %s could not be removed again: %v", credential, err)
+		}
+	}
+}
+
+// password hands over the password, where there is a sign-in.
+func (w *relay) password(ctx context.Context, g *guide) (string, error) {
+	if w.User == "" {
+		return "", nil
+	}
+	secret := g.settings.smtpPassword.Reveal()
+	if secret == "" {
+		var err error
+		if secret, err = g.askSecret("the password of " + w.User); err != nil {
+			return "", err
+		}
+	}
+	c, err := g.CreateCredential(ctx, client.NewCredential{Kind: "smtp_password", Name: short(w.User+" at "+nameOr(w.Host, w.Preset), 100), Password: secret})
+	return c.ID, err
+}
+
+// askSecret reads without showing what is typed.
+func (g *guide) askSecret(question string) (string, error) {
+	stdin, ok := g.env.stdin.(*os.File)
+	if !ok || !isTerminal(stdin) {
+		return "", usagef("no password: put it into GATEPOST_SMTP_PASSWORD, or name its file by --smtp-password-file")
+	}
+	fmt.Fprintf(g.err, "\n%s: ", question)
+	b, err := term.ReadPassword(int(stdin.Fd()))
+	fmt.Fprintln(g.err)
+	return string(b), err
+}

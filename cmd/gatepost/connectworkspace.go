@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+// workspace connects a Workspace mailbox by a service account with domain-wide
+// delegation.
+type workspace struct {
+	mailboxFlags
+	file string
+	wait time.Duration
+}
+
+func connectWorkspaceCommand(env environment) *cobra.Command {
+	w := &workspace{}
+	cmd := &cobra.Command{
+		Use:   "workspace [ADDRESS]",
+		Short: "Connect a Google Workspace mailbox by a service account",
+		Long: `Connect a mailbox of a Google Workspace by a service account with domain-wide
+delegation: an administrator allows it once, then any mailbox of the domain can be
+connected and nobody has to sign in.
+
+Without --service-account the command tells how to make one. It prints the client
+id and the list of scopes to paste into the admin console, and proves key,
+signature and each scope with live tokens before anything can be sent.`,
+		Example: `  gatepost connect workspace app@example.com --service-account key.json
+  gatepost connect workspace second@example.com --credential cred_01k…
+  gatepost connect workspace app@example.com --service-account key.json --wait 30m`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().StringVar(&w.file, "service-account", "", "key file of the service account (JSON, from Google)")
+	w.flags(cmd.Flags())
+	cmd.Flags().DurationVar(&w.wait, "wait", 0, "how long to wait until Google knows of the delegation")
+	cmd.Flags().BoolVar(&w.noTest, "no-test", false, "send no test message")
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error { return w.run(ctx, newGuide(r), args) })
+}
+
+func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
+	credential, err := w.key(ctx, g)
+	if err != nil {
+		return err
+	}
+	address := ""
+	if len(args) > 0 {
+		address = args[0]
+	} else if address, err = g.ask("ADDRESS", "the mailbox to connect, the primary address of a user"); err != nil {
+		return err
+	}
+	if err := g.setup(ctx, client.SetupQuery{Kind: "workspace", Credential: credential, Transport: w.transport(), Purposes: w.wanted()}); err != nil {
+		return err
+	}
+	g.pause("When that is done")
+	proof, err := w.prove(ctx, g, credential, address)
+	if err != nil {
+		return err
+	}
+	a, err := g.place(ctx, w.account(address, credential, proof))
+	if err != nil {
+		return err
+	}
+	return g.finish(ctx, connected{Account: a, Missing: missing(proof)}, !w.noTest)
+}
+
+// key hands over the key file, unless its key is stored already.
+func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
+	if w.credential != "" {
+		return w.credential, nil
+	}
+	if w.file == "" && g.interactive {
+		if err := g.setup(ctx, client.SetupQuery{Kind: "workspace", Transport: w.transport(), Purposes: w.wanted()}); err != nil {
+			return "", err
+		}
+	}
+	b, err := g.keyFile("--service-account", w.file, "the service account's key file (JSON); gatepost connect workspace --help tells how to get one")
+	if err != nil {
+		return "", err
+	}
+	var file struct {
+		Email string `json:"client_email"`
+		KeyID string `json:"private_key_id"`
+	}
+	_ = json.Unmarshal(b, &file) // gatepost says what is wrong with it
+	if old, there, err := g.stored(ctx, "google_service_account", "key_id", file.KeyID); err != nil || there {
+		return old.ID, err
+	}
+	c, err := g.CreateCredential(ctx, client.NewCredential{Kind: "google_service_account", Name: nameOr(file.Email, "service account"), Key: jsonOrText(b)})
+	if err != nil {
+		return "", err
+	}
+	g.note("%s key file: checked and sealed as %s", g.in(green, "✓"), c.ID)
+	return c.ID, nil
+}
+
+func nameOr(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return short(name, 100)
+}
+
+// jsonOrText sends what is no JSON as text: gatepost tells best what is wrong.
+func jsonOrText(b []byte) json.RawMessage {
+	if json.Valid(b) {
+		return b
+	}
+	text, _ := json.Marshal(string(b)) // a string can be written
+	return text
+}
+
+// prove tries the credential until it works, or the person gives up.
+func (w *workspace) prove(ctx context.Context, g *guide, credential, address string) (client.Proof, error) {
+	deadline := time.Now().Add(w.wait)
+	for {
+		g.note("Trying the key for %s:", address)
+		proof, err := g.CheckCredential(ctx, credential, client.Check{Address: address, Purposes: w.wanted()})
+		if err != nil {
+			return proof, err
+		}
+		g.steps(proof)
+		switch {
+		case proof.OK:
+			return proof, nil
+		case g.interactive:
+			g.pause("\nGoogle can take some minutes to know of a change. Mend what is marked ✗ (Ctrl-C ends)")
+		case time.Now().Before(deadline):
+			g.note("Trying again in 20 seconds, for at most %s more.", time.Until(deadline).Round(time.Second).String())
+			if err := rest(ctx, 20*time.Second); err != nil {
+				return proof, err
+			}
+		default:
+			return proof, w.notYet(g, proof)
+		}
+	}
+}
+
+func (w *workspace) notYet(g *guide, proof client.Proof) error {
+	if g.asJSON {
+		if err := g.json(connected{Proof: proof}); err != nil {
+			return err
+		}
+	}
+	g.errLine("\nNo account was connected. Mend what is marked ✗ and give the same command again; Google can take minutes, at most a day, to know of a change (--wait 30m waits).")
+	return toldError{exitFailed}
+}
+
+// rest waits, or until the context ends.
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *workspace) account(address, credential string, proof client.Proof) client.NewAccount {
+	n := client.NewAccount{Address: address, Transport: w.transport(), Credential: credential, Senders: w.senders}
+	look := w.smtp || slices.Contains(w.wanted(), "look") && !slices.Contains(missing(proof), "look")
+	if w.smtp {
+		n.GmailSMTP = &client.GmailSMTPSettings{MayLook: &look}
+	} else {
+		n.Gmail = &client.GmailSettings{MayLook: &look}
+	}
+	return n
+}
+
+// missing are the purposes that a proof found to be not allowed.
+func missing(proof client.Proof) []string {
+	var out []string
+	for _, s := range proof.Steps {
+		if !s.OK && len(s.Name) > len("scope:") && s.Name[:len("scope:")] == "scope:" {
+			out = append(out, s.Name[len("scope:"):])
+		}
+	}
+	return out
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"gatepost/client"
+)
+
+// consent leads through Google's consent page. The redirect comes back to this
+// machine (RFC 8252 section 7.3), or is pasted.
+func (c *consenting) consent(ctx context.Context, g *guide, credential, address string) (client.Connected, error) {
+	n := client.NewConsent{
+		Credential: credential, Address: address, Purposes: c.purposes, Transport: c.transport(), Senders: c.senders, RedirectURI: pastedRedirect,
+	}
+	if c.headless {
+		return g.pasted(ctx, n)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return client.Connected{}, err
+	}
+	n.RedirectURI = "http://" + l.Addr().String() + "/"
+	started, err := g.StartConsent(ctx, n)
+	if err != nil {
+		_ = l.Close()
+		return client.Connected{}, err
+	}
+	g.note("\nOpen this in your browser, choose the mailbox and press Allow:\n\n  %s\n", started.URL)
+	g.browse(started.URL)
+	g.progress("waiting for your browser …")
+	defer g.progressEnd()
+	return g.awaitRedirect(ctx, l, started)
+}
+
+// browse opens an address in the browser where there is one to open.
+func (g *guide) browse(address string) {
+	command, named := g.env.lookup("BROWSER")
+	if !named || command == "" {
+		if !g.interactive {
+			return
+		}
+		command = "xdg-open"
+		if runtime.GOOS == "darwin" {
+			command = "open"
+		}
+	}
+	words := strings.Fields(command)
+	if cmd := exec.Command(words[0], append(words[1:], address)...); cmd.Start() == nil {
+		go func() { _ = cmd.Wait() }() // the person sees whether it worked
+	}
+}
+
+// finished is what a redirect led to.
+type finished struct {
+	done client.Connected
+	err  error
+}
+
+// awaitRedirect serves the loopback address until Google's redirect has come. What
+// does not carry this consent's state is somebody else's and changes nothing.
+func (g *guide) awaitRedirect(ctx context.Context, l net.Listener, started client.Consent) (client.Connected, error) {
+	ctx, cancel := context.WithDeadline(ctx, started.ExpiresAt.Time)
+	defer cancel()
+	result := make(chan finished, 1)
+	srv := &http.Server{ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader, Handler: g.redirectHandler(ctx, started, result)}
+	go srv.Serve(l) //nolint:errcheck // it ends by Shutdown
+	defer func() {
+		end, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = srv.Shutdown(end) // the page is on its way to the browser
+	}()
+	select {
+	case r := <-result:
+		return r.done, r.err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return client.Connected{}, errors.New("no consent came in time: give the same command again")
+		}
+		return client.Connected{}, errors.New("stopped before there was a consent; nothing was stored")
+	}
+}
+
+func (g *guide) redirectHandler(ctx context.Context, started client.Consent, result chan<- finished) http.Handler {
+	state := stateOf(started.URL)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if r.URL.Path != "/" || r.Method != http.MethodGet || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) != 1 {
+			http.NotFound(w, r)
+			return
+		}
+		done, err := g.FinishConsent(ctx, started.ID, redirected(q))
+		showConsent(w, done, err)
+		select {
+		case result <- finished{done, err}:
+		default: // a page loaded twice
+		}
+	})
+}
+
+func redirected(q url.Values) client.FinishConsent {
+	return client.FinishConsent{Code: q.Get("code"), State: q.Get("state"), Issuer: q.Get("iss"), Error: q.Get("error")}
+}
+
+func stateOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get("state")
+}
+
+var consentPage = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{{.Title}} – gatepost</title>
+<h1>{{.Title}}</h1>
+<p>{{.Text}}</p>
+`))
+
+func showConsent(w http.ResponseWriter, done client.Connected, err error) {
+	page := struct{ Title, Text string }{"Connected", done.Account.Address + " is connected to gatepost. You can close this window and go back to the terminal."}
+	if err != nil {
+		page.Title, page.Text = "Not connected", explain(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	_ = consentPage.Execute(w, page) // the terminal says the same
+}
+
+// pastedRedirect is where a browser ends in vain: nothing listens there, and its
+// address line has what is needed.
+const pastedRedirect = "http://127.0.0.1:53682/"
+
+// pasted is a consent on a machine without a browser.
+func (g *guide) pasted(ctx context.Context, n client.NewConsent) (client.Connected, error) {
+	started, err := g.StartConsent(ctx, n)
+	if err != nil {
+		return client.Connected{}, err
+	}
+	g.note("\n1. Open this in a browser on any machine, choose the mailbox and press Allow:\n\n  %s\n", started.URL)
+	g.note("2. The browser then fails to open a page at %s: that is expected.\n   Copy the whole address from its address line and paste it here, before %s.", n.RedirectURI, when(started.ExpiresAt.Time))
+	fmt.Fprint(g.err, "\nAddress: ")
+	line, err := g.lines.ReadString('\n')
+	if strings.TrimSpace(line) == "" {
+		return client.Connected{}, usagef("no address was pasted (%v): give the same command again", err)
+	}
+	u, err := url.Parse(strings.TrimSpace(line))
+	if err != nil || u.Query().Get("state") == "" {
+		return client.Connected{}, usagef("that is not the whole address: it begins with %s?state=… ; give the same command again", n.RedirectURI)
+	}
+	return g.FinishConsent(ctx, started.ID, redirected(u.Query()))
+}

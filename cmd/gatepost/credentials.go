@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+func credentialsCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "credentials",
+		Short: "Stored secrets of accounts: list, check, remove",
+		Long: `Credentials are the secrets that accounts use: service-account keys, OAuth clients,
+users' consents and passwords of relays. They are sealed when they are stored and
+never shown again. New ones: gatepost connect`,
+	}
+	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsRemoveCommand(env))
+	return cmd
+}
+
+func credentialID() cobra.PositionalArgs {
+	return oneArg("the credential's id; gatepost credentials list shows them")
+}
+
+func credentialsListCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the credentials, without their secrets", Args: cobra.NoArgs}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		list, err := r.Credentials(ctx)
+		if err != nil {
+			return err
+		}
+		return r.show(list, func() {
+			var rows [][]string
+			for _, c := range list.Data {
+				rows = append(rows, []string{c.ID, c.Kind, c.Name, credentialOf(c), when(c.UpdatedAt.Time)})
+			}
+			r.table([]string{"ID", "KIND", "NAME", "WHOSE", "SINCE"}, rows)
+		})
+	})
+}
+
+// credentialOf tells credentials of one kind apart.
+func credentialOf(c client.Credential) string {
+	for _, name := range []string{"email", "client_email", "client_id"} {
+		if v := c.Public[name]; v != "" {
+			return short(v, 60)
+		}
+	}
+	return ""
+}
+
+func credentialsCheckCommand(env environment) *cobra.Command {
+	var check client.Check
+	cmd := &cobra.Command{
+		Use: "check CREDENTIAL-ID", Short: "Try a credential live, step by step", Args: credentialID(),
+		Example: "  gatepost credentials check cred_01k… --address app@example.com --purposes send,look,read",
+	}
+	cmd.Flags().StringVar(&check.Address, "address", "", "mailbox to act for (service accounts)")
+	cmd.Flags().StringSliceVar(&check.Purposes, "purposes", nil, "what it is for: "+strings.Join(purposes(), ", ")+" (default send,look)")
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
+		return r.proof(r.CheckCredential(ctx, args[0], check))
+	})
+}
+
+// purposes are what access to a Google mailbox can be for.
+func purposes() []string { return []string{"send", "look", "read", "modify", "smtp"} }
+
+func credentialsRemoveCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "remove CREDENTIAL-ID", Aliases: []string{"rm"}, Short: "Remove a credential that no account uses; a user's consent is revoked at Google", Args: credentialID(),
+		Example: "  gatepost credentials remove cred_01k…",
+	}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
+		if err := r.DeleteCredential(ctx, args[0]); err != nil {
+			return err
+		}
+		return r.show(removed{args[0], true}, func() { r.line("The credential %s is removed.", args[0]) })
+	})
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+func messagesExplainCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "explain MESSAGE-ID", Short: "Tell where a message is and why, what was tried, and what comes next", Args: messageID(),
+		Example: "  gatepost messages explain msg_01k…",
+	}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
+		e, err := r.Explain(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return r.show(e, func() { r.explanation(e) })
+	})
+}
+
+func (r *remote) explanation(e client.Explanation) {
+	r.line("%s is %s. %s", e.ID, r.state(e.Status), e.Summary)
+	r.line("")
+	r.line("%s%s (%s), %s", r.in(dim, "account   "), e.Account.Address, e.Account.Transport, r.state(e.Account.Status))
+	r.indented(e.Account.Why, e.Account.Reason)
+	if e.Account.ParkedUntil != nil {
+		r.indented("It waits until " + whenAt(e.Account.ParkedUntil) + ".")
+	}
+	r.line("%s%s: lane %s; without an answer: %s", r.in(dim, "type      "), e.Policy.Type, e.Policy.Lane, e.Policy.OnUnknown)
+	r.indented(e.Policy.Kept)
+	for _, l := range e.Limits {
+		r.line("%s%s: %d of %d %s", r.in(dim, "limit     "), l.Name, l.Used, l.Limit, r.in(dim, l.Source))
+	}
+	for _, a := range e.Attempts {
+		r.attempt(a)
+	}
+	if e.Next != "" {
+		r.line("%s%s", r.in(dim, "next      "), strings.TrimSpace(whenAt(e.NextAt)+"  "+e.Next))
+	}
+	if e.Fix != "" {
+		r.line("%s%s", r.in(bold, "to do     "), e.Fix)
+	}
+}
+
+func (r *remote) attempt(a client.Attempt) {
+	line := when(a.At.Time)
+	if len(a.Recipients) > 0 {
+		line += "  " + strings.Join(a.Recipients, ", ")
+	}
+	r.line("%s%s  %s", r.in(dim, fmt.Sprintf("try %-6d", a.Number)), r.state(fmt.Sprintf("%-9s", a.Outcome)), line)
+	r.indented(a.Text, a.Reply, a.Fix)
+	if a.PossibleDuplicate {
+		r.indented("Recipients may have got it twice.")
+	}
+}
+
+// indented writes what is said of the line above.
+func (r *remote) indented(lines ...string) {
+	for _, l := range lines {
+		if l != "" {
+			r.line("          %s", l)
+		}
+	}
+}
+
+func (r *remote) types(list client.PolicyList) {
+	var rows [][]string
+	for _, t := range list.Data {
+		rows = append(rows, typeRow(t))
+	}
+	r.table([]string{"TYPE", "LANE", "LIFE", "CONTENT KEPT", "WITHOUT AN ANSWER"}, rows)
+}
+
+func typeRow(t client.Policy) []string {
+	life, kept := "no end", "shredded at once"
+	if t.Life > 0 {
+		life = span(t.Life)
+	}
+	if t.Keep > 0 {
+		kept = span(t.Keep)
+	}
+	return []string{t.Type, t.Lane, life, kept, t.OnUnknown}
+}
+
+// span writes seconds in the largest whole unit.
+func span(seconds int64) string {
+	for _, u := range []struct {
+		seconds int64
+		name    string
+	}{{24 * 3600, "days"}, {3600, "hours"}, {60, "minutes"}} {
+		if seconds%u.seconds == 0 && seconds > u.seconds {
+			return fmt.Sprintf("%d %s", seconds/u.seconds, u.name)
+		}
+	}
+	return (time.Duration(seconds) * time.Second).String()
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+// remote is what a command needs to speak to a running gatepost.
+type remote struct {
+	*client.Client
+	*printer
+	env      environment
+	settings *settings
+}
+
+// overAPI makes a command speak to a gatepost: it adds the flags for that, and do
+// gets a client.
+func overAPI(env environment, cmd *cobra.Command, do func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
+	return overAPIWith(env, cmd, forClient, do)
+}
+
+func overAPIWith(env environment, cmd *cobra.Command, which groups, do func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	defineFlags(cmd.Flags(), which)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r, err := dial(cmd, env, which)
+		if err != nil {
+			return err
+		}
+		r.asJSON = *asJSON
+		return do(cmd.Context(), r, args)
+	}
+	return cmd
+}
+
+func dial(cmd *cobra.Command, env environment, which groups) (*remote, error) {
+	s, err := load(cmd.Flags(), env, which)
+	if err != nil {
+		return nil, err
+	}
+	if s.key.Empty() {
+		return nil, usagef("no API key: put it into GATEPOST_KEY, or name its file by GATEPOST_KEY_FILE.\nThe first one is made where the server's data is: gatepost keys create --name NAME --data FOLDER")
+	}
+	c, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	return &remote{Client: c, printer: newPrinter(env, false), env: env, settings: s}, nil
+}
+
+// client is for the gatepost that the settings name.
+func (s *settings) client() (*client.Client, error) {
+	roots, err := s.authorities()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	transport.ResponseHeaderTimeout = 3 * time.Minute
+	c, err := client.New(s.url, s.key.Reveal(), client.WithHTTPClient(&http.Client{Transport: transport}), client.WithUserAgent("gatepost-cli/"+strings.Fields(version())[0]))
+	if err != nil {
+		return nil, usagef("%s: %w", s.name("url"), err)
+	}
+	return c, nil
+}
+
+// account finds an account by id or address.
+func (r *remote) account(ctx context.Context, which string) (client.Account, error) {
+	if !strings.Contains(which, "@") {
+		return r.Account(ctx, which)
+	}
+	list, err := r.Accounts(ctx)
+	if err != nil {
+		return client.Account{}, err
+	}
+	i := slices.IndexFunc(list.Data, func(a client.Account) bool { return strings.EqualFold(a.Address, which) })
+	if i < 0 {
+		return client.Account{}, usagef("there is no account %s: gatepost accounts list shows all", which)
+	}
+	return list.Data[i], nil
+}
+
+// final tells whether a recipient's status changes no more by itself.
+func final(status string) bool {
+	switch status {
+	case "accepted", "failed", "canceled", "expired", "suppressed", "bounced", "complained":
+		return true
+	}
+	return false
+}
+
+// settled waits until a message is final for every recipient, or waits for a
+// person, or the time is up.
+func (r *remote) settled(ctx context.Context, id string, limit time.Duration) (client.Message, error) {
+	deadline := time.Now().Add(limit)
+	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 2*time.Second) {
+		m, err := r.Message(ctx, id)
+		if err != nil {
+			return m, err
+		}
+		status := overall(m.Recipients)
+		if final(status) || status == "held" || status == "mixed" && allFinal(m.Recipients) || time.Now().After(deadline) {
+			r.progressEnd()
+			return m, nil
+		}
+		r.progress("%s is %s …", id, status)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return m, errors.New("stopped waiting; the message goes on")
+		}
+	}
+}
+
+func allFinal(list []client.Recipient) bool {
+	return !slices.ContainsFunc(list, func(r client.Recipient) bool { return !final(r.Status) })
+}
+
+// overall is the status of all recipients in one word.
+func overall(list []client.Recipient) string {
+	status := ""
+	for _, r := range list {
+		if status != "" && r.Status != status {
+			return "mixed"
+		}
+		status = r.Status
+	}
+	return status
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// settingTable lists every setting there is, in the order of the reference.
+func settingTable() []setting {
+	return slices.Concat(storeSettings(), doorSettings(), sendingSettings(), clientSettings())
+}
+
+func storeSettings() []setting {
+	const section = "Data"
+	return []setting{
+		{
+			name: "data", section: section, groups: forServer | forStore, kind: "folder", initial: "gatepost-data",
+			doc: "Data folder: database, large contents, master key, certificates.",
+			set: text(func(s *settings) *string { return &s.data }),
+		}, {
+			name: "database", section: section, groups: forServer | forStore, kind: "url", secret: true,
+			doc: "PostgreSQL URL. Empty: SQLite in the data folder. A password in a flag shows in the process list: give the URL by file.",
+			set: setDatabase,
+		}, {
+			name: "master-key", section: section, groups: forServer, kind: "base64", secret: true, noFlag: true,
+			doc: "The master key itself: base64 of 32 bytes.",
+			set: secretText(func(s *settings) *email.Secret { return &s.masterKey }),
+		}, {
+			name: "master-key-file", section: section, groups: forServer, kind: "file",
+			doc: "File with the master key. Empty: `master.key` in the data folder, made on first start.",
+			set: text(func(s *settings) *string { return &s.masterKeyFile }),
+		},
+	}
+}
+
+func doorSettings() []setting {
+	const section = "HTTP API"
+	return []setting{
+		{
+			name: "listen", section: section, groups: forServer | forSandbox, kind: "address", initial: "127.0.0.1:7025",
+			doc: "Address and port of the HTTP API. Other than on this machine alone it needs TLS.",
+			set: setListen,
+		}, {
+			name: "public-url", section: section, groups: forServer, kind: "url",
+			doc: "Where browsers reach gatepost: connect links and Google's redirect begin with it. Empty: made from `listen`, or the ACME domain.",
+			set: setURL(func(s *settings) *string { return &s.publicURL }, "https://mail.example.com"),
+		}, {
+			name: "tls-cert", section: section, groups: forServer, kind: "file",
+			doc: "Certificate chain, PEM. It is read again when it changes.",
+			set: text(func(s *settings) *string { return &s.tlsCert }),
+		}, {
+			name: "tls-key", section: section, groups: forServer, kind: "file",
+			doc: "Private key of the certificate, PEM.",
+			set: text(func(s *settings) *string { return &s.tlsKey }),
+		}, {
+			name: "acme-domain", section: section, groups: forServer, kind: "list",
+			doc: "Get certificates for these names by ACME. The authority connects to port 443 of each: `listen` there, or forward it. Using it accepts the authority's terms.",
+			set: setDomains,
+		}, {
+			name: "acme-email", section: section, groups: forServer, kind: "email",
+			doc: "Whom the certificate authority may write to.",
+			set: text(func(s *settings) *string { return &s.acmeEmail }),
+		}, {
+			name: "acme-directory", section: section, groups: forServer, kind: "url", initial: "https://acme-v02.api.letsencrypt.org/directory",
+			doc: "The certificate authority's ACME directory.",
+			set: setURL(func(s *settings) *string { return &s.acmeDirectory }, "https://acme-v02.api.letsencrypt.org/directory"),
+		},
+	}
+}
+
+func sendingSettings() []setting {
+	const section = "Sending"
+	return []setting{
+		{
+			name: "looks", section: section, groups: forServer | forSandbox, kind: "durations", initial: "30s,2m,10m",
+			doc: "When to look in Sent after an attempt without an answer.",
+			set: setLooks,
+		}, {
+			name: "send-timeout", section: section, groups: forServer | forSandbox, kind: "duration", initial: "10m",
+			doc: "Time limit of one attempt.",
+			set: duration(time.Second, func(s *settings) *time.Duration { return &s.sendTimeout }),
+		}, {
+			name: "stop-timeout", section: section, groups: forServer | forSandbox, kind: "duration", initial: "30s",
+			doc: "How long a stop waits for sends that are under way.",
+			set: duration(0, func(s *settings) *time.Duration { return &s.stopTimeout }),
+		}, {
+			name: "ca-file", section: section, groups: forServer | forClient, kind: "file",
+			doc: "Further certificate authorities to trust, PEM.",
+			set: text(func(s *settings) *string { return &s.caFile }),
+		}, {
+			name: "google-url", section: section, groups: forServer, kind: "url",
+			doc: "Where a simulated Google is, for tests (`gatepost sandbox --world`).",
+			set: setURL(func(s *settings) *string { return &s.googleURL }, "https://127.0.0.1:7027"),
+		}, {
+			name: "google-smtp", section: section, groups: forServer, kind: "address",
+			doc: "Where a simulated smtp.gmail.com is, for tests.",
+			set: setSMTPAddress,
+		}, {
+			name: "log-level", section: section, groups: forServer | forSandbox, kind: "level", initial: "info",
+			doc: "`debug`, `info`, `warn` or `error`.",
+			set: setLevel,
+		},
+	}
+}
+
+func clientSettings() []setting {
+	return []setting{
+		{
+			name: "url", section: clientSection, groups: forClient, kind: "url", initial: "http://127.0.0.1:7025",
+			doc: "The gatepost that commands speak to.",
+			set: setURL(func(s *settings) *string { return &s.url }, "https://mail.example.com"),
+		}, {
+			name: "key", section: clientSection, groups: forClient, kind: "key", secret: true, noFlag: true,
+			doc: "The API key that commands use.",
+			set: secretText(func(s *settings) *email.Secret { return &s.key }),
+		}, {
+			name: "smtp-password", section: clientSection, groups: forRelay, kind: "password", secret: true, noFlag: true,
+			doc: "The password that `gatepost connect relay` hands over.",
+			set: secretText(func(s *settings) *email.Secret { return &s.smtpPassword }),
+		},
+	}
+}
+
+func text(at func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error { *at(s) = v; return nil }
+}
+
+func secretText(at func(*settings) *email.Secret) func(*settings, string) error {
+	return func(s *settings, v string) error { *at(s) = email.NewSecret(v); return nil }
+}
+
+func duration(least time.Duration, at func(*settings) *time.Duration) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%q is no duration: write it as 90s, 10m or 1h30m", v)
+		}
+		if d < least {
+			return fmt.Errorf("%s is too short: at least %s", v, least)
+		}
+		*at(s) = d
+		return nil
+	}
+}
+
+func setLooks(s *settings, v string) error {
+	s.looks = nil
+	for field := range strings.SplitSeq(v, ",") {
+		d, err := time.ParseDuration(strings.TrimSpace(field))
+		if err != nil || d <= 0 || len(s.looks) > 0 && d <= s.looks[len(s.looks)-1] {
+			return fmt.Errorf("%q: write rising times, for instance 30s,2m,10m", v)
+		}
+		s.looks = append(s.looks, d)
+	}
+	return nil
+}
+
+func setDatabase(s *settings, v string) error {
+	if v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
+		return errors.New("write it as postgres://user:password@host:5432/name")
+	}
+	s.database = v
+	return nil
+}
+
+func setListen(s *settings, v string) error {
+	if _, _, err := net.SplitHostPort(v); err != nil {
+		return fmt.Errorf("%q: write it as address:port, for instance 127.0.0.1:7025", v)
+	}
+	s.listen = v
+	return nil
+}
+
+func setSMTPAddress(s *settings, v string) error {
+	if _, _, err := net.SplitHostPort(v); v != "" && err != nil {
+		return fmt.Errorf("%q: write it as address:port, for instance 127.0.0.1:7031", v)
+	}
+	s.googleSMTP = v
+	return nil
+}
+
+func setURL(at func(*settings) *string, example string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		u, err := url.Parse(v)
+		if v != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+			return fmt.Errorf("write it as %s", example)
+		}
+		*at(s) = strings.TrimRight(v, "/")
+		return nil
+	}
+}
+
+func setDomains(s *settings, v string) error {
+	s.acmeDomains = nil
+	for name := range strings.SplitSeq(v, ",") {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if name == "" {
+			continue
+		}
+		if _, err := netip.ParseAddr(name); err == nil || !strings.Contains(name, ".") || strings.ContainsAny(name, ":/*@ ") {
+			return fmt.Errorf("%q: write names such as mail.example.com, without port and wildcard", name)
+		}
+		s.acmeDomains = append(s.acmeDomains, name)
+	}
+	return nil
+}
+
+func setLevel(s *settings, v string) error {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(v)); err != nil {
+		return fmt.Errorf("%q: one of debug, info, warn, error", v)
+	}
+	s.logLevel = l
+	return nil
+}

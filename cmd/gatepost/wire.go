@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"gatepost/internal/access"
+	"gatepost/internal/api"
+	"gatepost/internal/control"
+	"gatepost/internal/oauth"
+	"gatepost/internal/provider"
+	"gatepost/internal/provider/gmail"
+	"gatepost/internal/provider/smtp"
+	"gatepost/internal/queue"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// kinds are the ways to send that this program has.
+func kinds() []provider.Kind { return []provider.Kind{gmail.Kind(), gmail.SMTPKind(), smtp.Kind()} }
+
+// server is all parts of a running gatepost.
+type server struct {
+	settings    *settings
+	dir         string
+	log         *slog.Logger
+	lock        *store.FolderLock
+	store       *store.Store
+	vault       *vault.Vault
+	keys        *access.Keys
+	engine      *queue.Engine
+	control     *control.Control
+	listener    net.Listener
+	http        *http.Server
+	google      *http.Client
+	roots       *x509.CertPool
+	stopTimeout time.Duration
+}
+
+// open builds the parts bottom up. Nothing sends or listens before run, but for
+// the port, which is taken so that a mistake shows at once.
+func open(ctx context.Context, s *settings, log *slog.Logger) (*server, error) {
+	srv := &server{settings: s, log: log, stopTimeout: s.stopTimeout}
+	if err := srv.build(ctx, s); err != nil {
+		srv.close()
+		return nil, err
+	}
+	return srv, nil
+}
+
+func (srv *server) build(ctx context.Context, s *settings) (err error) {
+	if err := s.checkDoor(); err != nil {
+		return usageError{err}
+	}
+	if srv.roots, err = s.authorities(); err != nil {
+		return err
+	}
+	if srv.dir, err = s.folder(); err != nil {
+		return err
+	}
+	tlsConfig, err := s.doorTLS(srv.dir, srv.roots, srv.log)
+	if err != nil {
+		return err
+	}
+	if err := srv.openStore(ctx, s); err != nil {
+		return err
+	}
+	if err := srv.openEngine(ctx, s); err != nil {
+		return err
+	}
+	if srv.listener, err = listen(s); err != nil {
+		return err
+	}
+	srv.http = srv.httpServer()
+	srv.http.TLSConfig = tlsConfig
+	return nil
+}
+
+// openStore compares the master key with the data folder before it opens any
+// database: a wrong key changes nothing.
+func (srv *server) openStore(ctx context.Context, s *settings) (err error) {
+	if srv.lock, err = store.LockFolder(srv.dir); err != nil {
+		return err
+	}
+	master, created, err := vault.LoadMaster(vault.Source{Value: s.masterKey, File: s.masterKeyFile, Dir: srv.dir, Random: rand.Reader})
+	if err != nil {
+		return usageError{err}
+	}
+	if created {
+		srv.log.Warn("a master key was made: keep a copy in a safe place; without it nothing in the data folder can be read",
+			"key_id", master.ID(), "folder", srv.dir)
+	}
+	if err := vault.CheckFolder(srv.dir, master); err != nil {
+		return usageError{err}
+	}
+	srv.store, err = store.Open(ctx, storeOptions(s, srv.dir, srv.log))
+	if err != nil {
+		return err
+	}
+	srv.google = &http.Client{Timeout: 30 * time.Second, Transport: tokenTransport(srv.roots)}
+	srv.vault = vault.New(srv.store, master, rand.Reader, time.Now, vault.WithGoogle(oauth.At(s.googleURL), srv.google))
+	return srv.vault.Start(ctx)
+}
+
+func (srv *server) openEngine(ctx context.Context, s *settings) error {
+	node, err := store.NodeID(srv.dir, rand.Reader)
+	if err != nil {
+		return err
+	}
+	cfg := queue.Config{
+		Store: srv.store, Vault: srv.vault, Kinds: kinds(), Node: node, Log: srv.log, RootCAs: srv.roots,
+		Looks: s.looks, SendTimeout: s.sendTimeout,
+	}
+	if s.googleURL != "" {
+		cfg.BaseURLs = map[string]string{"gmail": s.googleURL, "gmail_smtp": s.googleURL}
+	}
+	if s.googleSMTP != "" {
+		cfg.SMTPAddresses = map[string]string{"gmail_smtp": s.googleSMTP}
+	}
+	withFaults(&cfg)
+	srv.engine = queue.New(cfg)
+	srv.keys = access.NewKeys(srv.store, time.Now)
+	srv.control = control.New(control.Config{
+		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), HTTP: srv.google,
+		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
+	})
+	if err := srv.engine.Alone(ctx); err != nil {
+		return err
+	}
+	return srv.engine.Enter(ctx)
+}
+
+func listen(s *settings) (net.Listener, error) {
+	l, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return nil, usagef("%s %s: %w: is another program using the port? choose another one", s.name("listen"), s.listen, err)
+	}
+	return l, nil
+}
+
+// apiURL is where the API is, as seen from this machine.
+func (srv *server) apiURL() string { return srv.scheme() + srv.listener.Addr().String() }
+
+func (srv *server) scheme() string {
+	if srv.settings.tls() {
+		return "https://"
+	}
+	return "http://"
+}
+
+// publicURL is where browsers reach gatepost.
+func (srv *server) publicURL() string {
+	if srv.settings.publicURL != "" {
+		return srv.settings.publicURL
+	}
+	host, port, err := net.SplitHostPort(srv.listener.Addr().String())
+	if err != nil {
+		return srv.apiURL()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host, _ = os.Hostname()
+	}
+	if len(srv.settings.acmeDomains) > 0 {
+		return "https://" + srv.settings.acmeDomains[0] // the authority reaches port 443, so do browsers
+	}
+	if srv.settings.tls() && port == "443" {
+		return "https://" + host
+	}
+	return srv.scheme() + net.JoinHostPort(host, port)
+}
+
+// Limits of a connection (slow clients, large headers).
+const (
+	headerTimeout = 5 * time.Second
+	bodyTimeout   = 2 * time.Minute
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10
+)
+
+func (srv *server) httpServer() *http.Server {
+	return &http.Server{
+		Handler:           srv.doors(),
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (srv *server) doors() http.Handler {
+	return api.New(api.Config{
+		Engine: srv.engine, Control: srv.control, Keys: srv.keys, Log: srv.log, Version: version(), Fault: apiFault(),
+	})
+}
