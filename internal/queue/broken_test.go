@@ -30,6 +30,22 @@ func TestSimulationFindsBrokenBuilds(t *testing.T) {
 		"the clock is believed": {
 			File: "internal/queue/settle.go", Old: "rest > 0 {", New: "rest > 1<<62 {",
 		},
+		"scheduled leaves at once": {
+			File: "internal/store/message.go", Old: "\tif send.After(created) {\n", New: "\tif false {\n",
+		},
+		"scheduled goes by a clock that was set": {
+			File: "internal/queue/clock.go", Old: "c.wall.Add(-max(0, c.setBy))", New: "c.wall",
+		},
+		"cancel after the claim": {
+			File: "internal/store/operate.go", New: "AND state IN ('scheduled', 'queued', 'held', 'sending') RETURNING `+queueColumns, team, message))",
+			Old: "AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, team, message))",
+		},
+		"expired is sent": {
+			File: "internal/queue/settle.go", Old: "return !en.ExpiresAt.IsZero() && !at.Before(en.ExpiresAt)", New: "return false",
+		},
+		"codes are kept": {
+			File: "internal/store/ending.go", Old: "if f.Shred && f.Next == nil {", New: "if false {",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

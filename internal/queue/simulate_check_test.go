@@ -45,6 +45,12 @@ func (s *simulation) round(ctx context.Context, n *simNode, route email.ID) erro
 	if _, err := n.engine.look(ctx, simTeam, route); err != nil {
 		return err
 	}
+	if err := s.promote(ctx, n, route); err != nil {
+		return err
+	}
+	if err := n.engine.expire(ctx); err != nil {
+		return err
+	}
 	if err := s.claim(ctx, n, route, simSlots); err != nil {
 		return err
 	}
@@ -84,6 +90,8 @@ func (s *simulation) check() {
 			s.wrong("events of %s: %v", id, err)
 		}
 		s.checkMessage(m, events)
+		s.checkEnds(m, events)
+		s.checkContent(ctx, m)
 	}
 	for id := range s.world.copies {
 		if _, err := s.store.Message(ctx, simTeam, id); errors.Is(err, store.ErrNotFound) {
@@ -140,6 +148,55 @@ func (s *simulation) checkMessage(m *store.Message, events []store.Event) {
 		if r.State == email.Accepted && copies > 1 && !marked(events) {
 			s.wrong("G3: %d copies of %s to %s and no mark of a possible duplicate", copies, m.ID, r.Address)
 		}
+	}
+}
+
+// checkEnds is G6: what was canceled or has expired has not left since, as far as
+// that can be known.
+func (s *simulation) checkEnds(m *store.Message, events []store.Event) {
+	unknown := false
+	for _, e := range events {
+		switch {
+		case e.Kind == email.EventUnknown:
+			unknown = true
+		case e.Kind == email.EventExpired && unknown:
+			s.visit("expired while unknown")
+		case e.Kind == email.EventExpired && e.Data.Attempt > 0:
+			s.visit("expired in sending")
+		case e.Kind == email.EventExpired:
+			s.visit("expired")
+		case e.Kind == email.EventAccepted && !m.ExpiresAt.IsZero() && e.At.After(m.ExpiresAt):
+			s.visit("found after its time")
+		}
+	}
+	for _, r := range m.Recipients {
+		copies, before := s.world.copies[m.ID][r.Address], s.acked[m.ID].canceled
+		switch {
+		case r.State == email.Canceled && before == nil:
+			s.wrong("G6: %s is canceled, and nobody was told so", m.ID)
+		case r.State == email.Canceled && copies > before[r.Address]:
+			s.wrong("G6: %s was sent to %s after it had been canceled:%s", m.ID, r.Address, story(events))
+		case r.State == email.Expired && copies > 0 && m.Account == "acc_looks" && riskyTries(events) == 0:
+			s.wrong("G6: %s to %s is said to have expired, and it left:%s", m.ID, r.Address, story(events))
+		}
+	}
+}
+
+// checkContent holds what can be read against what the type says.
+func (s *simulation) checkContent(ctx context.Context, m *store.Message) {
+	p, _ := PolicyOf(m.Type)
+	_, err := s.nodes[0].engine.Content(ctx, s.grant, m.ID)
+	gone := m.Entry == nil && p.Keep == 0
+	switch {
+	case gone && !errors.Is(err, ErrShredded):
+		s.wrong("%s, %s, is final and its content is there: %v", m.ID, m.Type, err)
+	case gone:
+		s.visit("shredded")
+	case err != nil:
+		s.wrong("the content of %s, %s: %v", m.ID, m.Type, err)
+	}
+	if p.Security && m.Subject != "" {
+		s.wrong("the subject of %s, %s, is kept", m.ID, m.Type)
 	}
 }
 

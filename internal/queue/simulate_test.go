@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	mrand "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -100,6 +101,8 @@ var mustVisit = []string{
 	"crash", "crash before commit", "crash after commit", "lost answer of commit", "freeze", "clock forward", "clock back",
 	"fenced", "guard stopped a send", "found in sent", "not yet in sent", "not sent, sent again", "look failed", "rescued",
 	"possible duplicate", "second copy", "held", "released", "account released", "replayed", "key reused",
+	"scheduled", "promoted", "due by a clock that was set", "expired", "expired in sending", "expired while unknown", "found after its time",
+	"canceled", "cancel too late", "retried", "nothing to retry", "shredded",
 }
 
 // simTemplate is a migrated, empty data folder, copied for each history.
@@ -176,6 +179,7 @@ type simMessage struct {
 	id         email.ID
 	submission Submission
 	released   int
+	canceled   map[string]int // copies when it was canceled, or may have been; nil: it was not
 }
 
 // simNode is one process: an engine and what it has in hand.
@@ -185,6 +189,7 @@ type simNode struct {
 	claims   []claimed
 	outcomes []simOutcome
 	frozen   time.Duration // until then, in true time
+	skew     time.Duration // what the wall clock was set by when the process started
 }
 
 type simOutcome struct {
@@ -273,7 +278,7 @@ func (s *simulation) fault(point string) error {
 // start makes a new process of a node: a new engine that knows nothing.
 func (s *simulation) start(n *simNode) {
 	s.tell("%s starts", n.name)
-	n.claims, n.outcomes = nil, nil
+	n.claims, n.outcomes, n.skew = nil, nil, s.skew
 	n.engine = New(Config{
 		Store: s.store, Vault: s.vault, Kinds: s.world.kinds(), Node: n.name, Now: s.now, Elapsed: s.elapsed, Random: s.random,
 		Shared: true, Looks: []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute},
@@ -388,18 +393,24 @@ var simRoutes = []email.ID{"acc_looks", "acc_relay"}
 func (s *simulation) act(n *simNode) {
 	ctx, route := context.Background(), simRoutes[s.rng.IntN(2)]
 	switch x := s.rng.IntN(100); {
-	case x < 18:
+	case x < 17:
 		s.submit(n)
-	case x < 40:
+	case x < 37:
 		s.step(n, func() error { return s.claim(ctx, n, route, 1+s.rng.IntN(3)) })
-	case x < 62:
+	case x < 58:
 		s.attempt(n)
-	case x < 80:
+	case x < 75:
 		s.step(n, func() error { return s.finish(ctx, n) })
-	case x < 90:
+	case x < 84:
 		s.step(n, func() error { _, err := n.engine.look(ctx, simTeam, route); return err })
-	case x < 96:
+	case x < 89:
 		s.step(n, func() error { return s.rescue(ctx, n) })
+	case x < 92:
+		s.step(n, func() error { return s.promote(ctx, n, route) })
+	case x < 94:
+		s.step(n, func() error { return n.engine.expire(ctx) })
+	case x < 96:
+		s.cancel(n)
 	case x < 98:
 		s.person(n)
 	default:
@@ -429,6 +440,10 @@ func (s *simulation) submit(n *simNode) {
 				s.wrong("the same request under the same key was refused")
 			}
 			return nil
+		}
+		var wrong *Invalid
+		if errors.As(err, &wrong) && !sub.ExpiresAt.IsZero() && !sub.ExpiresAt.After(s.now()) {
+			return nil // it was not kept the first time, and now its time is over
 		}
 		if err != nil {
 			return err
@@ -466,6 +481,16 @@ func (s *simulation) newSubmission() *simMessage {
 	if s.chance(50) {
 		sub.IdempotencyKey = fmt.Sprint("key", s.rng.Uint32())
 	}
+	sub.Type = []string{"", "", "", "", "otp", "notification"}[s.rng.IntN(6)]
+	from := s.now()
+	if s.chance(20) {
+		s.visit("scheduled")
+		from = from.Add(time.Duration(1+s.rng.IntN(900)) * time.Second)
+		sub.SendAt = from
+	}
+	if s.chance(20) {
+		sub.ExpiresAt = from.Add(time.Duration(1+s.rng.IntN(600)) * time.Second)
+	}
 	return &simMessage{submission: sub}
 }
 
@@ -484,8 +509,83 @@ func (s *simulation) claim(ctx context.Context, n *simNode, route email.ID, limi
 	if len(claims) > 0 && until.After(s.now()) {
 		s.wrong("account %s was tried before its parked time", route)
 	}
+	for _, c := range claims {
+		if c.Attempt == 1 { // a clock may be set back after that
+			s.checkClaim(c.Message)
+		}
+	}
 	n.claims = append(n.claims, claims...)
 	return err
+}
+
+// checkClaim is G6: nothing is tried before its time.
+func (s *simulation) checkClaim(id email.ID) {
+	m, err := s.store.Message(context.Background(), simTeam, id)
+	if err != nil {
+		s.wrong("claimed %s: %v", id, err)
+	} else if m.SendAt.After(s.now()) {
+		s.wrong("G6: %s was tried at %s, and not to be before %s", id, s.now(), m.SendAt)
+	}
+}
+
+// promote lets scheduled mail go: not before its time by the wall clock, nor by
+// what has passed since the process started.
+func (s *simulation) promote(ctx context.Context, n *simNode, route email.ID) error {
+	scheduled := store.MessageQuery{Status: email.Scheduled, Account: route, Limit: 1000}
+	before, err := s.store.Messages(ctx, simTeam, scheduled)
+	if err != nil {
+		return err
+	}
+	if _, err := n.engine.promote(ctx, simTeam, route); err != nil {
+		return err
+	}
+	after, err := s.store.Messages(ctx, simTeam, scheduled)
+	if err != nil {
+		return err
+	}
+	left := map[email.ID]bool{}
+	for _, m := range after.Messages {
+		left[m.ID] = true
+	}
+	latest := simStart.Add(s.true + min(s.skew, n.skew+10*time.Second))
+	for _, m := range before.Messages {
+		switch {
+		case !left[m.ID] && m.SendAt.After(latest):
+			s.wrong("G6: %s was let go at %s (by time that passed %s), and not to leave before %s", m.ID, s.now(), latest, m.SendAt)
+		case !left[m.ID]:
+			s.visit("promoted")
+		case !m.SendAt.After(s.now()):
+			s.visit("due by a clock that was set")
+		}
+	}
+	return nil
+}
+
+// cancel takes a message back. An answer that is lost leaves open whether it was.
+func (s *simulation) cancel(n *simNode) {
+	ids := s.ids()
+	if len(ids) == 0 {
+		return
+	}
+	m := s.acked[ids[s.rng.IntN(len(ids))]]
+	if m.canceled == nil {
+		m.canceled = maps.Clone(s.world.copies[m.id])
+		if m.canceled == nil {
+			m.canceled = map[string]int{}
+		}
+	}
+	s.step(n, func() error {
+		err := n.engine.Cancel(context.Background(), s.grant, m.id)
+		if errors.Is(err, ErrTooLate) {
+			s.visit("cancel too late")
+			m.canceled = nil
+			return nil
+		}
+		if err == nil {
+			s.visit("canceled")
+		}
+		return err
+	})
 }
 
 // attempt lets a node's process go on with one claim: the time between the claim
@@ -564,7 +664,25 @@ func (s *simulation) person(n *simNode) {
 		if s.chance(30) {
 			s.step(n, func() error { return s.release(ctx, n, s.acked[id]) })
 		}
+		if s.chance(30) {
+			s.step(n, func() error { return s.retry(ctx, n, id) })
+		}
 	}
+}
+
+// retry has failed recipients tried again.
+func (s *simulation) retry(ctx context.Context, n *simNode, id email.ID) error {
+	err := n.engine.RetryMessage(ctx, s.grant, id)
+	switch {
+	case err == nil:
+		s.visit("retried")
+	case errors.Is(err, ErrNothingToRetry):
+		s.visit("nothing to retry")
+		return nil
+	case errors.Is(err, ErrShredded), errors.Is(err, ErrTooLate):
+		return nil
+	}
+	return err
 }
 
 func (s *simulation) releaseAccount(ctx context.Context, n *simNode, route email.ID) error {

@@ -124,6 +124,11 @@ func (p *simSender) partial(id email.ID, env email.Envelope) provider.Receipt {
 // take is the provider taking a message. The copy in Sent may show up late, but
 // before the last look.
 func (w *simWorld) take(id email.ID, recipients []string) (providerID string) {
+	if m, err := w.s.store.Message(context.Background(), simTeam, id); err != nil {
+		w.s.wrong("%s is sent: %v", id, err)
+	} else if !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(w.s.now()) {
+		w.s.wrong("G6: %s is sent at %s, and its time was over at %s", id, w.s.now(), m.ExpiresAt)
+	}
 	if w.copies[id] == nil {
 		w.copies[id] = map[string]int{}
 	}
