@@ -352,7 +352,9 @@ func TestContent(t *testing.T) {
 	}{
 		"ASCII":              {[]string{"8BITMIME", "SMTPUTF8", "SIZE"}, toAnn, "A: b\r\n\r\nc\r\n", "", "MAIL FROM:<ada@acme.example> SIZE=11"},
 		"8-bit":              {[]string{"8BITMIME"}, toAnn, "A: b\r\n\r\nü\r\n", "", "MAIL FROM:<ada@acme.example> BODY=8BITMIME"},
-		"8-bit, not offered": {nil, toAnn, "A: b\r\n\r\nü\r\n", "needs_8bitmime", ""},
+		"8-bit, mislabelled": {nil, toAnn, "A: b\r\nContent-Transfer-Encoding: base64\r\n\r\nü\r\n", "needs_8bitmime", ""},
+		"IDN domain":         {nil, email.Envelope{From: "ada@bücher.example", Recipients: []string{"ann@world.example"}}, "A: b\r\n\r\nc\r\n", "", "MAIL FROM:<ada@xn--bcher-kva.example>"},
+		"no domain":          {nil, email.Envelope{From: "ada@\u200d.example", Recipients: []string{"ann@world.example"}}, "", "invalid_sender", ""},
 		"UTF-8 header":       {[]string{"8BITMIME", "SMTPUTF8"}, toAnn, "A: ü\r\n\r\nc\r\n", "", "MAIL FROM:<ada@acme.example> BODY=8BITMIME SMTPUTF8"},
 		"UTF-8 header, no":   {[]string{"8BITMIME"}, toAnn, "A: ü\r\n\r\nc\r\n", "needs_smtputf8", ""},
 		"UTF-8 recipient":    {[]string{"SMTPUTF8"}, email.Envelope{Recipients: []string{"jürg@x.example"}}, "A: b\r\n\r\nc\r\n", "", "MAIL FROM:<> SMTPUTF8"},

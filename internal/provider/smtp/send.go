@@ -42,11 +42,19 @@ func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Conten
 // kept one turned out dead before anything was said on it.
 func (a *account) carry(ctx context.Context, s *session, env email.Envelope, b *body) (provider.Receipt, *provider.Error) {
 	for {
-		t := &transaction{account: a, s: s, ctx: ctx, env: env, body: b, results: make([]provider.Result, len(env.Recipients))}
+		fitting, problem := fit(s, b)
+		if problem != nil {
+			a.pool.put(s)
+			return provider.Receipt{}, problem
+		}
+		t := &transaction{account: a, s: s, ctx: ctx, env: env, body: fitting, results: make([]provider.Result, len(env.Recipients))}
 		s.bind(ctx)
 		receipt, problem := t.run()
 		if good := s.release(); !good {
 			t.broken = true
+		}
+		if fitting != b {
+			fitting.done()
 		}
 		if t.stale {
 			if s, problem = a.pool.stale(ctx, s); problem != nil {

@@ -23,12 +23,13 @@ const (
 
 // settings are an account's own, as stored.
 type settings struct {
+	Preset         string `json:"preset,omitempty"`
 	Host           string `json:"host"`
 	Port           int    `json:"port"`
 	TLS            string `json:"tls"`
 	CAFile         string `json:"ca_file,omitempty"`
 	User           string `json:"user,omitempty"`
-	Hello          string `json:"hello"`
+	Hello          string `json:"hello,omitempty"` // empty: the domain of the account's address
 	MaxConnections int    `json:"max_connections"`
 	MaxRecipients  int    `json:"max_recipients"`
 }
@@ -51,13 +52,14 @@ func parse(config json.RawMessage) (settings, []provider.FieldError) {
 	if d.More() {
 		return s, []provider.FieldError{{Field: "", Message: "is not valid: there is more after its end"}}
 	}
+	s.applyPreset()
 	if s.Port == 0 {
 		s.Port = map[string]int{implicit: 465, noTLS: 25}[s.TLS]
 	}
 	if s.Port == 0 {
 		s.Port = 587
 	}
-	if s.Hello == "" {
+	if s.Hello == "" && s.Preset == "" {
 		s.Hello = ownName()
 	}
 	return s, s.check()
@@ -75,7 +77,10 @@ func (s settings) check() []provider.FieldError {
 	say(s.TLS != startTLS && s.TLS != implicit && s.TLS != noTLS, "tls", `must be "starttls", "implicit" or "none"`)
 	say(s.TLS == noTLS && !loopback(s.Host), "tls", `"none" is for a relay on this machine only (localhost, 127.0.0.0/8, ::1)`)
 	say(strings.ContainsAny(s.User, "\r\n\x00"), "user", "must not hold line breaks")
+	say(s.Preset != "" && s.Preset != gmailRelay, "preset", `must be "gmail_relay", or be left out`)
 	say(strings.ContainsFunc(s.Hello, notPrintable), "hello", "must be a host name")
+	say(s.Preset == gmailRelay && !helloForGoogle(s.Hello), "hello", "must be a full host name with a dot, like mail.example.com: Google's relay refuses localhost and addresses; leave it out to say the domain of the account's address")
+	say(s.Preset == gmailRelay && s.MaxRecipients > defaultRecipients, "max_recipients", "must be at most 100: Google's relay takes no more in one transaction")
 	say(s.MaxConnections < 1 || s.MaxConnections > mostConnections, "max_connections", "must be between 1 and "+strconv.Itoa(mostConnections))
 	say(s.MaxRecipients < 1 || s.MaxRecipients > mostRecipients, "max_recipients", "must be between 1 and "+strconv.Itoa(mostRecipients))
 	return wrong

@@ -48,6 +48,9 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 	if s.User != "" && deps.Password == nil {
 		return nil, fmt.Errorf("open account %s: it has a user and no source of its password was given", a.ID)
 	}
+	if s.Hello == "" {
+		s.Hello = helloFor(a.Address)
+	}
 	acc := newAccount(s, a.Address, deps)
 	if s.CAFile != "" {
 		pool, err := readAuthority(s.CAFile)

@@ -136,15 +136,11 @@ func rcptLine(b []byte, to string) []byte {
 
 func dataLine(b []byte) []byte { return append(b, "DATA\r\n"...) }
 
-// mayCarry compares what the message needs with what the relay offers.
+// mayCarry compares what the message needs with what the relay offers; fit has
+// seen to 8BITMIME, which whoever offers SMTPUTF8 offers too (RFC 6531 section 3.1).
 func (t *transaction) mayCarry() *provider.Error {
-	_, eightBit := t.s.offers["8BITMIME"]
-	_, utf8 := t.s.offers["SMTPUTF8"]
-	switch {
-	case t.needsUTF8() && !utf8:
-		return refuse("needs_smtputf8", "An address or the header is not ASCII, and the relay does not offer SMTPUTF8.", "Use addresses in ASCII (domains in their xn-- form) and encoded words in the header.")
-	case t.body.eightBit && !eightBit:
-		return refuse("needs_8bitmime", "The message has bytes above ASCII, and the relay does not offer 8BITMIME.", "Encode the message's parts as quoted-printable or base64.")
+	if _, ok := t.s.offers["SMTPUTF8"]; t.needsUTF8() && !ok {
+		return refuse("needs_smtputf8", "The local part of an address or the header is not ASCII, and the relay does not offer SMTPUTF8.", "Use addresses in ASCII and encoded words in the header.")
 	}
 	if most, err := strconv.ParseInt(strings.TrimSpace(t.s.offers["SIZE"]), 10, 64); err == nil && most > 0 && t.body.msg.Size() > most {
 		return refuse("message_too_large", fmt.Sprintf("The message is larger than the %d bytes that the relay takes.", most), "Send a link in place of the attachment.")
