@@ -39,6 +39,17 @@ func open(t *testing.T, w *sandbox.World, o providertest.Options, address, confi
 	if o.BadCredential {
 		scopes = nil
 	}
+	return openWithScopes(t, w, o, address, config, scopes)
+}
+
+// openScoped opens an account whose delegation covers just these scopes.
+func openScoped(t *testing.T, w *sandbox.World, address, config string, scopes ...string) provider.Provider {
+	t.Helper()
+	return openWithScopes(t, w, providertest.Options{}, address, config, scopes)
+}
+
+func openWithScopes(t *testing.T, w *sandbox.World, o providertest.Options, address, config string, scopes []string) provider.Provider {
+	t.Helper()
 	deps := provider.Deps{Dial: o.Dial, Trace: o.Trace, BaseURL: w.GoogleURL, Token: tokens(t, w, address, scopes...)}
 	if !o.Distrust {
 		deps.RootCAs = authority(t, w)
@@ -75,6 +86,16 @@ func tokens(t *testing.T, w *sandbox.World, subject string, delegated ...string)
 		kept[scopes[0]] = tok
 		return tok.Access, nil
 	}
+}
+
+// readLedger is all that the world took.
+func readLedger(t *testing.T, w *sandbox.World) string {
+	t.Helper()
+	all, err := os.ReadFile(w.LedgerFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(all)
 }
 
 func authority(t *testing.T, w *sandbox.World) *x509.CertPool {
