@@ -12,6 +12,7 @@ import (
 // gmailMessage is a message as the Gmail API shows it; 64-bit numbers are text.
 type gmailMessage struct {
 	messageRef
+	Snippet      string   `json:"snippet,omitempty"`
 	HistoryID    string   `json:"historyId"`
 	InternalDate string   `json:"internalDate"`
 	SizeEstimate int      `json:"sizeEstimate"`
@@ -25,6 +26,7 @@ type payload struct {
 	Filename string          `json:"filename"`
 	Headers  []payloadHeader `json:"headers,omitempty"`
 	Body     *payloadBody    `json:"body,omitempty"`
+	Parts    []*payload      `json:"parts,omitempty"`
 }
 
 type payloadHeader struct {
@@ -33,7 +35,9 @@ type payloadHeader struct {
 }
 
 type payloadBody struct {
-	Size int `json:"size"`
+	AttachmentID string `json:"attachmentId,omitempty"`
+	Size         int    `json:"size"`
+	Data         string `json:"data,omitempty"`
 }
 
 // showMessage is users.messages.get.
@@ -58,6 +62,9 @@ func (g *google) showMessage(w http.ResponseWriter, r *http.Request, who caller)
 	if bad != nil {
 		return bad
 	}
+	if !who.headersOnly() && format != "metadata" {
+		m.Snippet = b.snippet()
+	}
 	writeJSON(w, http.StatusOK, m)
 	return nil
 }
@@ -77,8 +84,7 @@ func (b *boxed) as(format string, only []string) (gmailMessage, *apiError) {
 	case "metadata":
 		m.Payload = b.payload(only)
 	case "full":
-		m.Payload = b.payload(nil)
-		m.Payload.Body = &payloadBody{len(b.raw)}
+		m.Payload = b.full()
 	default:
 		return m, invalidArgument("Invalid value for format")
 	}

@@ -66,6 +66,8 @@ func (g *google) handler() http.Handler {
 	mux.HandleFunc("PUT /upload/gmail/v1/users/{user}/messages/send", g.putUpload)
 	mux.Handle("GET /gmail/v1/users/{user}/messages", g.as(methodList(), g.listMessages))
 	mux.Handle("GET /gmail/v1/users/{user}/messages/{id}", g.as(methodGet(), g.showMessage))
+	mux.Handle("GET /gmail/v1/users/{user}/messages/{id}/attachments/{attachment}", g.as(methodAttachment(), g.showAttachment))
+	mux.Handle("GET /gmail/v1/users/{user}/labels", g.as(methodLabels(), g.listLabels))
 	mux.Handle("GET /gmail/v1/users/{user}/profile", g.as(methodProfile(), g.showProfile))
 	mux.Handle("GET /gmail/v1/users/{user}/settings/sendAs", g.as(methodListSendAs(), g.listSendAs))
 	mux.Handle("GET /gmail/v1/users/{user}/settings/sendAs/{address}", g.as(methodGetSendAs(), g.showSendAs))

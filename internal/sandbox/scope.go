@@ -43,6 +43,14 @@ func methodProfile() method {
 	return method{"GetProfile", []string{scopeFull, scopeModify, scopeCompose, scopeReadonly, scopeMetadata}}
 }
 
+func methodAttachment() method {
+	return method{"GetAttachment", []string{scopeFull, scopeModify, scopeReadonly}}
+}
+
+func methodLabels() method {
+	return method{"ListLabels", []string{scopeFull, scopeModify, scopeReadonly, scopeLabels, scopeMetadata}}
+}
+
 func methodListSendAs() method {
 	return method{"ListSendAs", []string{scopeSettings, scopeReadonly, scopeModify, scopeFull}}
 }
