@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"gatepost/internal/control"
 )
@@ -15,13 +16,17 @@ type permission struct {
 // permissions says what is asked for, in words for somebody who never heard of
 // scopes. What is asked for is named, also when it is much.
 func permissions(purposes []string) []permission {
+	wide := slices.ContainsFunc(purposes, func(p string) bool { return p == "read" || p == "modify" || p == "smtp" })
 	var out []permission
 	for _, p := range purposes {
+		if p == "look" && wide {
+			continue // the wider one stands for it at Google, too
+		}
 		switch p {
 		case "send":
 			out = append(out, permission{"Send mail from this mailbox", "By this alone nobody can read or delete your mail."})
 		case "look":
-			out = append(out, permission{"See headers, not texts", "Sender, recipients, subject and date. By these it finds out whether a message has left, so that none is sent twice."})
+			out = append(out, permission{"See headers, not texts", "Sender, recipients, subject and date. By these gatepost finds out whether a message has left, so that none is sent twice."})
 		case "read":
 			out = append(out, permission{"Read mail", "All of the mailbox, with texts and attachments. Nothing can be changed."})
 		case "modify":
@@ -47,7 +52,7 @@ func words(r *control.Refusal, retry bool) saying {
 	s := saying{status: http.StatusBadRequest, title: "This did not work", text: r.Text, fix: r.Fix, button: "Try again"}
 	switch r.Cause {
 	case control.CauseWrongMailbox:
-		s.title, s.text, s.button = "That is another mailbox", "So nothing was connected, and what you allowed was given back.", "Choose another account"
+		s.title, s.text, s.button = "That is another mailbox", "So nothing was connected, and nothing of it was kept.", "Choose another account"
 		s.fix = "At Google, choose the account that is expected. If you do not have it, tell whoever sent you the link."
 	case control.CauseDenied:
 		s.title, s.text = "You did not allow it", "That is fine: nothing was connected."
