@@ -117,7 +117,7 @@ func TestMessagesAsJSON(t *testing.T) {
 	}
 	var d Detail
 	w.ask(t, "GET", "/api/messages/"+list.Messages[0].ID, "").into(t, &d)
-	want := []Attachment{{"a.pdf", "application/pdf", 5}}
+	want := []Attachment{{Filename: "a.pdf", ContentType: "application/pdf", Size: 5}}
 	if d.Text != "Grüße" || d.HTML != "<img src=x onerror=alert(1)>" || !cmp.Equal(want, d.Attachments) {
 		t.Errorf("detail: %+v", d)
 	}

@@ -33,6 +33,8 @@ type Attachment struct {
 	Filename    string `json:"filename"`
 	ContentType string `json:"content_type"`
 	Size        int    `json:"size"`
+	// ContentID is by what the HTML names it; empty for most.
+	ContentID string `json:"content_id,omitempty"`
 }
 
 // Budgets for showing a message: what comes from outside may be built to be
@@ -95,6 +97,10 @@ func parse(raw []byte) (*entity.Entity, error) {
 type walker struct {
 	d     *Detail
 	parts int
+
+	wanted int               // the number of an attachment whose content is read, from 1
+	found  []byte            // its content
+	images map[string]string // not nil: data URLs of pictures by Content-ID are read
 }
 
 func (w *walker) part(e *entity.Entity, depth int) error {
@@ -140,8 +146,29 @@ func (w *walker) leaf(e *entity.Entity) error {
 	if name == "" {
 		name = params["name"]
 	}
-	size, err := io.Copy(io.Discard, e.Body)
-	w.d.Attachments = append(w.d.Attachments, Attachment{decodeWords(name), kind, int(size)})
+	return w.file(e, kind, decodeWords(name))
+}
+
+// file notes an attachment, and keeps its content where that is asked for.
+func (w *walker) file(e *entity.Entity, kind, name string) error {
+	id := bare(e.Header.Get("Content-Id"))
+	a := Attachment{Filename: name, ContentType: kind, ContentID: id}
+	picture := w.images != nil && id != ""
+	var err error
+	if picture || w.wanted == len(w.d.Attachments)+1 {
+		w.found, err = io.ReadAll(io.LimitReader(e.Body, maxMessage))
+		a.Size = len(w.found)
+	} else {
+		var n int64
+		n, err = io.Copy(io.Discard, e.Body)
+		a.Size = int(n)
+	}
+	if picture {
+		if url := imageURL(kind, w.found); url != "" {
+			w.images[id] = url
+		}
+	}
+	w.d.Attachments = append(w.d.Attachments, a)
 	return err
 }
 

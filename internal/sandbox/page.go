@@ -70,7 +70,24 @@ func pageFuncs() template.FuncMap {
 		"size":   size,
 		"join":   func(list []string) string { return strings.Join(list, ", ") },
 		"escape": url.PathEscape,
+		"header": headerOf,
+		"initial": func(address string) string {
+			for _, r := range address {
+				return strings.ToUpper(string(r))
+			}
+			return "?"
+		},
 	}
+}
+
+// headerOf finds the first field of a name among a message's lines.
+func headerOf(lines []HeaderLine, name string) string {
+	for _, l := range lines {
+		if strings.EqualFold(l.Name, name) {
+			return l.Value
+		}
+	}
+	return ""
 }
 
 // size is a number of bytes for people.
@@ -91,6 +108,8 @@ func (c *control) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /mailbox/{address}", c.showMailbox)
 	mux.HandleFunc("GET /message/{id}", c.showMessagePage)
 	mux.HandleFunc("GET /message/{id}/raw", c.showRaw)
+	mux.HandleFunc("GET /message/{id}/html", c.showHTML)
+	mux.HandleFunc("GET /message/{id}/part/{n}", c.showPart)
 	mux.HandleFunc("GET /style.css", showStyle)
 	mux.HandleFunc("GET /", c.showMissing)
 }
@@ -164,11 +183,11 @@ func (c *control) show(w http.ResponseWriter, status int, name string, data any)
 	_, _ = body.WriteTo(w)
 }
 
-// secure keeps what a message brings from acting: no script, no frame, nothing
-// loaded from elsewhere.
+// secure keeps what a message brings from acting: no script, no frame but of this
+// site, nothing loaded from elsewhere.
 func secure(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; "+
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; "+
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
