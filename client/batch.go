@@ -13,12 +13,14 @@ type BatchAnswer struct {
 	Data []BatchResult `json:"data"`
 }
 
-// BatchResult is what became of one message of a batch: Submitted, or the errors.
+// BatchResult is what became of one message of a batch: Submitted, or why it was
+// not kept.
 type BatchResult struct {
 	Index     int          `json:"index"`
 	Submitted *Submitted   `json:"submitted,omitempty"`
 	Replayed  bool         `json:"replayed,omitempty" doc:"Whether the same message came before under its idempotency key."`
 	Errors    []FieldError `json:"errors,omitempty" doc:"What is wrong with this message; it was not kept."`
+	Problem   *Problem     `json:"problem,omitempty" doc:"Why else it was not kept: what a request with this message alone would have been answered."`
 }
 
 // SendBatch hands over up to 1,000 messages in one request; their idempotency

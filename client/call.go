@@ -192,7 +192,7 @@ func passes(ctx context.Context, err error) bool {
 	switch {
 	case errors.As(err, &b):
 		return true
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && (refused.Kind() == "" || refused.Kind() == "busy"):
 		return refused.Status >= http.StatusBadGateway && refused.Status <= http.StatusGatewayTimeout
 	}
 	return false

@@ -82,7 +82,7 @@ type EventData struct {
 // MessageQuery selects messages. Empty fields select nothing away.
 type MessageQuery struct {
 	Status    string // a recipient's: queued, held, failed …
-	Account   string // id or address
+	Account   string // its id
 	Recipient string // an address
 	Tag       string
 	Type      string

@@ -13,7 +13,8 @@ type Problem struct {
 	Type    string       `json:"type" doc:"What kind of problem this is; stable." example:"urn:gatepost:problem:invalid"`
 	Title   string       `json:"title" doc:"The kind in a few words." example:"Some fields are wrong"`
 	Status  int          `json:"status" doc:"The HTTP status." example:"422"`
-	Detail  string       `json:"detail,omitempty" doc:"What happened this time."`
+	Detail  string       `json:"detail,omitempty" doc:"What happened this time, and what to do."`
+	Cause   string       `json:"cause,omitempty" doc:"Why, in a stable word, where a provider or a user's consent is the reason." example:"wrong_mailbox"`
 	Request string       `json:"request_id" doc:"The request's id, as in the header X-Request-Id and in the log."`
 	Errors  []FieldError `json:"errors,omitempty" doc:"Every field that is wrong."`
 }

@@ -10,31 +10,30 @@ import (
 
 // NewMessage is a message to be sent: parts, or a whole one in Raw.
 type NewMessage struct {
-	Account     string            `json:"account,omitempty" doc:"Id or address of the account to send through. Empty: the one that may send as from."`
-	From        *Address          `json:"from,omitempty" doc:"The author. Empty: the account's own address."`
-	To          Addresses         `json:"to,omitempty"`
-	Cc          Addresses         `json:"cc,omitempty"`
-	Bcc         Addresses         `json:"bcc,omitempty" doc:"Recipients whom the others do not see."`
-	ReplyTo     Addresses         `json:"reply_to,omitempty"`
-	Subject     string            `json:"subject,omitempty"`
-	Text        string            `json:"text,omitempty" doc:"The body as plain text. Empty beside html: made from it."`
-	HTML        string            `json:"html,omitempty" doc:"The body as HTML. Images that go along are named by cid: and their content_id."`
-	NoText      bool              `json:"no_text,omitempty" doc:"Make no text from html."`
-	Headers     Headers           `json:"headers,omitempty" doc:"Further header fields, name to value."`
-	Attachments []Attachment      `json:"attachments,omitempty"`
-	Raw         []byte            `json:"raw,omitempty" doc:"A whole RFC 5322 message in place of from, subject, bodies, headers and attachments. Its recipients are those of its header, unless to, cc and bcc name them."`
-	ThreadID    string            `json:"thread_id,omitempty" doc:"The provider's id of the conversation that the message belongs to (Gmail API)."`
-	InReplyTo   string            `json:"in_reply_to,omitempty" doc:"Message-ID of the message that this one answers." example:"<4711@example.org>"`
-	References  []string          `json:"references,omitempty" doc:"Message-IDs of the conversation, oldest first. Empty beside in_reply_to: that one."`
-	Type        string            `json:"type,omitempty" doc:"What kind of mail it is, which decides lane, life, how long its content is kept and what happens when an outcome cannot be known. Empty: general." enum:"otp,verification_code,two_factor,authentication,password_reset,account_activation,confirmation,notification,reminder,invoice,billing_statement,general"`
-	Lane        string            `json:"lane,omitempty" doc:"bulk lets a message of the type general wait behind all other mail." enum:"normal,bulk"`
-	SendAt      *Time             `json:"send_at,omitempty" doc:"Do not send before this time."`
-	ExpiresAt   *Time             `json:"expires_at,omitempty" doc:"Do not send after this time. Types with a life set it by themselves; it can be made shorter, not longer."`
-	OnUnknown   string            `json:"on_unknown,omitempty" enum:"reconcile,retry,hold" doc:"What to do when it cannot be known whether an attempt was taken. Empty: by the type."`
-	Tags        []string          `json:"tags,omitempty" doc:"Words of your own to find the message by."`
-	Metadata    map[string]string `json:"metadata,omitempty" doc:"Values of your own, kept with the message."`
-	// IdempotencyKey of one message in a batch; for a single message it is a header.
-	IdempotencyKey string `json:"idempotency_key,omitempty" doc:"In a batch: makes the same message have one effect however often it comes. For a single message give the header Idempotency-Key."`
+	Account        string            `json:"account,omitempty" doc:"Id or address of the account to send through. Empty: the one that may send as from."`
+	From           *Address          `json:"from,omitempty" doc:"The author. Empty: the account's own address."`
+	To             Addresses         `json:"to,omitempty"`
+	Cc             Addresses         `json:"cc,omitempty"`
+	Bcc            Addresses         `json:"bcc,omitempty" doc:"Recipients whom the others do not see."`
+	ReplyTo        Addresses         `json:"reply_to,omitempty"`
+	Subject        string            `json:"subject,omitempty"`
+	Text           string            `json:"text,omitempty" doc:"The body as plain text. Empty beside html: made from it."`
+	HTML           string            `json:"html,omitempty" doc:"The body as HTML. Images that go along are named by cid: and their content_id."`
+	NoText         bool              `json:"no_text,omitempty" doc:"Make no text from html."`
+	Headers        Headers           `json:"headers,omitempty" doc:"Further header fields, name to value."`
+	Attachments    []Attachment      `json:"attachments,omitempty"`
+	Raw            []byte            `json:"raw,omitempty" doc:"A whole RFC 5322 message in place of from, subject, bodies, headers and attachments. Its recipients are those of its header, unless to, cc and bcc name them."`
+	ThreadID       string            `json:"thread_id,omitempty" doc:"The provider's id of the conversation that the message belongs to (Gmail API)."`
+	InReplyTo      string            `json:"in_reply_to,omitempty" doc:"Message-ID of the message that this one answers." example:"<4711@example.org>"`
+	References     []string          `json:"references,omitempty" doc:"Message-IDs of the conversation, oldest first. Empty beside in_reply_to: that one."`
+	Type           string            `json:"type,omitempty" doc:"What kind of mail it is, which decides lane, life, how long its content is kept and what happens when an outcome cannot be known. Empty: general." enum:"otp,verification_code,two_factor,authentication,password_reset,account_activation,confirmation,notification,reminder,invoice,billing_statement,general"`
+	Lane           string            `json:"lane,omitempty" doc:"bulk lets a message of the type general wait behind all other mail." enum:"normal,bulk"`
+	SendAt         *Time             `json:"send_at,omitempty" doc:"Do not send before this time."`
+	ExpiresAt      *Time             `json:"expires_at,omitempty" doc:"Do not send after this time. Types with a life set it by themselves; it can be made shorter, not longer."`
+	OnUnknown      string            `json:"on_unknown,omitempty" enum:"reconcile,retry,hold" doc:"What to do when it cannot be known whether an attempt was taken. Empty: by the type."`
+	Tags           []string          `json:"tags,omitempty" doc:"Words of your own to find the message by."`
+	Metadata       map[string]string `json:"metadata,omitempty" doc:"Values of your own, kept with the message."`
+	IdempotencyKey string            `json:"idempotency_key,omitempty" doc:"In a batch: makes the same message have one effect however often it comes. For a single message give the header Idempotency-Key."`
 }
 
 // Attachment is a file that goes along, or an image within the HTML.
@@ -109,6 +108,9 @@ const idempotencyKey = "Idempotency-Key"
 // and the client sends it again by itself when no answer came; without one it is
 // sent once, and after a broken connection nobody knows whether it was taken.
 func (c *Client) Send(ctx context.Context, m NewMessage, key string) (Submitted, error) {
+	if key == "" {
+		key, m.IdempotencyKey = m.IdempotencyKey, ""
+	}
 	r, err := post("/v1/messages").with(m)
 	if err != nil {
 		return Submitted{}, err

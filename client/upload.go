@@ -6,6 +6,13 @@ import (
 	"net/url"
 )
 
+// NewUpload is a file in JSON; Client.Upload sends it as it is instead.
+type NewUpload struct {
+	Filename    string `json:"filename" example:"price-list.pdf"`
+	ContentType string `json:"content_type,omitempty" doc:"Empty: by the name's ending." example:"application/pdf"`
+	Content     []byte `json:"content,omitzero" doc:"The file in base64."`
+}
+
 // Upload is a file that messages can attach by its id.
 type Upload struct {
 	ID          string `json:"id"`
@@ -24,9 +31,6 @@ type UploadList struct {
 // Upload keeps a file that messages can then attach by its id. An empty content
 // type is found by the name's ending.
 func (c *Client) Upload(ctx context.Context, filename, contentType string, content io.Reader) (Upload, error) {
-	if contentType == "" {
-		contentType = "application/octet-stream"
-	}
 	r := post("/v1/uploads").set("Content-Type", contentType)
 	r.query, r.stream = url.Values{"filename": {filename}}, content
 	return ask[Upload](ctx, c, r)

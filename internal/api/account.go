@@ -3,8 +3,11 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 
 	"gatepost/client"
+	"gatepost/internal/access"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
 )
@@ -15,9 +18,12 @@ func (s *server) createAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	config, misplaced, err := configOf(b)
+	config, misplaced, err := configOf(b.Transport, settings(b.Gmail, b.GmailSMTP, b.SMTP))
 	if err != nil {
 		return err
+	}
+	if config == nil {
+		config = json.RawMessage("{}")
 	}
 	problems = append(problems, misplaced...)
 	made, err := s.Control.CreateAccount(c.r.Context(), c.grant, control.NewAccount{
@@ -31,28 +37,77 @@ func (s *server) createAccount(c *call) error {
 	return c.accountAnswer(http.StatusCreated, made)
 }
 
-// configOf is the settings of the chosen transport, as control takes them. Those of
-// another transport are refused rather than dropped.
-func configOf(b client.NewAccount) (config json.RawMessage, problems []email.Problem, err error) {
-	settings := map[string]any{}
-	if b.Gmail != nil {
-		settings["gmail"] = b.Gmail
+// settings are those of each transport that a request gives.
+func settings(g *client.GmailSettings, m *client.GmailSMTPSettings, r *client.SMTPSettings) map[string]any {
+	given := map[string]any{}
+	if g != nil {
+		given["gmail"] = g
 	}
-	if b.GmailSMTP != nil {
-		settings["gmail_smtp"] = b.GmailSMTP
+	if m != nil {
+		given["gmail_smtp"] = m
 	}
-	if b.SMTP != nil {
-		settings["smtp"] = b.SMTP
+	if r != nil {
+		given["smtp"] = r
 	}
-	config = json.RawMessage("{}")
-	for transport, given := range settings {
-		if transport == b.Transport {
-			config, err = json.Marshal(given)
-		} else {
-			problems = append(problems, email.Problem{Field: transport, Message: "is for the transport " + transport})
+	return given
+}
+
+// configOf is the settings of one transport, as control takes them; nil when none
+// are given. Those of another transport are refused rather than dropped.
+func configOf(transport string, given map[string]any) (config json.RawMessage, problems []email.Problem, err error) {
+	for name, s := range given {
+		if name != transport {
+			problems = append(problems, email.Problem{Field: name, Message: "is for the transport " + name})
+		} else if config, err = json.Marshal(s); err != nil {
+			return nil, nil, err
 		}
 	}
-	return config, problems, err
+	slices.SortFunc(problems, func(a, b email.Problem) int { return strings.Compare(a.Field, b.Field) })
+	return config, problems, nil
+}
+
+// updateAccount changes what is given of an account.
+func (s *server) updateAccount(c *call) error {
+	b, problems, err := decodeBody(c, s.changes, nil)
+	if err != nil {
+		return err
+	}
+	change := control.ChangeAccount{Credential: b.Credential, Senders: b.Senders}
+	if given := settings(b.Gmail, b.GmailSMTP, b.SMTP); len(given) > 0 {
+		a, err := s.Control.Account(c.r.Context(), c.mayRead(), c.r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		var misplaced []email.Problem
+		if change.Config, misplaced, err = configOf(a.Transport, given); err != nil {
+			return err
+		}
+		problems = append(problems, misplaced...)
+	}
+	change.OnlyCheck = len(problems) > 0
+	a, err := s.Control.UpdateAccount(c.r.Context(), c.grant, c.r.PathValue("id"), change)
+	if err := alsoWrong(problems, err); err != nil {
+		return err
+	}
+	return c.accountAnswer(http.StatusOK, a)
+}
+
+// mayRead is the grant with the right to read accounts, for those who may change
+// them: the answer to a change shows the account too.
+func (c *call) mayRead() access.Grant {
+	g := c.grant
+	if g.May(access.ScopeAccountsWrite) {
+		g.Scopes = append(slices.Clone(g.Scopes), access.ScopeAccountsRead)
+	}
+	return g
+}
+
+// deleteAccount removes an account.
+func (s *server) deleteAccount(c *call) error {
+	if err := s.Control.DeleteAccount(c.r.Context(), c.grant, c.r.PathValue("id")); err != nil {
+		return err
+	}
+	return c.done()
 }
 
 func accountOf(a control.Account) (client.Account, error) {

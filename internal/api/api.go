@@ -60,8 +60,17 @@ type server struct {
 	openapi  []byte
 
 	messages    decoder[client.NewMessage]
+	batches     decoder[client.NewBatch]
+	uploads     decoder[client.NewUpload]
 	credentials decoder[client.NewCredential]
 	accounts    decoder[client.NewAccount]
+	changes     decoder[client.ChangeAccount]
+	checks      decoder[client.Check]
+	tests       decoder[client.Test]
+	consents    decoder[client.NewConsent]
+	redirects   decoder[client.FinishConsent]
+	links       decoder[client.NewLink]
+	keys        decoder[client.NewKey]
 }
 
 // New makes the handler of all routes. It starts nothing.
@@ -77,34 +86,19 @@ func newServer(cfg Config) *server {
 		Config:      cfg.withDefaults(),
 		requests:    &requestIDs{now: time.Now, random: rand.Reader},
 		messages:    newDecoder[client.NewMessage](),
+		batches:     newDecoder[client.NewBatch](),
+		uploads:     newDecoder[client.NewUpload](),
 		credentials: newDecoder[client.NewCredential](),
 		accounts:    newDecoder[client.NewAccount](),
+		changes:     newDecoder[client.ChangeAccount](),
+		checks:      newDecoder[client.Check](),
+		tests:       newDecoder[client.Test](),
+		consents:    newDecoder[client.NewConsent](),
+		redirects:   newDecoder[client.FinishConsent](),
+		links:       newDecoder[client.NewLink](),
+		keys:        newDecoder[client.NewKey](),
 	}
 	s.bodies = &budget{most: s.Bodies}
 	s.metrics = newMetrics(s.Engine)
 	return s
-}
-
-// operations are all that the API can do, and the site map.
-func (s *server) operations() []operation {
-	return []operation{
-		{pattern: "POST /v1/messages", serve: s.createMessage, describe: describeCreateMessage},
-		{pattern: "GET /v1/messages", serve: s.listMessages, describe: describeListMessages},
-		{pattern: "GET /v1/messages/{id}", serve: s.showMessage, describe: describeShowMessage},
-		{pattern: "POST /v1/messages/{id}/release", serve: s.releaseMessage, describe: describeReleaseMessage},
-
-		{pattern: "POST /v1/credentials", serve: s.createCredential, describe: describeCreateCredential},
-		{pattern: "GET /v1/credentials", serve: s.listCredentials, describe: describeListCredentials},
-		{pattern: "PUT /v1/credentials/{id}", serve: s.replaceCredential, describe: describeReplaceCredential},
-
-		{pattern: "POST /v1/accounts", serve: s.createAccount, describe: describeCreateAccount},
-		{pattern: "GET /v1/accounts", serve: s.listAccounts, describe: describeListAccounts},
-		{pattern: "GET /v1/accounts/{id}", serve: s.showAccount, describe: describeShowAccount},
-		{pattern: "POST /v1/accounts/{id}/release", serve: s.releaseAccount, describe: describeReleaseAccount},
-
-		{pattern: "GET /openapi.json", open: true, serve: s.showDocument, describe: describeDocument},
-		{pattern: "GET /healthz", open: true, serve: s.showHealth, describe: describeHealth},
-		{pattern: "GET /readyz", open: true, serve: s.showReady, describe: describeReady},
-		{pattern: "GET /metrics", open: true, serve: s.showMetrics, describe: describeMetrics},
-	}
 }

@@ -81,7 +81,8 @@ func (c *call) mediaType() (string, error) {
 }
 
 // decodeBody reads a JSON body into a wire type. Problems with its values come
-// back beside what could be read, so that the operation can add its own.
+// back beside what could be read, so that the operation can add its own. There
+// may be no parameters in the query.
 func decodeBody[T any](c *call, d decoder[T], half func()) (out T, problems []email.Problem, err error) {
 	media, err := c.mediaType()
 	if err == nil && media != "application/json" {
@@ -90,12 +91,17 @@ func decodeBody[T any](c *call, d decoder[T], half func()) (out T, problems []em
 	if err != nil {
 		return out, nil, err
 	}
+	unknown, err := problemsOf(c.query())
+	if err != nil {
+		return out, nil, err
+	}
 	b, err := c.read(half)
 	if err != nil {
 		return out, nil, err
 	}
 	defer b.release()
-	return d.decode(b.bytes)
+	out, problems, err = d.decode(b.bytes)
+	return out, append(problems, unknown...), err
 }
 
 // read reads the whole body, no further than the limit, and only as much as there

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	pathpkg "path"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -38,10 +39,28 @@ func (s *server) routes(operations []operation) http.Handler {
 		methods[o.path()] = append(methods[o.path()], o.method())
 	}
 	for path, allowed := range methods {
-		mux.Handle(path, s.handler(operation{pattern: "other " + path, open: true, serve: wrongMethod(allowed)}))
+		other := s.handler(operation{pattern: "other " + path, open: true, serve: wrongMethod(allowed)})
+		for _, pattern := range otherMethods(path, methods) {
+			mux.Handle(pattern, other)
+		}
 	}
 	mux.Handle("/", s.handler(operation{pattern: "other /", open: true, serve: func(*call) error { return errNoSuchPath }}))
 	return mux
+}
+
+// otherMethods are the patterns for methods that a path does not take. A path that
+// could be read as an id too needs one for each method: the library cannot order
+// "GET /v1/messages/{id}" and "/v1/messages/batch".
+func otherMethods(path string, methods map[string][]string) (patterns []string) {
+	if _, twin := methods[pathpkg.Dir(path)+"/{id}"]; !twin || strings.HasSuffix(path, "}") {
+		return []string{path}
+	}
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if !slices.Contains(methods[path], m) {
+			patterns = append(patterns, m+" "+path)
+		}
+	}
+	return patterns
 }
 
 func wrongMethod(allowed []string) func(*call) error {
@@ -135,6 +154,35 @@ func (c *call) query(allowed ...string) (map[string][]string, error) {
 	return values, invalid(wrong)
 }
 
+// problemsOf takes what is wrong with a query for later.
+func problemsOf(_ map[string][]string, err error) (wrongFields, error) {
+	var wrong wrongFields
+	if errors.As(err, &wrong) {
+		return wrong, nil
+	}
+	return nil, err
+}
+
+// only refuses all parameters but those named, and those given twice.
+func (c *call) only(names ...string) (map[string]string, wrongFields, error) {
+	q, err := c.query(names...)
+	wrong, err := problemsOf(q, err)
+	one := wrong.single(q, names...)
+	return one, wrong, err
+}
+
+// single reads parameters that may be given once.
+func (w *wrongFields) single(q map[string][]string, names ...string) map[string]string {
+	one := map[string]string{}
+	for _, name := range names {
+		if len(q[name]) > 1 {
+			w.add(name, "given twice")
+		}
+		one[name] = strings.Join(q[name], "")
+	}
+	return one
+}
+
 // answer writes JSON.
 func (c *call) answer(status int, v any) error {
 	b, err := json.Marshal(v)
@@ -148,9 +196,9 @@ func (c *call) answer(status int, v any) error {
 // write sends an answer. That it could not be sent is the client's to notice.
 func (c *call) write(status int, contentType string, body []byte) {
 	h := c.w.Header()
-	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	if status != http.StatusNoContent {
+		h.Set("Content-Type", contentType)
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	if h.Get("Cache-Control") == "" {
@@ -159,6 +207,29 @@ func (c *call) write(status int, contentType string, body []byte) {
 	c.status = status
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body)
+}
+
+// done answers that something was done and there is nothing to show.
+func (c *call) done() error {
+	c.write(http.StatusNoContent, "", nil)
+	return nil
+}
+
+// stream sends an answer that is not held in memory. When it breaks the connection
+// is cut, so that nobody takes a part for the whole.
+func (c *call) stream(contentType string, size int64, from io.Reader) error {
+	h := c.w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	h.Set("Cache-Control", "no-store")
+	c.status = http.StatusOK
+	c.w.WriteHeader(c.status)
+	if _, err := io.Copy(c.w, from); err != nil {
+		c.s.Log.Info("an answer broke off", "request", c.id, "err", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
 }
 
 // log tells refusals at info and the rest at debug: outcomes of messages are told

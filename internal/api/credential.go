@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"gatepost/client"
 	"gatepost/internal/control"
@@ -43,7 +44,8 @@ func (s *server) replaceCredential(c *call) error {
 func (c *call) credential() (control.NewCredential, []email.Problem, error) {
 	b, problems, err := decodeBody(c, c.s.credentials, nil)
 	return control.NewCredential{
-		Kind: b.Kind, Name: b.Name, Key: b.Key, Password: email.NewSecret(b.Password), OnlyCheck: len(problems) > 0,
+		Kind: b.Kind, Name: b.Name, Key: b.Key, ClientID: b.ClientID, ClientSecret: email.NewSecret(b.ClientSecret),
+		Password: email.NewSecret(b.Password), OnlyCheck: len(problems) > 0,
 	}, problems, err
 }
 
@@ -71,4 +73,25 @@ func (s *server) listCredentials(c *call) error {
 		}
 	}
 	return c.answer(http.StatusOK, list)
+}
+
+// showCredential shows one credential.
+func (s *server) showCredential(c *call) error {
+	all, err := s.Control.Credentials(c.r.Context(), c.grant)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(one control.Credential) bool { return one.ID == c.r.PathValue("id") })
+	if i < 0 {
+		return control.ErrNotFound
+	}
+	return c.credentialAnswer(http.StatusOK, all[i])
+}
+
+// deleteCredential removes a credential.
+func (s *server) deleteCredential(c *call) error {
+	if err := s.Control.DeleteCredential(c.r.Context(), c.grant, c.r.PathValue("id")); err != nil {
+		return err
+	}
+	return c.done()
 }

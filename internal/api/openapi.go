@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,6 +106,9 @@ func (d *describer) media(v any, examples map[string]string) *huma.MediaType {
 	return m
 }
 
+// id describes the id in the path.
+func (d *describer) id(description, example string) { d.param("path", "id", description, example) }
+
 // param describes a header, query or path parameter that is text.
 func (d *describer) param(in, name, description string, example any) {
 	s := &huma.Schema{Type: huma.TypeString}
@@ -122,7 +126,7 @@ func (d *describer) errors(o operation) {
 	if !o.open {
 		d.op.Security = []map[string][]string{{"key": {}}}
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
-		if o.method() != http.MethodGet || strings.Contains(o.path(), "messages") {
+		if o.method() != http.MethodGet || d.asks() {
 			statuses = append(statuses, http.StatusUnprocessableEntity)
 		}
 	}
@@ -133,8 +137,15 @@ func (d *describer) errors(o operation) {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	for _, status := range statuses {
-		d.problem(status, http.StatusText(status))
+		if d.op.Responses[strconv.Itoa(status)] == nil {
+			d.problem(status, http.StatusText(status))
+		}
 	}
+}
+
+// asks tells whether there are parameters that can be wrong.
+func (d *describer) asks() bool {
+	return slices.ContainsFunc(d.op.Parameters, func(p *huma.Param) bool { return p.In == "query" })
 }
 
 // problem describes an answer that is a problem.

@@ -8,13 +8,19 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"gatepost/client"
 	"gatepost/internal/access"
+	"gatepost/internal/control"
 	"gatepost/internal/queue"
+	"gatepost/internal/sandbox"
+	"gatepost/internal/store"
 )
 
 // openapi is the document as a reader gets it.
@@ -121,10 +127,16 @@ func references(v any, visit func(string)) {
 	}
 }
 
-// Every example of a body is accepted when it is sent, with the ids that this
-// world has.
+// Every example of a body is accepted when it is sent, with the ids and times that
+// this world has.
 func TestExamplesAreAccepted(t *testing.T) {
-	doc, _ := sqlite(t).document()
+	w, c := office(t, store.Options{Dir: t.TempDir()})
+	w.connect()
+	doc, _ := w.document()
+	installed, web := w.oauthClient(c, "installed", "http://127.0.0.1"), w.oauthClient(c, "web", w.callback())
+	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey(),
+		"cred_01jd2q0000e0080g40r40m30e4", installed, "cred_01jd2q0000e0080g40r40m30e5", web,
+		"2026-12-01T08:00:00Z", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	sent := 0
 	for path, methods := range doc.Paths {
 		for method, o := range methods {
@@ -133,24 +145,57 @@ func TestExamplesAreAccepted(t *testing.T) {
 			}
 			for name, example := range o.RequestBody.Content["application/json"].Examples {
 				sent++
-				w := sqlite(t)
-				body, to := string(example.Value), strings.ReplaceAll(path, "{id}", w.smtpKey)
-				if strings.HasSuffix(path, "accounts") {
-					body = strings.Replace(body, "app@example.com", "other@example.com", 1)
-					body = strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey()).Replace(body)
-				}
-				if name == "short" { // is for one account
-					body = strings.Replace(body, "{", `{"account": "app@example.com", `, 1)
-				}
-				r := w.do(strings.ToUpper(method), to, strings.NewReader(body), "Content-Type", "application/json")
+				e := documented{path, name, ids.Replace(string(example.Value))}
+				w.prepare(c, installed, &e)
+				r := w.do(strings.ToUpper(method), e.path, strings.NewReader(e.body), "Content-Type", "application/json")
 				if r.status/100 != 2 {
 					t.Errorf("%s of %s %s: status %d: %s", name, method, path, r.status, r.body)
 				}
 			}
 		}
 	}
-	if sent < 7 {
+	if sent < 19 {
 		t.Errorf("%d examples were sent", sent)
+	}
+}
+
+// documented is an example of the document on its way.
+type documented struct{ path, name, body string }
+
+// prepare puts in what an example can only have in a world.
+func (w *world) prepare(c *client.Client, installed string, e *documented) {
+	w.t.Helper()
+	switch {
+	case strings.HasSuffix(e.path, "/accounts"): // one that is not there yet
+		e.body = strings.Replace(e.body, "app@example.com", e.name+"@other.example", 1)
+	case strings.HasPrefix(e.path, "/v1/accounts/"):
+		e.path = strings.Replace(e.path, "{id}", w.smtp, 1)
+	case strings.HasSuffix(e.path, "/check"):
+		e.path = strings.Replace(e.path, "{id}", w.gmailKey(), 1)
+	case strings.HasPrefix(e.path, "/v1/credentials/"):
+		e.path = strings.Replace(e.path, "{id}", w.smtpKey, 1)
+	case strings.HasPrefix(e.path, "/v1/consents/"):
+		consent, err := c.StartConsent(w.t.Context(), client.NewConsent{Credential: installed, RedirectURI: "http://127.0.0.1:53682/"})
+		w.must(err)
+		b, err := json.Marshal(w.agree(consent.URL, sandbox.Decision{Account: grace}))
+		w.must(err)
+		e.path, e.body = strings.Replace(e.path, "{id}", consent.ID, 1), string(b)
+		w.sameNames(e.name, b)
+	case e.name == "short": // is for one account
+		e.body = strings.Replace(e.body, "{", `{"account": "app@example.com", `, 1)
+	}
+}
+
+// sameNames makes sure that what is sent in place of an example looks like it.
+func (w *world) sameNames(name string, sent []byte) {
+	w.t.Helper()
+	doc, _ := w.document()
+	want := names(w.t, doc.Paths["/v1/consents/{id}/finish"]["post"].RequestBody.Content["application/json"].Examples[name].Value)
+	got := names(w.t, sent)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		w.t.Errorf("sent is %v, the example has %v", got, want)
 	}
 }
 
@@ -247,11 +292,12 @@ func problemNames(t *testing.T) map[string]bool {
 		&malformed{}, access.ErrUnauthenticated, queue.ErrForbidden, queue.ErrNotFound, errWrongMethod, queue.ErrNotHeld, errTooLarge,
 		&unsupported{},
 		wrongFields{},
-		queue.ErrKeyReused, errors.New("other"), queue.ErrBusy,
+		queue.ErrKeyReused, errors.New("other"), queue.ErrBusy, queue.ErrTooLate, queue.ErrNothingToRetry, queue.ErrShredded,
+		queue.ErrNoAliases, control.ErrInUse, control.ErrLinkClosed, &control.Refusal{}, errProvider,
 	} {
 		names[strings.TrimPrefix(problemOf(err).Type, "urn:gatepost:problem:")] = true
 	}
-	if len(names) != 12 {
+	if len(names) != 20 {
 		t.Fatalf("problems: %v", names)
 	}
 	return names

@@ -11,6 +11,7 @@ import (
 
 	"gatepost/client"
 	"gatepost/internal/access"
+	"gatepost/internal/control"
 	"gatepost/internal/email"
 	"gatepost/internal/queue"
 )
@@ -30,6 +31,7 @@ var (
 	errTooLarge    = errors.New("the body is too large")
 	errOverloaded  = errors.New("too many bytes of requests are in hand at the moment")
 	errStalled     = errors.New("the body did not arrive whole")
+	errProvider    = errors.New("the provider was asked in vain")
 	errNotReady    = errors.New("the store does not take writes")
 )
 
@@ -50,6 +52,10 @@ type wrongFields []email.Problem
 
 // Error implements error.
 func (w wrongFields) Error() string { return "some fields are wrong" }
+
+func (w *wrongFields) add(field, message string) {
+	*w = append(*w, email.Problem{Field: field, Message: message})
+}
 
 func invalid(ps []email.Problem) error {
 	if len(ps) == 0 {
@@ -78,6 +84,9 @@ func problemOf(err error) *problem {
 	if p := bodyProblem(err); p != nil {
 		return p
 	}
+	if p := outsideProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, access.ErrUnauthenticated):
 		return told(kind(http.StatusUnauthorized, "unauthenticated", "The API key is missing or wrong"), err)
@@ -89,6 +98,16 @@ func problemOf(err error) *problem {
 		return kind(http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take that method")
 	case errors.Is(err, queue.ErrNotHeld):
 		return kind(http.StatusConflict, "not_held", "The message is not held")
+	case errors.Is(err, control.ErrInUse):
+		return told(kind(http.StatusConflict, "in_use", "It is in use"), err)
+	case errors.Is(err, control.ErrLinkClosed):
+		return told(kind(http.StatusConflict, "link_closed", "The connect link is closed"), err)
+	case errors.Is(err, queue.ErrTooLate):
+		return told(kind(http.StatusConflict, "too_late", "It is too late for that"), err)
+	case errors.Is(err, queue.ErrNothingToRetry):
+		return kind(http.StatusConflict, "nothing_to_retry", "The message failed for no recipient")
+	case errors.Is(err, queue.ErrShredded):
+		return told(kind(http.StatusGone, "gone", "The message's content is gone"), err)
 	case errors.Is(err, queue.ErrKeyReused):
 		return told(kind(http.StatusUnprocessableEntity, "idempotency_key_reused", "The idempotency key stands for another request"), err)
 	case errors.Is(err, errOverloaded), errors.Is(err, queue.ErrOverloaded), errors.Is(err, queue.ErrBusy),
@@ -142,13 +161,31 @@ func bodyProblem(err error) *problem {
 	return p
 }
 
+// outsideProblem tells what a provider refused, or somebody in front of a browser.
+func outsideProblem(err error) *problem {
+	var refusal *control.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		p := told(kind(http.StatusUnprocessableEntity, "consent_refused", "The consent led to no account"), refusal)
+		p.Cause = refusal.Cause
+		return p
+	case errors.Is(err, errProvider):
+		p := kind(http.StatusBadGateway, "provider", "The provider refused or did not answer")
+		p.Detail = "POST /v1/accounts/{id}/check tells step by step what is wrong and what to do."
+		return p
+	case errors.Is(err, queue.ErrNoAliases):
+		return told(kind(http.StatusConflict, "no_aliases", "The provider does not tell that"), err)
+	}
+	return nil
+}
+
 // fail answers a request that ended with an error.
 func (c *call) fail(err error) {
 	p := problemOf(err)
 	switch gone := c.r.Context().Err() != nil; {
 	case gone: // nobody reads the answer
 		c.s.Log.Info("a request was given up by its client", "request", c.id, "err", err)
-	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady):
+	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady) || errors.Is(err, errProvider):
 		c.s.Log.Error("a request failed", "request", c.id, "err", err)
 	}
 	if p.Status == http.StatusUnauthorized {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"gatepost/client"
+	"gatepost/internal/email"
 )
 
 func timeOf(t time.Time) client.Time { return client.Time{Time: t} }
@@ -29,6 +30,27 @@ func timeOfMillis(ms int64) *client.Time {
 }
 
 var errNoTime = errors.New("outside the years in which mail is sent")
+
+// moment is the time that a client gave, zero for none.
+func moment(t *client.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
+
+// time reads a time of the query, zero for none.
+func (w *wrongFields) time(name, s string) time.Time {
+	if s == "" {
+		return time.Time{}
+	}
+	t, err := parseTime(s)
+	if err != nil {
+		*w = append(*w, email.Problem{Field: name, Message: timeText})
+		return time.Time{}
+	}
+	return t
+}
 
 const timeText = "must be a time with its zone, such as 2026-11-21T08:00:00Z (RFC 3339)"
 

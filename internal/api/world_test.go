@@ -24,6 +24,7 @@ import (
 	"gatepost/internal/provider/gmail"
 	"gatepost/internal/provider/smtp"
 	"gatepost/internal/queue"
+	"gatepost/internal/sandbox"
 	"gatepost/internal/store"
 	"gatepost/internal/store/storetest"
 	"gatepost/internal/vault"
@@ -43,7 +44,8 @@ type world struct {
 	team    email.ID
 	log     *logged
 	relay   *relay
-	smtp    string // ids of the accounts
+	google  *sandbox.World // nil: Google is not there
+	smtp    string         // ids of the accounts
 	gmail   string
 	smtpKey string // id of the credential
 }
@@ -52,32 +54,56 @@ type world struct {
 func start(t testing.TB, opt store.Options, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: storetest.Open(t, opt), log: &logged{}, relay: &relay{}}
+	w.begin(change)
+	w.connect()
+	return w
+}
+
+// begin builds everything up to the handler.
+func (w *world) begin(change []func(*Config)) {
+	w.t.Helper()
 	ctx := context.Background()
-	master, _, err := vault.LoadMaster(vault.Source{Dir: t.TempDir(), Random: rand.Reader})
+	master, _, err := vault.LoadMaster(vault.Source{Dir: w.t.TempDir(), Random: rand.Reader})
 	w.must(err)
-	v := vault.New(w.store, master, rand.Reader, time.Now)
+	endpoints, client := w.outside()
+	v := vault.New(w.store, master, rand.Reader, time.Now, vault.WithGoogle(endpoints, client))
 	w.must(v.Start(ctx))
-	kinds := []provider.Kind{gmail.Kind(), w.relay.kind()}
-	w.engine = queue.New(queue.Config{
-		Store: w.store, Vault: v, Kinds: kinds, Node: id(t, email.PrefixNode), Looks: []time.Duration{time.Millisecond},
+	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), w.relay.kind()}
+	engine := queue.Config{
+		Store: w.store, Vault: v, Kinds: kinds, Node: id(w.t, email.PrefixNode), Looks: []time.Duration{time.Millisecond},
+	}
+	if w.google != nil {
+		engine.RootCAs = client.Transport.(*http.Transport).TLSClientConfig.RootCAs
+		engine.BaseURLs = map[string]string{"gmail": w.google.GoogleURL, "gmail_smtp": w.google.GoogleURL}
+		engine.SMTPAddresses = map[string]string{"gmail_smtp": w.google.GmailSMTPAddr}
+	}
+	w.engine = queue.New(engine)
+	server := httptest.NewUnstartedServer(nil)
+	w.url = "http://" + server.Listener.Addr().String()
+	keys := access.NewKeys(w.store, time.Now)
+	w.control = control.New(control.Config{
+		Store: w.store, Vault: v, Engine: w.engine, Kinds: kinds, Endpoints: endpoints, HTTP: client, Keys: keys,
+		PublicURL: func() string { return w.url },
 	})
-	w.control = control.New(control.Config{Store: w.store, Vault: v, Engine: w.engine, Kinds: kinds})
 	w.team, err = w.control.FirstTeam(ctx)
 	w.must(err)
 	w.key = w.newKey(access.ScopeAll)
+	w.serve(server, keys, change)
+}
+
+// serve starts the door.
+func (w *world) serve(server *httptest.Server, keys *access.Keys, change []func(*Config)) {
 	cfg := Config{
-		Engine: w.engine, Control: w.control, Keys: access.NewKeys(w.store, time.Now), Version: "test",
+		Engine: w.engine, Control: w.control, Keys: keys, Version: "test",
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {
 		f(&cfg)
 	}
 	w.handler = New(cfg)
-	server := httptest.NewServer(w.handler)
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	w.connect()
-	return w
+	server.Config.Handler = w.handler
+	server.Start()
+	w.t.Cleanup(server.Close)
 }
 
 // sqlite starts a world for what does not depend on the database.
@@ -88,7 +114,7 @@ func sqlite(t testing.TB, change ...func(*Config)) *world {
 func (w *world) connect() {
 	w.t.Helper()
 	w.smtpKey = w.made("/v1/credentials", `{"kind": "smtp_password", "name": "Relay", "password": "hunter2"}`)
-	key := w.made("/v1/credentials", `{"kind": "google_service_account", "name": "Workspace", "key": `+keyFile(w.t)+`}`)
+	key := w.made("/v1/credentials", `{"kind": "google_service_account", "name": "Workspace", "key": `+w.serviceAccount()+`}`)
 	w.smtp = w.made("/v1/accounts", `{"address": "app@example.com", "transport": "smtp", "credential": "`+w.smtpKey+`",
 		"senders": ["@shop.example.com", "team@example.org"], "smtp": {"host": "127.0.0.1", "port": 2525, "user": "app", "max_recipients": 5}}`)
 	w.gmail = w.made("/v1/accounts", `{"address": "box@example.net", "transport": "gmail", "credential": "`+key+`"}`)

@@ -1,0 +1,66 @@
+package api
+
+import (
+	"net/http"
+
+	"gatepost/client"
+)
+
+const (
+	exampleCredentialID = "cred_01jd2q0000e0080g40r40m30e2"
+	exampleAccountID    = "acc_01jd2q0000e0080g40r40m30e2"
+)
+
+const exampleCredential = `{"id": "cred_01jd2q0000e0080g40r40m30e2", "kind": "smtp_password", "name": "Relay", "public": {}, "created_at": "2026-11-21T08:00:00.000Z", "updated_at": "2026-11-21T08:00:00.000Z"}`
+
+const exampleProof = `{"ok": false, "steps": [{"name": "token", "ok": true, "detail": "Google gave a token."},
+ {"name": "scope:look", "ok": false, "optional": true, "cause": "scope_missing", "text": "The delegation lacks gmail.metadata.", "fix": "Add the scope in the admin console.", "reply": "unauthorized_client"}]}`
+
+func describeCreateCredential(d *describer) {
+	d.about("createCredential", "Hand over a secret", "It is sealed and never shown again.")
+	d.takes(client.NewCredential{}, map[string]string{"password": `{"kind": "smtp_password", "name": "Relay", "password": "correct horse"}`})
+	d.gives(http.StatusCreated, "The credential, without its secret.", client.Credential{}, exampleCredential)
+}
+
+func describeListCredentials(d *describer) {
+	d.about("listCredentials", "List credentials", "")
+	d.gives(http.StatusOK, "All credentials, without their secrets.", client.CredentialList{}, `{"data": [`+exampleCredential+`]}`)
+}
+
+func describeReplaceCredential(d *describer) {
+	d.about("replaceCredential", "Put a new secret in a credential's place", "Of the same kind. Accounts that use it and were held are released.")
+	d.id("The credential's id.", exampleCredentialID)
+	d.takes(client.NewCredential{}, map[string]string{"password": `{"kind": "smtp_password", "name": "Relay", "password": "battery staple"}`})
+	d.gives(http.StatusOK, "The credential, without its secret.", client.Credential{}, exampleCredential)
+}
+
+func describeShowCredential(d *describer) {
+	d.about("showCredential", "Show a credential", "")
+	d.id("The credential's id.", exampleCredentialID)
+	d.gives(http.StatusOK, "The credential, without its secret.", client.Credential{}, exampleCredential)
+}
+
+func describeDeleteCredential(d *describer) {
+	d.about("deleteCredential", "Remove a credential", "For good. A user's consent is revoked at Google too, as far as Google can be reached.")
+	d.id("The credential's id.", exampleCredentialID)
+	d.gives(http.StatusNoContent, "Removed.", nil, "")
+	d.problem(http.StatusConflict, "in_use: accounts use it, or users connected by it.")
+}
+
+func describeCheckCredential(d *describer) {
+	d.about("checkCredential", "Try a credential", "Live and step by step, each scope alone. What does not work is told in the steps.")
+	d.id("The credential's id.", exampleCredentialID)
+	d.takes(client.Check{}, map[string]string{"mailbox": `{"address": "app@example.com", "purposes": ["send", "look"]}`})
+	d.gives(http.StatusOK, "What works and what does not.", client.Proof{}, exampleProof)
+}
+
+func describeShowSetup(d *describer) {
+	d.about("showSetup", "Tell what to do at a provider", "With the values to paste and the pages where they go.")
+	d.param("query", "kind", "workspace, gmail or relay.", "workspace")
+	d.param("query", "credential", "The id of one that is there already.", nil)
+	d.param("query", "transport", "For gmail: gmail or gmail_smtp.", nil)
+	d.param("query", "purposes", "send, look, read, modify, smtp; may be given several times. Empty: what the transport needs.", "send")
+	d.param("query", "redirect", "For gmail: where consent ends, when not at gatepost itself.", nil)
+	d.gives(http.StatusOK, "The steps.", client.Setup{}, `{"steps": [{"title": "Delegate", "text": "Add the client with these scopes.",
+ "url": "https://admin.google.com/ac/owl/domainwidedelegation", "values": [{"name": "Client ID", "value": "123"}]}]}`)
+}

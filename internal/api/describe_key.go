@@ -1,0 +1,32 @@
+package api
+
+import (
+	"net/http"
+
+	"gatepost/client"
+)
+
+const exampleKey = `{"id": "key_01jd2q0000e0080g40r40m30e2", "name": "Shop", "hint": "gp_live_…x7Qe", "scopes": ["messages:send"], "created_at": "2026-11-21T08:00:00.000Z"}`
+
+func describeCreateKey(d *describer) {
+	d.about("createKey", "Make an API key", "With no more scopes than the key that asks.")
+	d.takes(client.NewKey{}, map[string]string{"sending only": `{"name": "Shop", "scopes": ["messages:send"]}`})
+	d.gives(http.StatusCreated, "The key. It is shown here alone.", client.Key{}, exampleKey)
+}
+
+func describeListKeys(d *describer) {
+	d.about("listKeys", "List API keys", "")
+	d.gives(http.StatusOK, "All keys, by what they can be recognised by.", client.KeyList{}, `{"data": [`+exampleKey+`]}`)
+}
+
+func describeDeleteKey(d *describer) {
+	d.about("deleteKey", "End an API key", "At once.")
+	d.id("The key's id.", "key_01jd2q0000e0080g40r40m30e2")
+	d.gives(http.StatusNoContent, "It opens nothing any more.", nil, "")
+}
+
+func describeShowMe(d *describer) {
+	d.about("showMe", "Tell which API key this is", "")
+	d.gives(http.StatusOK, "The key, without its secret.", client.Me{}, `{"key": "key_01jd2q0000e0080g40r40m30e2", "name": "Shop", "scopes": ["messages:send"],
+ "team": "team_01jd2q0000e0080g40r40m30e2", "version": "0.2.0"}`)
+}
