@@ -61,12 +61,12 @@ func TestRefreshErrors(t *testing.T) {
 		cause  string
 		says   string
 	}{
-		"revoked":          {400, map[string]any{"error": "invalid_grant", "error_description": "Token has been expired or revoked."}, provider.Hold, "token_revoked", "Connect the account again"},
+		"revoked":          {400, map[string]any{"error": "invalid_grant", "error_description": "Token has been expired or revoked."}, provider.Hold, "token_revoked", "gatepost connect gmail"},
 		"session control":  {400, map[string]any{"error": "invalid_grant", "error_description": "reauth related error (invalid_rapt)", "error_subtype": "invalid_rapt"}, provider.Hold, "session_control", ""},
 		"blocked by admin": {400, map[string]any{"error": "admin_policy_enforced"}, provider.Hold, "blocked_by_admin", clientID},
 		"client disabled":  {401, map[string]any{"error": "disabled_client"}, provider.Hold, "client_unknown", clientID},
 		"wrong secret":     {401, map[string]any{"error": "invalid_client", "error_description": "Unauthorized"}, provider.Hold, "client_secret_refused", clientID},
-		"scope refused":    {400, map[string]any{"error": "invalid_scope", "error_description": "Bad Request"}, provider.Hold, "client_not_allowed", clientID},
+		"grant refused":    {401, map[string]any{"error": "unauthorized_client", "error_description": "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}, provider.Hold, "client_not_allowed", clientID},
 		"slow down":        {429, map[string]any{"error": "rate_limit_exceeded"}, provider.Park, "token_rate_limited", ""},
 		"down":             {500, map[string]any{"error": "internal_failure"}, provider.Retry, "token_endpoint_down", ""},
 	} {
@@ -79,6 +79,9 @@ func TestRefreshErrors(t *testing.T) {
 		}
 		if strings.Contains(fmt.Sprint(err), "canary") {
 			t.Errorf("%s: the error shows a secret: %v", name, err)
+		}
+		if e.Class == provider.Hold && (e.Fix == "" || strings.Contains(e.Fix, "domainwidedelegation")) {
+			t.Errorf("%s: advice %q", name, e.Fix)
 		}
 	}
 	dead := User{Client: parsed(t, ClientWeb, nil, Google()), Refresh: email.NewSecret("1//old-canary")}
