@@ -238,8 +238,16 @@ func (g *google) showQuestion(w http.ResponseWriter, q *authRequest, user string
 			p.Scopes = append(p.Scopes, scopeBox{s, scopeText(s)})
 		}
 	}
-	// A browser checks form-action against where a form's answer redirects, too.
-	g.showPage(w, "consent", p, target.Scheme+"://"+target.Host)
+	g.showPage(w, "consent", p, policySource(target))
+}
+
+// policySource is where a form's answer may redirect: browsers check form-action
+// against that, too, and the policy has no words for an IPv6 address.
+func policySource(u *url.URL) string {
+	if strings.Contains(u.Hostname(), ":") {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // showAuthError shows what the app must not get to know.
