@@ -113,6 +113,33 @@ func TestCodesAreWorthNothingToOthers(t *testing.T) {
 	}
 }
 
+func TestRevokedByUsInTheWorld(t *testing.T) {
+	c := newCity(t, oauth.ClientWeb, callback)
+	consent := c.consent(callback, oauth.PurposeSend)
+	back := c.code(t, consent, sandbox.Decision{Account: "grace@gmail.example"})
+	got, err := consent.Exchange(t.Context(), c.http, back.Get("code"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := oauth.Inspect(t.Context(), c.http, consent.Endpoints, got.Access.Access)
+	if err != nil || info.Audience != c.client.ID() || info.Email != "grace@gmail.example" || info.Subject != got.Subject ||
+		!oauth.Covers(info.Scopes, oauth.ScopeSend) || info.Expires.Before(time.Now()) {
+		t.Errorf("inspect: %+v %v", info, err)
+	}
+	for range 2 { // the second time there is nothing left to revoke
+		if err := oauth.Revoke(t.Context(), c.http, consent.Endpoints, got.Refresh); err != nil {
+			t.Errorf("revoke: %v", err)
+		}
+	}
+	if _, err := oauth.Inspect(t.Context(), c.http, consent.Endpoints, got.Access.Access); causeOf(err) != "token_invalid" {
+		t.Errorf("inspect after revocation: %v", err)
+	}
+	user := oauth.User{Client: c.client, Refresh: got.Refresh, Email: got.Email}
+	if _, _, _, err := user.Token(t.Context(), c.http, consent.Endpoints, time.Now()); causeOf(err) != "token_revoked" {
+		t.Errorf("refresh after revocation: %v", err)
+	}
+}
+
 func causeOf(err error) string {
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		return e.Cause

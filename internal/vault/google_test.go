@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -204,6 +205,32 @@ func TestNewRefreshTokenIsKept(t *testing.T) {
 		wantToken(t, e.vault(t, st), userAsk(oauth.ScopeSend), "T2")
 		e.wantAsked(t, "1//canary-1", "1//canary-2")
 	})
+}
+
+// TestNewRefreshTokenOutlivesTrouble: the database fails while the new refresh
+// token is kept, and the old one is dead already.
+func TestNewRefreshTokenOutlivesTrouble(t *testing.T) {
+	var fail atomic.Int32
+	st := storetest.Open(t, store.Options{Dir: t.TempDir(), Fault: func(point string) error {
+		if point == "commit.before" && fail.Add(-1) >= 0 {
+			return errors.New("disk full")
+		}
+		return nil
+	}})
+	e := newEndpoint(t)
+	v := e.vault(t, st)
+	addUser(t, st, v)
+	e.set(func(e *endpoint) { e.rotate, e.gate = "1//canary-2", make(chan struct{}) })
+	go func() {
+		<-e.arrived // the lease is committed
+		fail.Store(3)
+		close(e.gate)
+	}()
+	wantToken(t, v, userAsk(oauth.ScopeSend), "T1")
+	if _, secret, err := v.Secret(t.Context(), "team_1", "cred_user"); err != nil || secret.Reveal() != "1//canary-2" || fail.Load() > 0 {
+		t.Errorf("kept: %q, %v; %d failures left", secret.Reveal(), err, fail.Load())
+	}
+	e.wantAsked(t, "1//canary-1")
 }
 
 func TestCredentialsThatGiveNoToken(t *testing.T) {
