@@ -45,6 +45,20 @@ func TestClassify(t *testing.T) {
 		{StageToken, 400, "invalid_request", "Invalid principal", Hold, ScopeAccount, "unknown_user", 0},
 		{StageToken, 403, "access_denied", "Requested client not authorized.", Hold, ScopeAccount, "blocked_by_admin", 0},
 		{StageToken, 403, "access_denied", "Account restricted", Hold, ScopeAccount, "blocked_by_admin", 0},
+		{StageToken, 400, "invalid_rapt", "", Hold, ScopeAccount, "session_control", 0},
+		{StageToken, 400, "rapt_required", "", Hold, ScopeAccount, "session_control", 0},
+		{StageToken, 400, "invalid_grant", "Invalid code verifier.", Hold, ScopeAccount, "grant_refused", 0},
+		{StageToken, 401, "disabled_client", "The OAuth client was disabled.", Hold, ScopeAccount, "client_unknown", 0},
+		{StageToken, 400, "unsupported_grant_type", "Invalid grant_type: x", Hold, ScopeAccount, "client_not_allowed", 0},
+		{StageToken, 401, "unauthorized_client", "Unauthorized", Hold, ScopeAccount, "client_not_allowed", 0},
+		{StageToken, 400, "invalid_scope", "Some requested scopes were invalid. {invalid=[x]}", Hold, ScopeAccount, "scope_missing", 0},
+		{StageToken, 400, "redirect_uri_mismatch", "Bad Request", Hold, ScopeAccount, "redirect_refused", 0},
+		{StageToken, 400, "admin_policy_enforced", "", Hold, ScopeAccount, "blocked_by_admin", 0},
+		{StageToken, 403, "org_internal", "", Hold, ScopeAccount, "client_internal", 0},
+		{StageToken, 400, "invalid_token", "Token expired or revoked", Hold, ScopeAccount, "token_revoked", 0},
+		{StageToken, 400, "interaction_required", "", Hold, ScopeAccount, "consent_needed", 0},
+		{StageToken, 403, "rate_limit_exceeded", "Rate Limit Exceeded", Park, ScopeAccount, "token_rate_limited", 40 * time.Second},
+		{StageToken, 400, "internal_failure", "Backend Error", Retry, ScopeAccount, "token_endpoint_down", 0},
 		{StageToken, 400, "something_new", "Never seen", Hold, ScopeAccount, "credential_refused", 0},
 		{StageToken, 429, "", "Too many requests", Park, ScopeAccount, "token_rate_limited", 40 * time.Second},
 		{StageToken, 503, "", "Service unavailable", Retry, ScopeAccount, "token_endpoint_down", 0},
@@ -79,6 +93,13 @@ func TestClassify(t *testing.T) {
 		{StageSend, 503, "backendError", "The service is currently unavailable.", Unknown, ScopeMessage, "ambiguous_answer", 0},
 		{StageSend, 307, "", "", Unknown, ScopeMessage, "ambiguous_answer", 0},
 		{StageCall, 503, "backendError", "Backend Error", Retry, ScopeAccount, "gmail_down", 0},
+		{StageUpload, 503, "backendError", "Backend Error", Retry, ScopeAccount, "gmail_down", 0},
+		{StageUpload, 413, "uploadTooLarge", "Request Entity Too Large", Fail, ScopeMessage, "message_too_large", 0},
+		{StageUpload, 403, "userRateLimitExceeded", "User Rate Limit Exceeded", Park, ScopeAccount, "user_quota", 40 * time.Second},
+		{StageUpload, 403, "insufficientPermissions", "Insufficient Permission", Hold, ScopeAccount, "scope_missing", 0},
+		{StageUpload, 401, "authError", "Invalid Credentials", Hold, ScopeAccount, CauseTokenRefused, 0},
+		{StageUpload, 200, "", "", Retry, ScopeAccount, "unexpected_answer", 0},
+		{StageSend, 400, "invalidArgument", "Invalid thread_id value", Fail, ScopeMessage, "thread_unknown", 0},
 		{StageCall, 302, "", "", Retry, ScopeAccount, "unexpected_answer", 0},
 
 		// SMTP at Google.
@@ -98,6 +119,23 @@ func TestClassify(t *testing.T) {
 		{StageRcpt, 452, "4.5.3", "Your message has too many recipients.", Retry, ScopeRecipient, "too_many_recipients", 0},
 		{StageBody, 550, "5.7.26", "This mail has been blocked because the sender is unauthenticated.", Fail, ScopeMessage, "sender_unauthenticated", 0},
 		{StageBody, 552, "5.7.0", "This message was blocked because its content presents a potential security issue.", Fail, ScopeMessage, "attachment_refused", 0},
+
+		{StageBearer, 535, "5.7.8", "Username and Password not accepted. For more information, go to https://support.google.com/mail/?p=BadCredentials", Hold, ScopeAccount, CauseTokenRefused, 0},
+		{StageBearer, 534, "5.7.14", "Please log in via your web browser and then try again.", Hold, ScopeAccount, "web_login_required", 0},
+		{StageBearer, 454, "4.7.0", "Too many login attempts, please try again later.", Park, ScopeAccount, "too_many_logins", 10 * time.Minute},
+		{StageBearer, 421, "4.7.0", "Temporary System Problem. Try again later.", Retry, ScopeAccount, "auth_unavailable", 0},
+		{StageBearer, 504, "5.7.4", "Unrecognized Authentication Type", Hold, ScopeAccount, "auth_not_offered", 0},
+		{StageBearer, 555, "5.5.2", "Syntax error", Hold, ScopeAccount, "credential_refused", 0},
+		{StageBearer, 0, "", "not an SMTP reply", Retry, ScopeAccount, "unexpected_answer", 0},
+		{StageMail, 530, "5.7.0", "Must issue a STARTTLS command first.", Hold, ScopeAccount, "tls_required", 0},
+		{StageConnect, 501, "5.5.4", "HELO/EHLO argument \"localhost\" invalid, closing connection.", Hold, ScopeAccount, "hello_refused", 0},
+		{StageMail, 421, "4.7.28", "Gmail has detected an unusual rate of unsolicited mail.", Park, ScopeAccount, "unusual_rate", time.Hour},
+		{StageRcpt, 450, "4.2.1", "The user you are trying to contact is receiving mail at a rate that prevents additional messages from being delivered.", Retry, ScopeRecipient, "mailbox_busy", 0},
+		{StageRcpt, 452, "4.2.2", "The recipient's inbox is out of storage space.", Retry, ScopeRecipient, "mailbox_busy", 0},
+		{StageRcpt, 550, "5.7.26", "Unauthenticated email is not accepted due to domain's DMARC policy.", Fail, ScopeRecipient, "sender_unauthenticated", 0},
+		{StageBody, 552, "5.2.3", "Your message exceeded Google's message size limits.", Fail, ScopeMessage, "message_too_large", 0},
+		{StageBody, 554, "5.6.0", "Mail message is malformed. Not accepted.", Fail, ScopeMessage, "message_malformed", 0},
+		{StageRcpt, 553, "5.1.2", "We weren't able to find the recipient domain.", Fail, ScopeRecipient, "address_refused", 0},
 
 		// SMTP in general (RFC 5321, RFC 3463).
 		{StageAuth, 535, "", "authentication failed", Hold, ScopeAccount, "credential_refused", 0},
@@ -186,6 +224,24 @@ func TestAdviceNamesTheCase(t *testing.T) {
 		}
 		if bare := Classify(Answer{Stage: c.a.Stage, Code: c.a.Code, Reason: c.a.Reason, Text: "iat and exp, signature"}, noon); strings.ContainsAny(bare.Text+bare.Fix, "{}") {
 			t.Errorf("%s: a blank is left: %q %q", bare.Cause, bare.Text, bare.Fix)
+		}
+	}
+}
+
+// TestSameAnswerOtherCredential: the same refusal of a service account's key and
+// of a user's consent has its own cause and advice.
+func TestSameAnswerOtherCredential(t *testing.T) {
+	for reason, want := range map[string][2]string{ // for a key, for a consent
+		"unauthorized_client": {"delegation_missing", "client_not_allowed"},
+		"invalid_scope":       {"delegation_missing", "scope_missing"},
+	} {
+		key := Classify(Answer{Stage: StageToken, Code: 400, Reason: reason, About: About{KeyID: "k", ClientID: "117"}}, noon)
+		consent := Classify(Answer{Stage: StageToken, Code: 400, Reason: reason, About: About{ClientID: "117.apps"}}, noon)
+		if key.Cause != want[0] || consent.Cause != want[1] {
+			t.Errorf("%s: %s for a key and %s for a consent, want %v", reason, key.Cause, consent.Cause, want)
+		}
+		if !strings.Contains(key.Fix, "domainwidedelegation") || strings.Contains(consent.Fix, "domainwidedelegation") {
+			t.Errorf("%s: the advice is for the other: %q %q", reason, key.Fix, consent.Fix)
 		}
 	}
 }

@@ -128,7 +128,7 @@ var smtpRows = []row{
 		fix:  "Send slower, and only to those who want it. Google's rules: https://support.google.com/mail/answer/81126",
 	},
 	{
-		stages: "connect|auth|bearer|mail", code: "554|550", text: "too many unauthenticated commands|unauthenticated command",
+		stages: "connect|mail", code: "554|550", text: "too many unauthenticated commands|unauthenticated command",
 		class: Retry, cause: "service_unavailable",
 		says: "The server ended the session because sign-in took too long or too many commands.",
 	},

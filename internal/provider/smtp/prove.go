@@ -110,11 +110,11 @@ func (s *session) offered() string {
 }
 
 // tlsWords say what protects the connection.
-func tlsWords(cs tls.ConnectionState) string {
+func tlsWords(host string, cs tls.ConnectionState) string {
 	words := tls.VersionName(cs.Version)
 	if len(cs.PeerCertificates) > 0 {
 		c := cs.PeerCertificates[0]
-		words += ", certificate for " + cs.ServerName + " valid until " + c.NotAfter.UTC().Format("2006-01-02")
+		words += ", certificate for " + host + " valid until " + c.NotAfter.UTC().Format("2006-01-02")
 	}
 	return words
 }

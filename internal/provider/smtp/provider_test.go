@@ -3,9 +3,14 @@ package smtp_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
@@ -80,4 +85,59 @@ func openWith(t testing.TB, settings map[string]any, deps provider.Deps) provide
 	}
 	t.Cleanup(func() { p.(provider.Closer).Close() })
 	return p
+}
+
+// TestProveWithTLS: the proof tells what protects the connection, in both modes,
+// and takes no mail along.
+func TestProveWithTLS(t *testing.T) {
+	w := providertest.StartWorld(t)
+	for mode, want := range map[string][]string{
+		"starttls": {"connect", "hello", "tls", "sign_in", "senders", "(mailbox)"},
+		"implicit": {"connect", "tls", "hello", "sign_in", "senders", "(mailbox)"},
+	} {
+		proof := open(t, w, mode, providertest.Options{}).(provider.Prover).Prove(t.Context())
+		if d := cmp.Diff(want, steps(proof)); d != "" {
+			t.Errorf("%s: steps (-want +got):\n%s", mode, d)
+		}
+		for _, s := range proof {
+			if s.Name == "tls" && !strings.Contains(s.Detail, "TLS 1.3, certificate for 127.0.0.1 valid until ") {
+				t.Errorf("%s: %s", mode, s.Detail)
+			}
+		}
+		bad := open(t, w, mode, providertest.Options{Distrust: true}).(provider.Prover).Prove(t.Context())
+		if last := bad[len(bad)-1]; last.Name != "tls" || last.Err == nil || last.Err.Cause != "tls_unknown_authority" {
+			t.Errorf("%s: an unknown authority: %v", mode, steps(bad))
+		}
+	}
+	if ledger, err := os.ReadFile(w.LedgerFile); err != nil || len(ledger) > 0 {
+		t.Errorf("a proof sent mail: %s %v", ledger, err)
+	}
+}
+
+// TestGmailRelay: Google Workspace's relay takes mail by this machine's address,
+// and is told a name that it likes.
+func TestGmailRelay(t *testing.T) {
+	w := providertest.StartWorld(t)
+	host, port, err := net.SplitHostPort(w.RelayOpenAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := openWith(t, map[string]any{"preset": "gmail_relay", "host": host, "port": n, "ca_file": w.CAFile}, provider.Deps{})
+	if d := cmp.Diff([]string{"connect", "hello", "tls", "senders", "(mailbox)"}, steps(p.(provider.Prover).Prove(t.Context()))); d != "" {
+		t.Errorf("steps (-want +got):\n%s", d)
+	}
+	env := email.Envelope{From: "ada@acme.example", Recipients: []string{"ann@world.example"}}
+	receipt, err := p.Send(t.Context(), env, email.Bytes("From: ada@acme.example\r\nTo: ann@world.example\r\n\r\nhello\r\n"))
+	if err != nil || receipt.Recipients[0].Err != nil {
+		t.Errorf("Send: %+v %v", receipt, err)
+	}
+	env.From = "eve@elsewhere.example"
+	_, err = p.Send(t.Context(), env, email.Bytes("From: eve@elsewhere.example\r\nTo: ann@world.example\r\n\r\nhello\r\n"))
+	if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != provider.Hold || e.Cause != "relay_denied" {
+		t.Errorf("a sender of another domain: %v, want hold with cause relay_denied", err)
+	}
 }

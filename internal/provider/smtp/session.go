@@ -218,6 +218,6 @@ func (a *account) secure(ctx context.Context, s *session, w *witness) *provider.
 	}
 	s.conn = conn
 	s.in.Reset(conn)
-	w.passed("%s", tlsWords(conn.ConnectionState()))
+	w.passed("%s", tlsWords(host, conn.ConnectionState()))
 	return nil
 }
