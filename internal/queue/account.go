@@ -159,6 +159,7 @@ func (x *accounts) deps(row *store.Account) provider.Deps {
 	cfg := x.e.cfg
 	return provider.Deps{
 		Dial: cfg.Dial, RootCAs: cfg.RootCAs, Now: cfg.Now, BaseURL: cfg.BaseURLs[row.Transport], Trace: cfg.Trace,
+		SMTPAddress: cfg.SMTPAddresses[row.Transport],
 		Token: func(ctx context.Context, scopes []string, renew bool) (email.Secret, error) {
 			return cfg.Vault.Token(ctx, vault.TokenRequest{
 				Team: row.Team, Credential: row.Credential, Subject: row.Address, Scopes: scopes, Renew: renew,

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,12 +48,15 @@ func (e *Engine) SubmitBatch(ctx context.Context, g access.Grant, subs []Submiss
 		return nil, err
 	}
 	defer release()
-	b := &batch{e: e, g: g, results: make([]BatchResult, len(subs)), keyed: map[string]*store.NewMessage{}}
+	b := &batch{e: e, g: g, results: make([]BatchResult, len(subs)), keyed: map[string]keyed{}, twins: map[int]int{}}
 	b.prepare(ctx, subs)
 	if all {
-		return b.keepAll(ctx)
+		err = b.keepAll(ctx)
+	} else {
+		b.keepEach(ctx)
 	}
-	return b.keepEach(ctx), nil
+	b.repeat()
+	return b.results, err
 }
 
 // batch is messages that came in one request.
@@ -62,7 +66,14 @@ type batch struct {
 	results []BatchResult
 	fresh   []*store.NewMessage // to be kept
 	index   []int               // of fresh in results
-	keyed   map[string]*store.NewMessage
+	keyed   map[string]keyed
+	twins   map[int]int // those that are an earlier one over again
+}
+
+// keyed is the first message of a batch under an idempotency key.
+type keyed struct {
+	print []byte
+	at    int
 }
 
 // prepare composes what has to be, and answers what can be answered without.
@@ -70,38 +81,55 @@ func (b *batch) prepare(ctx context.Context, subs []Submission) {
 	u := b.e.newUploads(b.g.Team)
 	defer u.release()
 	for i, sub := range subs {
-		m, first, err := b.one(ctx, sub, u)
+		m, first, err := b.one(ctx, i, sub, u)
 		switch {
 		case err != nil:
 			b.refuse(i, err)
 		case first != nil:
 			b.results[i].Submitted = first
-		default:
+		case m != nil:
 			b.fresh, b.index = append(b.fresh, m), append(b.index, i)
 		}
 	}
 }
 
-// one prepares a message, unless its idempotency key has an answer already. Two
-// messages under one key are one, or a mistake.
-func (b *batch) one(ctx context.Context, sub Submission, u *uploads) (*store.NewMessage, *Submitted, error) {
+// one prepares a message, unless its idempotency key has an answer already, from
+// before or from this batch. Two messages under one key are one, or a mistake.
+func (b *batch) one(ctx context.Context, i int, sub Submission, u *uploads) (*store.NewMessage, *Submitted, error) {
 	print, first, err := b.e.firstUse(ctx, b.g, sub)
 	if err != nil || first != nil {
 		s, err := b.e.replay(ctx, b.g, print, first, err)
 		return nil, &s, err
 	}
-	if twin := b.keyed[sub.IdempotencyKey]; twin != nil && string(twin.Fingerprint) != string(print) {
-		return nil, nil, ErrKeyReused
+	if key := sub.IdempotencyKey; key != "" {
+		twin, there := b.keyed[key]
+		switch {
+		case there && !bytes.Equal(twin.print, print):
+			return nil, nil, ErrKeyReused
+		case there:
+			b.twins[i] = twin.at
+			return nil, nil, nil
+		}
+		b.keyed[key] = keyed{print, i}
 	}
 	m, err := b.e.prepare(ctx, b.g, sub, u)
 	if err != nil {
 		return nil, nil, err
 	}
 	m.Fingerprint = print
-	if sub.IdempotencyKey != "" {
-		b.keyed[sub.IdempotencyKey] = m
-	}
 	return m, nil, nil
+}
+
+// repeat gives twins the answers of their firsts.
+func (b *batch) repeat() {
+	for i, first := range b.twins {
+		b.results[i] = b.results[first]
+		if s := b.results[first].Submitted; s != nil {
+			again := *s
+			again.Replayed = true
+			b.results[i].Submitted = &again
+		}
+	}
 }
 
 func (b *batch) refuse(i int, err error) {
@@ -114,19 +142,19 @@ func (b *batch) refuse(i int, err error) {
 }
 
 // keepAll keeps everything or nothing.
-func (b *batch) keepAll(ctx context.Context) ([]BatchResult, error) {
+func (b *batch) keepAll(ctx context.Context) error {
 	for _, r := range b.results {
 		if len(r.Problems) > 0 || r.Err != nil {
 			return b.giveUp()
 		}
 	}
 	if len(b.fresh) == 0 {
-		return b.results, nil
+		return nil
 	}
 	err := b.e.cfg.Store.AddAll(ctx, b.fresh)
 	if errors.Is(err, store.ErrOtherRequest) {
 		for i, m := range b.fresh {
-			if m.Existing != nil && string(m.Existing.Fingerprint) != string(m.Fingerprint) {
+			if m.Existing != nil && !bytes.Equal(m.Existing.Fingerprint, m.Fingerprint) {
 				b.results[b.index[i]].Err = ErrKeyReused
 			}
 		}
@@ -141,24 +169,24 @@ func (b *batch) keepAll(ctx context.Context) ([]BatchResult, error) {
 		b.results[b.index[i]].Submitted = &s
 	}
 	if err != nil {
-		return nil, err
+		clear(b.results)
 	}
-	return b.results, nil
+	return err
 }
 
 // giveUp keeps nothing: only what is wrong is told.
-func (b *batch) giveUp() ([]BatchResult, error) {
+func (b *batch) giveUp() error {
 	for _, m := range b.fresh {
 		b.e.discard(m)
 	}
 	for i := range b.results {
 		b.results[i].Submitted = nil
 	}
-	return b.results, &BatchInvalid{b.results}
+	return &BatchInvalid{b.results}
 }
 
 // keepEach keeps each by itself, together in as few transactions as there are.
-func (b *batch) keepEach(ctx context.Context) []BatchResult {
+func (b *batch) keepEach(ctx context.Context) {
 	for i, err := range b.e.cfg.Store.AddMessages(ctx, b.fresh...) {
 		s, err := b.e.kept(ctx, b.g, b.fresh[i], err)
 		if err != nil {
@@ -167,5 +195,4 @@ func (b *batch) keepEach(ctx context.Context) []BatchResult {
 		}
 		b.results[b.index[i]].Submitted = &s
 	}
-	return b.results
 }

@@ -18,7 +18,10 @@ func TestHeartBeatsUntilTheLastSendHasEnded(t *testing.T) {
 		close(began)
 		<-end
 		return accepting(env, msg)
-	}, func(c *Config) { c.Now, c.Lease = time.Now, 100*time.Millisecond })
+	}, func(c *Config) {
+		live(c)
+		c.Lease = 100 * time.Millisecond
+	})
 	id := w.submit()
 	stop, ended := w.run()
 	<-began
@@ -42,7 +45,8 @@ func TestMailIsSentBesideASlowLook(t *testing.T) {
 	looking := make(chan struct{}, 1)
 	sends := 0
 	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, func(c *Config) {
-		c.Now, c.Looks = time.Now, []time.Duration{time.Millisecond}
+		live(c)
+		c.Looks = []time.Duration{time.Millisecond}
 	})
 	w.send = func(env email.Envelope, msg email.Content) (provider.Receipt, error) {
 		if sends++; sends == 1 {

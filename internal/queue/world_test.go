@@ -16,14 +16,15 @@ import (
 )
 
 // world is an engine on a real store, with one account at a provider whose
-// answers the test gives. Its wall clock stands unless the test uses the real one.
+// answers the test gives. Its clocks stand unless the test uses the real ones.
 type world struct {
 	*Engine
-	t     *testing.T
-	now   time.Time
-	grant access.Grant
-	send  sendFunc
-	look  lookFunc // nil: Sent is empty
+	t      *testing.T
+	now    time.Time
+	grant  access.Grant
+	limits provider.Limits
+	send   sendFunc
+	look   lookFunc // nil: Sent is empty
 }
 
 type (
@@ -41,12 +42,13 @@ func newWorld(t *testing.T, opt store.Options, send sendFunc, change func(*Confi
 	}
 	st := storetest.Open(t, opt)
 	w := &world{t: t, now: simStart, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}}, send: send}
+	w.limits = provider.Limits{MaxParallel: 2}
 	if send == nil {
 		w.send = accepting
 	}
 	cfg := Config{
 		Store: st, Vault: vault.New(st, m, rand.Reader, time.Now), Node: "node_a", Kinds: []provider.Kind{w.kind()},
-		Now: func() time.Time { return w.now },
+		Now: func() time.Time { return w.now }, Elapsed: func() time.Duration { return w.now.Sub(simStart) },
 	}
 	if change != nil {
 		change(&cfg)
@@ -65,7 +67,7 @@ func accepting(env email.Envelope, _ email.Content) (provider.Receipt, error) {
 
 func (w *world) kind() provider.Kind {
 	return provider.Kind{
-		Name: "world", Limits: func(json.RawMessage) provider.Limits { return provider.Limits{MaxParallel: 2} },
+		Name: "world", Limits: func(json.RawMessage) provider.Limits { return w.limits },
 		Open: func(provider.Account, provider.Deps) (provider.Provider, error) { return worldProvider{w}, nil },
 	}
 }
@@ -96,15 +98,31 @@ func (w *world) must(errs ...error) {
 
 func (w *world) submit(files ...[]byte) email.ID {
 	w.t.Helper()
-	to, err := email.ParseAddress("bob@example.com")
-	w.must(err)
-	sub := Submission{To: []email.Address{to}, Subject: "s", Text: "t"}
+	sub := toBob()
 	for _, b := range files {
 		sub.Attachments = append(sub.Attachments, Attachment{Filename: "a.bin", Content: b})
 	}
+	return w.take(sub).ID
+}
+
+// take submits what has nothing wrong about it.
+func (w *world) take(sub Submission) Submitted {
+	w.t.Helper()
 	s, err := w.Submit(w.t.Context(), w.grant, sub)
 	w.must(err)
-	return s.ID
+	return s
+}
+
+func toBob() Submission {
+	to, _ := email.ParseAddress("bob@example.com")
+	return Submission{To: []email.Address{to}, Subject: "s", Text: "t"}
+}
+
+// sendOne claims the one message that is due, sends it, and settles the outcome.
+func (w *world) sendOne() {
+	w.t.Helper()
+	c := w.claimOne()
+	w.settleWith(c, w.attempt(w.t.Context(), c))
 }
 
 // claimOne claims the one message that is due.
@@ -155,4 +173,4 @@ func (w *world) eventually(what string, is func() bool) {
 }
 
 // live gives an engine the real clock.
-func live(c *Config) { c.Now = time.Now }
+func live(c *Config) { c.Now, c.Elapsed = time.Now, nil }

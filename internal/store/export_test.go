@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"io/fs"
+	"testing/fstest"
+
+	"github.com/pressly/goose/v3"
+)
+
+// MigrateTo makes a database as an earlier gatepost left it, and runs statements
+// on it.
+func MigrateTo(ctx context.Context, opt Options, files []string, statements ...string) error {
+	opt = opt.withDefaults()
+	s := &Store{opt: opt, dialect: dialectOf(opt)}
+	if err := s.dialect.connect(s); err != nil {
+		return err
+	}
+	defer s.closeDatabase() //nolint:errcheck // a test
+	all, err := s.dialect.schema()
+	if err != nil {
+		return err
+	}
+	some := fstest.MapFS{}
+	for _, name := range files {
+		text, err := fs.ReadFile(all, name)
+		if err != nil {
+			return err
+		}
+		some[name] = &fstest.MapFile{Data: text}
+	}
+	kind := goose.DialectSQLite3
+	if s.dialect.name == "postgres" {
+		kind = goose.DialectPostgres
+	}
+	p, err := goose.NewProvider(kind, s.write, some)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return err
+	}
+	for _, text := range statements {
+		if _, err := s.write.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
