@@ -1,0 +1,140 @@
+package control
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/provider"
+	"gatepost/internal/provider/gmail"
+	"gatepost/internal/provider/smtp"
+	"gatepost/internal/queue"
+	"gatepost/internal/sandbox"
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+	"gatepost/internal/vault"
+)
+
+const (
+	grace = "grace@" + sandbox.Consumer
+	ada   = "ada@" + sandbox.Domain
+	back  = "http://127.0.0.1:53682/"
+)
+
+// withGoogle is a world whose Google is simulated, over its real sockets.
+type withGoogle struct {
+	world
+	google *sandbox.World
+	now    *time.Time // set to move the clock of control
+}
+
+func startGoogle(t *testing.T, opt store.Options) *withGoogle {
+	t.Helper()
+	google, err := sandbox.Start(sandbox.Config{Dir: t.TempDir()})
+	must(t, err)
+	t.Cleanup(func() { must(t, google.Close()) })
+	pem, err := os.ReadFile(google.CAFile)
+	must(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 20 * time.Second}
+	t.Cleanup(hc.CloseIdleConnections)
+	st := storetest.Open(t, opt)
+	master, _, err := vault.LoadMaster(vault.Source{Dir: t.TempDir(), Random: rand.Reader})
+	must(t, err)
+	at := oauth.At(google.GoogleURL)
+	v := vault.New(st, master, rand.Reader, time.Now, vault.WithGoogle(at, hc))
+	must(t, v.Start(t.Context()))
+	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), smtp.Kind()}
+	engine := queue.New(queue.Config{Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL}})
+	w := &withGoogle{google: google, now: new(time.Time)}
+	c := New(Config{
+		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, PublicURL: func() string { return "https://mail.acme.example" },
+		Now: func() time.Time {
+			if w.now.IsZero() {
+				return time.Now()
+			}
+			return *w.now
+		},
+	})
+	team, err := c.FirstTeam(t.Context())
+	must(t, err)
+	w.world = world{c, st, v, access.Grant{Team: team, KeyName: "test", Scopes: []string{access.ScopeAll}}}
+	return w
+}
+
+// oauthClient keeps a client of the simulated Google.
+func (w *withGoogle) oauthClient(t *testing.T, kind string, redirects ...string) email.ID {
+	t.Helper()
+	made, err := w.CreateCredential(t.Context(), w.grant, NewCredential{Kind: KindOAuthClient, Name: kind, Key: w.google.OAuthClient(kind, redirects...)})
+	must(t, err)
+	return made.ID
+}
+
+// consent starts a consent and lets the user decide.
+func (w *withGoogle) consent(t *testing.T, n NewConsent, d sandbox.Decision) (email.ID, Redirected) {
+	t.Helper()
+	n.RedirectURI = back
+	made, err := w.StartConsent(t.Context(), w.grant, n)
+	must(t, err)
+	to, err := w.google.Decide(made.URL, d)
+	must(t, err)
+	u, err := url.Parse(to)
+	must(t, err)
+	q := u.Query()
+	return made.ID, Redirected{Code: q.Get("code"), State: q.Get("state"), Issuer: q.Get("iss"), Error: q.Get("error")}
+}
+
+// connected is a mailbox whose user agreed.
+func (w *withGoogle) connected(t *testing.T, n NewConsent, user string) Connected {
+	t.Helper()
+	id, r := w.consent(t, n, sandbox.Decision{Account: user})
+	made, err := w.FinishConsent(t.Context(), w.grant, id, r)
+	must(t, err)
+	return made
+}
+
+func wantRefusal(t *testing.T, err error, cause string) *Refusal {
+	t.Helper()
+	r, ok := errors.AsType[*Refusal](err)
+	if !ok || r.Cause != cause {
+		t.Fatalf("want the refusal %s, got %v", cause, err)
+	}
+	return r
+}
+
+// public is what may be shown of a credential.
+func (w *withGoogle) public(t *testing.T, id email.ID, name string) string {
+	t.Helper()
+	row, err := w.store.Credential(t.Context(), w.grant.Team, id)
+	must(t, err)
+	return publicOf(row.Public, name)
+}
+
+func step(t *testing.T, p Proof, name string) Step {
+	t.Helper()
+	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("no step %s in %+v", name, p)
+	}
+	return p.Steps[i]
+}
+
+func wantInvalid(t *testing.T, err error, field, part string) {
+	t.Helper()
+	v, ok := errors.AsType[*Invalid](err)
+	if !ok || !slices.ContainsFunc(v.Problems, func(p email.Problem) bool { return p.Field == field && strings.Contains(p.Message, part) }) {
+		t.Errorf("want %q about %s, got %v", part, field, err)
+	}
+}
