@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -124,14 +125,25 @@ func (r *remote) steps(p client.Proof) {
 	}
 }
 
+// neededSteps is steps for who connects: what sending works without is one line.
+func (r *remote) neededSteps(p client.Proof) {
+	for _, s := range p.Steps {
+		if s.Optional && !s.OK {
+			s = client.Step{Name: s.Name, Optional: true, Text: "not allowed; sending works without"}
+		}
+		r.step(s)
+	}
+}
+
 func (r *remote) step(s client.Step) {
+	name := fmt.Sprintf("%-18s", stepName(s.Name))
 	switch {
 	case s.OK:
-		r.note("  %s %s  %s", r.in(green, "✓"), stepName(s.Name), r.in(dim, s.Detail))
+		r.note("  %s %s  %s", r.in(green, "✓"), name, r.in(dim, s.Detail))
 	case s.Optional:
-		r.note("  %s %s  %s", r.in(yellow, "–"), stepName(s.Name), s.Text)
+		r.note("  %s %s  %s", r.in(yellow, "–"), name, s.Text)
 	default:
-		r.note("  %s %s  %s", r.in(red, "✗"), stepName(s.Name), s.Text)
+		r.note("  %s %s  %s", r.in(red, "✗"), name, s.Text)
 	}
 	if s.OK {
 		return
@@ -168,7 +180,7 @@ func purposeWords(purpose string) string {
 	case "send":
 		return "send"
 	case "look":
-		return "look in Sent (no reading)"
+		return "look in Sent"
 	case "read":
 		return "read mail"
 	case "modify":

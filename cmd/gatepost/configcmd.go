@@ -188,7 +188,7 @@ func (r setting) row() string {
 	line := fmt.Sprintf("| %s | `%s` | `%s` | %s | %s |\n", flag, r.variable(), r.key(), initial, r.doc)
 	if r.filed() {
 		f := r.fileRow()
-		line += fmt.Sprintf("| `%s` | `%s` | `%s` | | %s |\n", f.flag(), f.variable(), f.key(), "File with "+strings.TrimPrefix(fileHolds(r), "the ")+", in its place.")
+		line += fmt.Sprintf("| `%s` | `%s` | `%s` | | %s |\n", f.flag(), f.variable(), f.key(), "File with "+fileHolds(r)+", in its place.")
 	}
 	return line
 }

@@ -96,7 +96,7 @@ func (g *guide) setup(ctx context.Context, q client.SetupQuery) error {
 			g.note("   %s", step.URL)
 		}
 		for _, v := range step.Values {
-			g.note("     %s  %s", g.in(dim, v.Name), v.Value)
+			g.note("     %s  %s", g.in(dim, fmt.Sprintf("%-12s", v.Name)), v.Value)
 		}
 	}
 	if len(s.Steps) > 0 {
@@ -183,22 +183,19 @@ func (g *guide) place(ctx context.Context, n client.NewAccount) (client.Account,
 	return g.ReleaseAccount(ctx, a.ID)
 }
 
-// finish proves an account, sends it a test message and says what to do next.
+// finish proves an account, unless that is done, sends it a test message and says what to do next.
 func (g *guide) finish(ctx context.Context, done connected, test bool) error {
-	g.note("\nTrying %s live:", done.Account.Address)
-	var err error
-	if done.Proof, err = g.CheckAccount(ctx, done.Account.ID); err != nil {
-		return err
+	if !done.Proof.OK {
+		g.note("\nTrying %s live:", done.Account.Address)
+		var err error
+		if done.Proof, err = g.CheckAccount(ctx, done.Account.ID); err != nil {
+			return err
+		}
+		g.neededSteps(done.Proof)
 	}
 	if !done.Proof.OK {
-		g.steps(done.Proof)
 		return g.unfinished(done)
 	}
-	return g.finishProven(ctx, done, test)
-}
-
-func (g *guide) finishProven(ctx context.Context, done connected, test bool) error {
-	g.steps(done.Proof)
 	if test {
 		if err := g.test(ctx, &done); err != nil {
 			return err
@@ -236,10 +233,10 @@ func (g *guide) test(ctx context.Context, done *connected) error {
 	}
 	done.Test = &m
 	if overall(m.Recipients) == "accepted" {
-		g.note("  %s test message  %s", g.in(green, "✓"), g.in(dim, "sent: look into the inbox of "+done.Account.Address))
+		g.note("  %s %-18s  %s", g.in(green, "✓"), "test message", g.in(dim, "sent: look into the inbox of "+done.Account.Address))
 		return nil
 	}
-	g.note("  %s test message  it is %s so far", g.in(red, "✗"), g.state(overall(m.Recipients)))
+	g.note("  %s %-18s  it is %s so far", g.in(red, "✗"), "test message", g.state(overall(m.Recipients)))
 	g.note("      gatepost messages explain %s", m.ID)
 	return g.unfinished(*done)
 }

@@ -142,7 +142,7 @@ func (c *consenting) keep(ctx context.Context, g *guide, b []byte) (string, erro
 	}
 	_ = json.Unmarshal(b, &file) // gatepost says what is wrong with it
 	id := file["installed"].ID + file["web"].ID
-	n := client.NewCredential{Kind: "google_oauth_client", Name: nameOr(id, "OAuth client"), Key: jsonOrText(b)}
+	n := client.NewCredential{Kind: "google_oauth_client", Name: "OAuth client", Key: jsonOrText(b)}
 	old, there, err := g.stored(ctx, n.Kind, "client_id", id)
 	if err != nil {
 		return "", err

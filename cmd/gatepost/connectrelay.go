@@ -75,7 +75,8 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	}
 	proof, err := g.CheckAccount(ctx, a.ID)
 	if err == nil && proof.OK {
-		return g.finishProven(ctx, connected{Account: a, Proof: proof}, !w.noTest)
+		g.steps(proof)
+		return g.finish(ctx, connected{Account: a, Proof: proof}, !w.noTest)
 	}
 	w.undo(ctx, g, a.ID, credential)
 	if err != nil {

@@ -66,7 +66,11 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 	if err != nil {
 		return err
 	}
-	return g.finish(ctx, connected{Account: a, Missing: missing(proof)}, !w.noTest)
+	done := connected{Account: a, Missing: missing(proof)}
+	if !w.smtp {
+		done.Proof = proof // that of smtp.gmail.com needs the account
+	}
+	return g.finish(ctx, done, !w.noTest)
 }
 
 // key hands over the key file, unless its key is stored already.
@@ -91,7 +95,7 @@ func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	if old, there, err := g.stored(ctx, "google_service_account", "key_id", file.KeyID); err != nil || there {
 		return old.ID, err
 	}
-	c, err := g.CreateCredential(ctx, client.NewCredential{Kind: "google_service_account", Name: nameOr(file.Email, "service account"), Key: jsonOrText(b)})
+	c, err := g.CreateCredential(ctx, client.NewCredential{Kind: "google_service_account", Name: "service account", Key: jsonOrText(b)})
 	if err != nil {
 		return "", err
 	}
@@ -124,7 +128,7 @@ func (w *workspace) prove(ctx context.Context, g *guide, credential, address str
 		if err != nil {
 			return proof, err
 		}
-		g.steps(proof)
+		g.neededSteps(proof)
 		switch {
 		case proof.OK:
 			return proof, nil

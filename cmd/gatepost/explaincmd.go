@@ -94,10 +94,17 @@ func span(seconds int64) string {
 	for _, u := range []struct {
 		seconds int64
 		name    string
-	}{{24 * 3600, "days"}, {3600, "hours"}, {60, "minutes"}} {
-		if seconds%u.seconds == 0 && seconds > u.seconds {
-			return fmt.Sprintf("%d %s", seconds/u.seconds, u.name)
+	}{{24 * 3600, "day"}, {3600, "hour"}, {60, "minute"}} {
+		if n := seconds / u.seconds; n > 0 && seconds%u.seconds == 0 {
+			return plural(n, u.name)
 		}
 	}
 	return (time.Duration(seconds) * time.Second).String()
+}
+
+func plural(n int64, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }

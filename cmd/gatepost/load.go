@@ -234,7 +234,7 @@ func environmentSource(e environment) (source, error) {
 	var errs []error
 	transform := func(name, value string) (string, any) {
 		key := keys[name]
-		if near := nearest(name, names); key == "" && near != "" && near != name {
+		if near := nearest(name, names); value != "" && key == "" && near != "" && near != name {
 			errs = append(errs, fmt.Errorf("%s is no setting: did you mean %s?", name, near))
 		}
 		return key, value

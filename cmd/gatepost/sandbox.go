@@ -342,7 +342,7 @@ Paste this into another terminal:
 
   export GATEPOST_URL=%[1]s GATEPOST_KEY=%[5]s
 
-  gatepost send --to grace@example.com --subject "Hello from gatepost 👋" --text "It works."
+  gatepost send --from %[2]s --to grace@example.com --subject "Hello 👋" --text "It works."
   gatepost mailbox --url %[10]s
 
 (Not installed? Write  go run ./cmd/gatepost  for gatepost.) From a program:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/mail"
@@ -61,29 +62,29 @@ const defaultWait = 2 * time.Minute
 
 func (s *sending) flags(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.StringVar(&s.from, "from", "", `author, "Name <address>" or address`)
-	f.StringArrayVar(&s.to, "to", nil, "recipient; give it again for more")
-	f.StringArrayVar(&s.cc, "cc", nil, "recipient of a copy")
-	f.StringArrayVar(&s.bcc, "bcc", nil, "recipient whom the others do not see")
-	f.StringArrayVar(&s.replyTo, "reply-to", nil, "where answers go")
-	f.StringVar(&s.subject, "subject", "", "subject")
-	f.StringVar(&s.text, "text", "", "body as plain text, @file or -")
-	f.StringVar(&s.html, "html", "", "body as HTML, @file or -")
-	f.StringArrayVar(&s.attach, "attach", nil, "file to attach")
-	f.StringArrayVar(&s.inline, "inline", nil, "image within the HTML, named there cid:NAME: FILE or NAME=FILE")
-	f.StringArrayVar(&s.headers, "header", nil, `further header field, "Name: value"`)
-	f.StringVar(&s.kind, "type", "", "kind of mail: general, otp, invoice, notification … (see gatepost messages types)")
-	f.StringVar(&s.lane, "lane", "", "normal or bulk")
-	f.StringVar(&s.sendAt, "send-at", "", "not before: 2h, 2026-12-24 18:00, or RFC 3339")
-	f.StringVar(&s.expiresAt, "expires-at", "", "not after")
-	f.StringVar(&s.onUnknown, "on-unknown", "", "when an attempt ends without an answer: reconcile, retry or hold")
-	f.StringArrayVar(&s.tags, "tag", nil, "word to find the message by")
-	f.StringArrayVar(&s.meta, "metadata", nil, "value to keep with it, NAME=VALUE")
-	f.StringVar(&s.thread, "thread", "", "provider's id of the conversation (Gmail)")
-	f.StringVar(&s.inReplyTo, "in-reply-to", "", "Message-ID of the message that it answers")
-	f.StringVar(&s.raw, "raw", "", "a whole message, .eml file or -, in place of author, subject and bodies")
-	f.StringVar(&s.account, "account", "", "account to send through, address or id (default the one that may send as --from)")
-	f.StringVar(&s.idempotencyKey, "idempotency-key", "", "makes the same message have one effect however often it is sent")
+	f.StringVar(&s.from, "from", "", "author, \"Name <address>\" or `address`")
+	f.StringArrayVar(&s.to, "to", nil, "recipient `address`; give it again for more")
+	f.StringArrayVar(&s.cc, "cc", nil, "`address` that gets a copy")
+	f.StringArrayVar(&s.bcc, "bcc", nil, "`address` that the others do not see")
+	f.StringArrayVar(&s.replyTo, "reply-to", nil, "`address` where answers go")
+	f.StringVar(&s.subject, "subject", "", "`text` of the subject")
+	f.StringVar(&s.text, "text", "", "body as plain `text`, @file or -")
+	f.StringVar(&s.html, "html", "", "body as `HTML`, @file or -")
+	f.StringArrayVar(&s.attach, "attach", nil, "`file` to attach")
+	f.StringArrayVar(&s.inline, "inline", nil, "image within the HTML, where it is cid:NAME: `file` or NAME=file")
+	f.StringArrayVar(&s.headers, "header", nil, "further header `field`, \"Name: value\"")
+	f.StringVar(&s.kind, "type", "", "`kind` of mail: general, otp, invoice, notification … (see gatepost messages types)")
+	f.StringVar(&s.lane, "lane", "", "`lane`: normal or bulk")
+	f.StringVar(&s.sendAt, "send-at", "", "not before this `time`: 2h, 2026-12-24 18:00, or RFC 3339")
+	f.StringVar(&s.expiresAt, "expires-at", "", "not after this `time`")
+	f.StringVar(&s.onUnknown, "on-unknown", "", "what to `do` when an attempt ends without an answer: reconcile, retry or hold")
+	f.StringArrayVar(&s.tags, "tag", nil, "`word` to find the message by")
+	f.StringArrayVar(&s.meta, "metadata", nil, "value to keep with it, `name=value`")
+	f.StringVar(&s.thread, "thread", "", "provider's `id` of the conversation (Gmail)")
+	f.StringVar(&s.inReplyTo, "in-reply-to", "", "`Message-ID` of the message that it answers")
+	f.StringVar(&s.raw, "raw", "", "a whole message, .eml `file` or -, in place of author, subject and bodies")
+	f.StringVar(&s.account, "account", "", "`account` to send through, address or id (default: whichever may send as --from)")
+	f.StringVar(&s.idempotencyKey, "idempotency-key", "", "`key` that makes the same message have one effect however often it is sent")
 	f.BoolVar(&s.test, "test", false, "send a test message through --account")
 	f.DurationVar(&s.wait, "wait", 0, "wait until it has left, or this long")
 	f.Lookup("wait").NoOptDefVal = defaultWait.String()
@@ -151,7 +152,26 @@ func (s *sending) submit(ctx context.Context, r *remote) (client.Submitted, erro
 	if key == "" {
 		key = "cli-" + rand.Text() // a broken connection may then be tried again
 	}
-	return r.Send(ctx, m, key)
+	submitted, err := r.Send(ctx, m, key)
+	return submitted, inFlags(err)
+}
+
+// inFlags names the fields of a refused message as the command line does.
+func inFlags(err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	names := map[string]string{"headers": "--header", "attachments": "--attach", "tags": "--tag", "thread_id": "--thread", "Idempotency-Key": "--idempotency-key"}
+	for i, f := range refused.Errors {
+		name, _, _ := strings.Cut(f.Field, "[")
+		if flag := names[name]; flag != "" {
+			refused.Errors[i].Field = flag
+		} else if name != "" {
+			refused.Errors[i].Field = "--" + strings.ReplaceAll(name, "_", "-")
+		}
+	}
+	return err
 }
 
 func (s *sending) submitTest(ctx context.Context, r *remote) (client.Submitted, error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"gatepost/internal/access"
@@ -20,6 +21,7 @@ import (
 	"gatepost/internal/queue"
 	"gatepost/internal/store"
 	"gatepost/internal/vault"
+	"gatepost/internal/web"
 )
 
 // kinds are the ways to send that this program has.
@@ -191,8 +193,17 @@ func (srv *server) httpServer() *http.Server {
 	}
 }
 
+// doors are the API and, below /connect/, the pages for people who give consent.
 func (srv *server) doors() http.Handler {
-	return api.New(api.Config{
+	machines := api.New(api.Config{
 		Engine: srv.engine, Control: srv.control, Keys: srv.keys, Log: srv.log, Version: version(), Fault: apiFault(),
+	})
+	people := web.New(web.Config{Control: srv.control, Log: srv.log, PublicURL: srv.publicURL})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/connect/") {
+			people.ServeHTTP(w, r)
+			return
+		}
+		machines.ServeHTTP(w, r)
 	})
 }
