@@ -43,7 +43,7 @@ func (s *session) put(at int64) news {
 		return s.heard(resp, body, err, at+size)
 	case resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusRequestTimeout:
 		s.open = before // a refusal in so many words: these bytes were not taken
-		if unknownSession(resp, body) {
+		if s.unknown(handedOver, resp, body) {
 			return news{problem: gone(resp, body)}
 		}
 		return news{problem: s.refusedChunk(handedOver, resp, body)}
@@ -112,8 +112,12 @@ func storedBytes(header string) (int64, bool) {
 	return n + 1, ok && err == nil && n >= 0 && n < maxSize
 }
 
-// query asks the session how far it is.
+// query asks the session how far it is. When Gmail has all of the message, the
+// question may be what makes it take it: the guard is asked first.
 func (s *session) query() news {
+	if err := provider.Guard(s.ctx); s.open && err != nil {
+		return news{problem: provider.NoAnswer(provider.StageSend, true, err)}
+	}
 	ctx, cancel := s.patience()
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, s.at, http.NoBody)
@@ -128,7 +132,7 @@ func (s *session) query() news {
 		return news{lost: provider.NoAnswer(provider.StageUpload, s.open, err)}
 	case resp.StatusCode/100 == 2 || resp.StatusCode == statusResume:
 		return s.heard(resp, body, err, s.msg.Size())
-	case unknownSession(resp, body):
+	case s.unknown(false, resp, body):
 		return news{problem: gone(resp, body)}
 	case resp.StatusCode == http.StatusUnauthorized:
 		return news{lost: s.renew(resp, body)}
@@ -138,10 +142,13 @@ func (s *session) query() news {
 	return news{problem: s.refusedChunk(false, resp, body)}
 }
 
-// unknownSession tells whether the session is not there (any more). In the API's
-// own words a 404 speaks of what the message names.
-func unknownSession(resp *http.Response, body []byte) bool {
-	return resp.StatusCode == http.StatusGone || resp.StatusCode == http.StatusNotFound && readError(body).Reason == ""
+// unknown tells whether the session is not there (any more). Once the message is
+// whole, a 404 in the API's own words speaks of the conversation that it names.
+func (s *session) unknown(whole bool, resp *http.Response, body []byte) bool {
+	if resp.StatusCode == http.StatusNotFound {
+		return !whole || s.env.Thread == "" || readError(body).Reason == ""
+	}
+	return resp.StatusCode == http.StatusGone
 }
 
 // gone: the session has ended without saying how.

@@ -334,7 +334,7 @@ func TestSessionGuard(t *testing.T) {
 	for name, c := range map[string]struct {
 		allowed int
 		class   provider.Class
-	}{"at first": {0, provider.Retry}, "when it is sent again": {1, provider.Unknown}} {
+	}{"at first": {0, provider.Retry}, "when it is asked for": {1, provider.Unknown}, "when it is sent again": {2, provider.Unknown}} {
 		u := uploads{trouble: func(_ *uploads, n int, w http.ResponseWriter, r *http.Request) bool {
 			if n == 3 {
 				_, _ = io.Copy(io.Discard, r.Body)
@@ -350,6 +350,9 @@ func TestSessionGuard(t *testing.T) {
 			return nil
 		})
 		_, err := u.open(t, nil).Send(ctx, toAnn, bigMail)
+		if asked != c.allowed+1 {
+			t.Errorf("%s: the guard was asked %d times", name, asked)
+		}
 		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != c.class || !errors.Is(err, lost) || len(u.taken) != 0 {
 			t.Errorf("%s: %v, want %v", name, err, c.class)
 		}
@@ -427,6 +430,28 @@ func TestThread(t *testing.T) {
 		_, err := p.Send(t.Context(), env, anyMail)
 		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != provider.Fail || e.Cause != "thread_unknown" {
 			t.Errorf("%s: %v, want fail with cause thread_unknown", refusal, err)
+		}
+	}
+}
+
+// TestThreadOfSession: a 404 speaks of the session until the message is whole, and
+// then of the conversation.
+func TestThreadOfSession(t *testing.T) {
+	env := toAnn
+	env.Thread = "18t"
+	for n, cause := range map[int]string{2: "upload_session_lost", 3: "thread_unknown"} {
+		u := uploads{trouble: func(_ *uploads, now int, w http.ResponseWriter, r *http.Request) bool {
+			if now != n {
+				return false
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"error":{"code":404,"message":"Requested entity was not found.","errors":[{"reason":"notFound"}]}}`)
+			return true
+		}}
+		_, err := u.open(t, nil).Send(t.Context(), env, bigMail)
+		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Cause != cause {
+			t.Errorf("chunk %d: %v, want %s", n, err, cause)
 		}
 	}
 }
