@@ -131,7 +131,7 @@ func (s *server) maySend(c *call) error {
 // wrongWith is all that is wrong with one message.
 func (s *server) wrongWith(c *call, sub queue.Submission, form []email.Problem) ([]email.Problem, error) {
 	err := s.Engine.CheckSubmission(c.r.Context(), c.grant, sub)
-	if err == nil {
+	if err == nil || len(form) > 0 && form[0].Field == "" { // not an object: the rest follows from that
 		return form, nil
 	}
 	if len(form) > 0 {
