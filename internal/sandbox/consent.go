@@ -43,7 +43,7 @@ type googlePage struct {
 type account struct{ Address, Name string }
 
 // Initial stands for the user's picture.
-func (a account) Initial() string { return a.Name[:1] }
+func (a account) Initial() string { return initial(a.Name) }
 
 // scopeBox is a permission with a box to tick.
 type scopeBox struct{ Scope, Text string }

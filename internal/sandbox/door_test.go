@@ -299,3 +299,53 @@ func TestRelayByAddress(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+func TestContentWithLongLines(t *testing.T) {
+	w := world(t)
+	l := w.dialTLS(t, w.GmailSMTPSAddr)
+	l.reply()
+	l.ask("EHLO client.example")
+	l.want("AUTH XOAUTH2 "+xoauth2(ada, w.saToken(t)), "235")
+	head := "Subject: x\r\n\r\n"
+	for _, n := range []int{maxCommand - 2, maxCommand - 1, maxCommand, maxCommand + 1, 3*maxCommand - 1} {
+		l.want("MAIL FROM:<"+ada+">", "250")
+		l.want("RCPT TO:<bob@acme.example>", "250")
+		l.want("DATA", "354")
+		body := head + strings.Repeat("a", n) + "\r\nb"
+		l.want(body+"\r\n.", "250")
+		e := w.ledger(t)
+		if got := e[len(e)-1].Size; got != len(body)+2 {
+			t.Errorf("a line of %d: %d bytes, want %d", n, got, len(body)+2)
+		}
+	}
+}
+
+// saToken is a token of a service account for ada's SMTP.
+func (w *World) saToken(t *testing.T) string {
+	t.Helper()
+	s := newSigner(t, w.ServiceAccountKey(scopeFull))
+	var got tokenAnswer
+	w.askToken(t, jwtBearer, s.sign(s.header(), s.claims(time.Now(), object{"scope": scopeFull}))).into(t, &got)
+	return got.AccessToken
+}
+
+func FuzzSMTPArguments(f *testing.F) {
+	for _, seed := range []string{
+		"FROM:<a@b> SIZE=1", "FROM:<>", "FROM:<>\x15", "FROM:<a@b> BODY=8BITMIME SMTPUTF8", "from: <\xff@b>", "FROM:>a<", "FROM:",
+		"user=a@b\x01auth=Bearer t\x01\x01", "n,a=a@b,\x01host=h\x01auth=Bearer t\x01\x01", "\x01\x01\x01",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if from, params, err := path(text, "FROM:"); err == nil {
+			if _, _, said := mailParams(params, from); ascii(said) != said {
+				t.Errorf("the reply to %q is not ASCII: %q", text, said)
+			}
+		}
+		for _, mechanism := range []string{"XOAUTH2", "OAUTHBEARER"} {
+			if user, token, ok := saslToken(mechanism, text); ok && strings.ContainsAny(user+token, "\x01") {
+				t.Errorf("%q: %q %q", text, user, token)
+			}
+		}
+	})
+}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed pages
@@ -65,19 +67,23 @@ func newPages() pages {
 
 func pageFuncs() template.FuncMap {
 	return template.FuncMap{
-		"clock":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"size":   size,
-		"join":   func(list []string) string { return strings.Join(list, ", ") },
-		"escape": url.PathEscape,
-		"header": headerOf,
-		"initial": func(address string) string {
-			for _, r := range address {
-				return strings.ToUpper(string(r))
-			}
-			return "?"
-		},
+		"clock":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"size":    size,
+		"join":    func(list []string) string { return strings.Join(list, ", ") },
+		"escape":  url.PathEscape,
+		"header":  headerOf,
+		"initial": initial,
 	}
+}
+
+// initial stands for a picture of someone.
+func initial(name string) string {
+	first, size := utf8.DecodeRuneInString(name)
+	if size == 0 {
+		return "?"
+	}
+	return string(unicode.ToUpper(first))
 }
 
 // headerOf finds the first field of a name among a message's lines.

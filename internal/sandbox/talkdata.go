@@ -38,6 +38,7 @@ func (t *talk) data() {
 // (section 4.5.2). What is too large is read and forgotten.
 func (t *talk) content() (raw []byte, large bool, err error) {
 	begin := true // of a line
+	half := false // CR was the last byte of a piece of a long line
 	for {
 		_ = t.conn.SetReadDeadline(time.Now().Add(commandPatience))
 		part, err := t.in.ReadSlice('\n')
@@ -47,10 +48,12 @@ func (t *talk) content() (raw []byte, large bool, err error) {
 		if begin && string(part) == ".\r\n" {
 			return raw, large, nil
 		}
+		ended := bytes.HasSuffix(part, []byte("\r\n")) || half && part[0] == '\n'
+		half = part[len(part)-1] == '\r'
 		if begin && part[0] == '.' {
 			part = part[1:]
 		}
-		begin = bytes.HasSuffix(part, []byte("\r\n"))
+		begin = ended
 		if large = large || len(raw)+len(part) > maxSMTPSize; large {
 			raw = nil
 			continue

@@ -106,7 +106,7 @@ func mailParams(params []string, from string) (code int, enhanced, text string) 
 		case "SMTPUTF8":
 			international = true
 		default:
-			return 555, "5.5.4", "Unsupported parameter: " + name
+			return 555, "5.5.4", "Unsupported parameter: " + ascii(name)
 		}
 	}
 	if from != "" && !wellFormed(from, international) {

@@ -83,7 +83,11 @@ func (g *google) asked(w http.ResponseWriter, r *http.Request) (grant, bool) {
 	if err := r.ParseForm(); err != nil {
 		return grant{}, false
 	}
-	return g.allows(r.Form.Get("access_token"))
+	token := r.Form.Get("access_token")
+	if token == "" { // some libraries show it as for a call
+		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	}
+	return g.allows(token)
 }
 
 func (g *google) showTokenInfo(w http.ResponseWriter, r *http.Request) {

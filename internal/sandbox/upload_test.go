@@ -91,6 +91,43 @@ func TestUploadInParts(t *testing.T) {
 	}
 }
 
+// Google's Go library posts its parts, does not tell the size before the end, and
+// cannot take 308.
+func TestUploadOfUnknownLength(t *testing.T) {
+	w := world(t)
+	c := w.gmail(t, ada, scopeSend)
+	c.CheckRedirect = noFollow
+	head := mailTo("bob@acme.example")
+	raw := head + strings.Repeat("a", uploadChunk-len(head))
+	to := w.uploadURL(t, c, "")
+	post := func(span, body string) answer {
+		t.Helper()
+		req, err := http.NewRequest("POST", to, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Range", span)
+		req.Header.Set("X-GUploader-No-308", "yes")
+		res, err := c.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		data, _ := io.ReadAll(res.Body)
+		return answer{res.StatusCode, res.Header, string(data)}
+	}
+	first := post("bytes 0-262143/*", raw)
+	if first.status != 200 || first.header.Get("X-Http-Status-Code-Override") != "308" || first.header.Get("Range") != "bytes=0-262143" {
+		t.Errorf("first part: %d %v", first.status, first.header)
+	}
+	if last := post("bytes */262144", ""); last.status != 200 || !strings.Contains(last.body, `"labelIds":["SENT"]`) {
+		t.Errorf("end: %d %s", last.status, last.body)
+	}
+	if e := w.ledger(t); len(e) != 1 || e[0].Size != uploadChunk {
+		t.Errorf("ledger: %+v", e)
+	}
+}
+
 func TestUploadRefuses(t *testing.T) {
 	w := world(t)
 	c := w.gmail(t, ada, scopeSend)

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"math/big"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Consumer is the domain of the simulated Google's private mailboxes: each of
@@ -32,9 +34,13 @@ func subjectOf(address string) string {
 // nameOf is a user's name: what stands before the @, with capitals.
 func nameOf(address string) string {
 	local, _, _ := strings.Cut(address, "@")
-	words := strings.FieldsFunc(local, func(r rune) bool { return r == '.' || r == '-' || r == '_' || r == '+' })
+	words := strings.FieldsFunc(local, func(r rune) bool { return strings.ContainsRune("-._+", r) })
 	for i, w := range words {
-		words[i] = strings.ToUpper(w[:1]) + w[1:]
+		first, size := utf8.DecodeRuneInString(w)
+		words[i] = string(unicode.ToUpper(first)) + w[size:]
+	}
+	if len(words) == 0 {
+		return address
 	}
 	return strings.Join(words, " ")
 }
