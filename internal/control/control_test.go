@@ -165,9 +165,9 @@ func (w world) change(ctx context.Context, id email.ID, c store.AccountChange) e
 }
 
 // A key that is made opens the door with its scopes, and only its hash is kept.
-func TestCreateKey(t *testing.T) {
+func TestFirstKey(t *testing.T) {
 	w := start(t, store.Options{Dir: t.TempDir()})
-	plain, key, err := w.CreateKey(t.Context(), w.grant.Team, "app", []string{access.ScopeMessagesSend})
+	plain, key, err := w.FirstKey(t.Context(), w.grant.Team, "app", []string{access.ScopeMessagesSend})
 	must(t, err)
 	grant, err := access.Authenticate(t.Context(), w.store, plain.Reveal(), time.Now())
 	must(t, err)
@@ -177,12 +177,12 @@ func TestCreateKey(t *testing.T) {
 	if strings.Contains(plain.Reveal(), key.Hint) || !strings.HasSuffix(plain.Reveal(), key.Hint[len(key.Hint)-4:]) {
 		t.Errorf("hint %q", key.Hint)
 	}
-	_, _, err = w.CreateKey(t.Context(), w.grant.Team, "a\nb", []string{"messages:send", "root"})
+	_, _, err = w.FirstKey(t.Context(), w.grant.Team, "a\nb", []string{"messages:send", "root"})
 	var invalid *Invalid
 	if !errors.As(err, &invalid) || len(invalid.Problems) != 2 || invalid.Problems[0].Field != "name" || invalid.Problems[1].Field != "scopes[1]" {
 		t.Errorf("error %v", err)
 	}
-	if _, _, err = w.CreateKey(t.Context(), w.grant.Team, "x", nil); !errors.As(err, &invalid) {
+	if _, _, err = w.FirstKey(t.Context(), w.grant.Team, "x", nil); !errors.As(err, &invalid) {
 		t.Errorf("a key without scopes: %v", err)
 	}
 }
@@ -211,6 +211,22 @@ func TestScopeComesFirst(t *testing.T) {
 		"Accounts":          func() error { _, err := w.Accounts(ctx, none); return err },
 		"Account":           func() error { _, err := w.Account(ctx, none, "x"); return err },
 		"ReleaseAccount":    func() error { _, err := w.ReleaseAccount(ctx, none, "x"); return err },
+		"UpdateAccount":     func() error { _, err := w.UpdateAccount(ctx, none, "x", ChangeAccount{}); return err },
+		"DeleteAccount":     func() error { return w.DeleteAccount(ctx, none, "x") },
+		"DeleteCredential":  func() error { return w.DeleteCredential(ctx, none, "x") },
+		"CheckAccount":      func() error { _, err := w.CheckAccount(ctx, none, "x"); return err },
+		"CheckCredential":   func() error { _, err := w.CheckCredential(ctx, none, "x", "", nil); return err },
+		"Aliases":           func() error { _, err := w.Aliases(ctx, none, "x"); return err },
+		"TestAccount":       func() error { _, err := w.TestAccount(ctx, none, "x", ""); return err },
+		"SetupSteps":        func() error { _, err := w.SetupSteps(ctx, none, SetupQuery{}); return err },
+		"StartConsent":      func() error { _, err := w.StartConsent(ctx, none, NewConsent{}); return err },
+		"FinishConsent":     func() error { _, err := w.FinishConsent(ctx, none, "x", Redirected{}); return err },
+		"CreateLink":        func() error { _, err := w.CreateLink(ctx, none, NewLink{}); return err },
+		"Links":             func() error { _, err := w.Links(ctx, none); return err },
+		"CancelLink":        func() error { return w.CancelLink(ctx, none, "x") },
+		"AddKey":            func() error { _, _, err := w.AddKey(ctx, none, NewKey{}); return err },
+		"Keys":              func() error { _, err := w.Keys(ctx, none); return err },
+		"DeleteKey":         func() error { return w.DeleteKey(ctx, none, "x") },
 	} {
 		if err := op(); !errors.Is(err, ErrForbidden) {
 			t.Errorf("%s: %v", name, err)
