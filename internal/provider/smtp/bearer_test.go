@@ -297,3 +297,21 @@ func TestHelloOfRelay(t *testing.T) {
 		t.Errorf("Send: %v; said %q", err, r.list())
 	}
 }
+
+// TestInternationalDomain: domains go out in ASCII, so that no SMTPUTF8 is needed,
+// and the receipt names the recipients as they were given.
+func TestInternationalDomain(t *testing.T) {
+	r := startRelay(t, "PIPELINING")
+	env := email.Envelope{From: "ada@acme.example", Recipients: []string{"ann@world.example", "jo@Bücher.example"}}
+	receipt, err := r.account(t, nil).Send(t.Context(), env, anyMail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"MAIL FROM:<ada@acme.example>", "RCPT TO:<ann@world.example>", "RCPT TO:<jo@xn--bcher-kva.example>", "DATA"}
+	if d := cmp.Diff(want, r.list()[1:]); d != "" {
+		t.Errorf("commands (-want +got):\n%s", d)
+	}
+	if receipt.Recipients[1].Address != "jo@Bücher.example" || env.Recipients[1] != "jo@Bücher.example" {
+		t.Errorf("receipt %+v, envelope %+v", receipt, env)
+	}
+}
