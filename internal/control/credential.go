@@ -107,7 +107,7 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 	if err != nil {
 		return fmt.Errorf("seal credential %s: %w", row.ID, err)
 	}
-	row.Name, row.Public, row.Sealed, row.UpdatedAt = n.Name, s.public, sealed, c.cfg.Now().UTC().Truncate(time.Millisecond)
+	row.Name, row.Public, row.Sealed, row.UpdatedAt = n.Name, s.public, sealed, laterThan(row.UpdatedAt, c.cfg.Now())
 	return c.cfg.Store.ReplaceCredential(ctx, *row)
 }
 

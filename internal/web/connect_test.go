@@ -211,3 +211,61 @@ func TestCookie(t *testing.T) {
 		}
 	}
 }
+
+// The log tells what came of a link, and neither addresses nor anything by which
+// somebody could go on in the visitor's place.
+func TestLogsNothingSecret(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	const ada = "ada@" + sandbox.Domain
+	secret := []string{grace, ada, strings.TrimPrefix(l.URL, w.url+"/connect/")}
+	for _, d := range []sandbox.Decision{{Account: ada}, {Account: grace, Cancel: true}, {Account: grace}} {
+		to := v.press(l.URL)
+		back, err := w.google.Decide(to, d)
+		must(t, err)
+		v.do(http.MethodGet, back)
+		v.do(http.MethodGet, back)
+		secret = append(secret, query(t, to, "state"), query(t, to, "code_challenge"), query(t, to, "nonce"), query(t, back, "code"))
+	}
+	u, err := url.Parse(w.url)
+	must(t, err)
+	for _, c := range v.hc.Jar.Cookies(u) {
+		secret = append(secret, c.Value)
+	}
+	said := w.log.String()
+	for _, s := range secret {
+		if s != "" && strings.Contains(said, s) {
+			t.Errorf("the log holds %q:\n%s", s, said)
+		}
+	}
+	for _, word := range []string{"wrong_mailbox", "denied", "link_used", "connected by a link"} {
+		if !strings.Contains(said, word) {
+			t.Errorf("the log lacks %q:\n%s", word, said)
+		}
+	}
+}
+
+// A proxy may change the host; the browser's own word decides.
+func TestBehindAProxy(t *testing.T) {
+	w := start(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.link().URL, nil)
+	must(t, err)
+	req.Host = "gatepost.internal"
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	res, err := w.visitor().hc.Do(req)
+	must(t, err)
+	must(t, res.Body.Close())
+	if res.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
+// What is not the visitor's own no is not called that.
+func TestGoogleRefusesThePage(t *testing.T) {
+	w := start(t)
+	v := w.visitor()
+	state := query(t, v.press(w.link().URL), "state")
+	a := v.do(http.MethodGet, w.url+"/connect/callback?"+url.Values{"state": {state}, "error": {"admin_policy_enforced"}}.Encode())
+	a.want(t, http.StatusBadRequest, "This did not work", "admin_policy_enforced", "an administrator may have blocked the app")
+}

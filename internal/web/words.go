@@ -55,11 +55,14 @@ func words(r *control.Refusal, retry bool) saying {
 		s.title, s.text, s.button = "That is another mailbox", "So nothing was connected, and nothing of it was kept.", "Choose another account"
 		s.fix = "At Google, choose the account that is expected. If you do not have it, tell whoever sent you the link."
 	case control.CauseDenied:
+		s.button = "Decide again"
+		if r.Reply != "" { // not the visitor's own no
+			break
+		}
 		s.title, s.text = "You did not allow it", "That is fine: nothing was connected."
 		if s.fix = "You can close this page."; retry {
 			s.fix = "You can close this page, or decide again if it was a mistake."
 		}
-		s.button = "Decide again"
 	case control.CauseUnticked:
 		s.title, s.text = "A box was left unticked", "Without it no mail can be sent, so nothing was connected:"
 		s.fix = "At Google, tick every box on the page with the list."
@@ -72,7 +75,7 @@ func words(r *control.Refusal, retry bool) saying {
 	case control.CauseOtherBrowser:
 		s.title = "Another browser began this"
 	case control.CauseLinkUsed:
-		s.status, s.title = http.StatusGone, "This link was used"
+		s.status, s.title, s.text = http.StatusGone, "This link was used", r.Expected+" is connected."
 	case control.CauseLinkExpired:
 		s.status, s.title = http.StatusGone, "This link has ended"
 	case control.CauseLinkCanceled:

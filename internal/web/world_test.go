@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +41,25 @@ type world struct {
 	control *control.Control
 	grant   access.Grant
 	client  email.ID // credential of the OAuth client
+	log     *record  // what was logged
+}
+
+// record keeps what is written to it.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(b)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func start(t *testing.T) *world {
@@ -46,14 +67,18 @@ func start(t *testing.T) *world {
 	google, err := sandbox.Start(sandbox.Config{Dir: t.TempDir()})
 	must(t, err)
 	t.Cleanup(func() { must(t, google.Close()) })
-	w := &world{t: t, google: google, roots: authority(t, google.CAFile), store: storetest.Open(t, store.Options{Dir: t.TempDir()})}
+	w := &world{t: t, google: google, roots: authority(t, google.CAFile), store: storetest.Open(t, store.Options{Dir: t.TempDir()}), log: &record{}}
 	server := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + server.Listener.Addr().String()
 	w.begin()
-	server.Config.Handler = New(Config{Control: w.control, PublicURL: func() string { return w.url }})
+	server.Config.Handler = New(Config{Control: w.control, Log: w.logger(), PublicURL: func() string { return w.url }})
 	server.Start()
 	t.Cleanup(server.Close)
 	return w
+}
+
+func (w *world) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 func authority(t *testing.T, file string) *x509.CertPool {
@@ -82,7 +107,7 @@ func (w *world) begin() {
 		Store: w.store, Vault: v, Kinds: kinds, RootCAs: w.roots, BaseURLs: map[string]string{"gmail": w.google.GoogleURL},
 	})
 	w.control = control.New(control.Config{
-		Store: w.store, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, PublicURL: func() string { return w.url },
+		Store: w.store, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, Log: w.logger(), PublicURL: func() string { return w.url },
 	})
 	team, err := w.control.FirstTeam(w.t.Context())
 	must(w.t, err)
