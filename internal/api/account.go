@@ -74,12 +74,12 @@ func (s *server) updateAccount(c *call) error {
 	}
 	change := control.ChangeAccount{Credential: b.Credential, Senders: b.Senders}
 	if given := settings(b.Gmail, b.GmailSMTP, b.SMTP); len(given) > 0 {
-		a, err := s.Control.Account(c.r.Context(), c.mayRead(), c.r.PathValue("id"))
+		transport, err := s.transport(c)
 		if err != nil {
 			return err
 		}
 		var misplaced []email.Problem
-		if change.Config, misplaced, err = configOf(a.Transport, given); err != nil {
+		if change.Config, misplaced, err = configOf(transport, given); err != nil {
 			return err
 		}
 		problems = append(problems, misplaced...)
@@ -92,14 +92,16 @@ func (s *server) updateAccount(c *call) error {
 	return c.accountAnswer(http.StatusOK, a)
 }
 
-// mayRead is the grant with the right to read accounts, for those who may change
-// them: the answer to a change shows the account too.
-func (c *call) mayRead() access.Grant {
-	g := c.grant
-	if g.May(access.ScopeAccountsWrite) {
-		g.Scopes = append(slices.Clone(g.Scopes), access.ScopeAccountsRead)
+// transport is that of the account in the path, for those who may change it: they
+// need not be able to read accounts, as the answer to a change shows it anyway.
+func (s *server) transport(c *call) (string, error) {
+	id, reader := c.r.PathValue("id"), c.grant
+	if _, err := s.Control.UpdateAccount(c.r.Context(), c.grant, id, control.ChangeAccount{OnlyCheck: true}); err != nil {
+		return "", err
 	}
-	return g
+	reader.Scopes = append(slices.Clone(reader.Scopes), access.ScopeAccountsRead)
+	a, err := s.Control.Account(c.r.Context(), reader, id)
+	return a.Transport, err
 }
 
 // deleteAccount removes an account.

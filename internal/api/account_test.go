@@ -146,7 +146,9 @@ func TestBadAccounts(t *testing.T) {
 // types know every setting that the transports have.
 func TestSettingsAreShownWhole(t *testing.T) {
 	w := sqlite(t)
-	for transport, path := range map[string]string{"smtp": w.smtp, "gmail": w.gmail} {
+	byGmail := w.made("/v1/accounts", `{"address": "s@example.net", "transport": "gmail_smtp", "credential": "`+w.gmailKey()+`", "gmail_smtp": {"mechanism": "xoauth2"}}`)
+	preset := w.made("/v1/accounts", `{"address": "r@example.net", "transport": "smtp", "smtp": {"preset": "gmail_relay", "hello": "mail.example.net"}}`)
+	for path, transport := range map[string]string{w.smtp: "smtp", w.gmail: "gmail", byGmail: "gmail_smtp", preset: "smtp"} {
 		a := w.get("/v1/accounts/" + path).want(http.StatusOK).object()
 		shown := a[transport].(map[string]any)
 		row, err := w.store.Account(t.Context(), w.team, path)

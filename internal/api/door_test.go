@@ -41,7 +41,7 @@ func TestScopes(t *testing.T) {
 	w := sqlite(t)
 	message := w.post("/v1/messages", simple).header.Get("Location")
 	keys := map[string]string{}
-	for _, scope := range []string{"messages:send", "messages:read", "accounts:read", "accounts:write"} {
+	for _, scope := range []string{"messages:send", "messages:read", "accounts:read", "accounts:write", "keys:write"} {
 		keys[scope] = w.newKey(scope)
 	}
 	for _, c := range []struct{ method, path, body, scope string }{
@@ -57,6 +57,33 @@ func TestScopes(t *testing.T) {
 		{"POST", "/v1/accounts/" + w.smtp + "/release", "", "accounts:write"},
 		{"POST", "/v1/credentials", `{}`, "accounts:write"},
 		{"PUT", "/v1/credentials/" + w.smtpKey, `{}`, "accounts:write"},
+		{"POST", "/v1/messages/batch", `{}`, "messages:send"},
+		{"POST", message + "/cancel", "", "messages:send"},
+		{"POST", message + "/retry", "", "messages:send"},
+		{"GET", message + "/explain", "", "messages:read"},
+		{"GET", message + "/content", "", "messages:read"},
+		{"POST", "/v1/uploads", `{"filename": "a.txt", "content": ""}`, "messages:send"},
+		{"GET", "/v1/uploads", "", "messages:send"},
+		{"GET", "/v1/uploads/upl_x", "", "messages:send"},
+		{"DELETE", "/v1/uploads/upl_x", "", "messages:send"},
+		{"GET", "/v1/credentials/cred_x", "", "accounts:read"},
+		{"DELETE", "/v1/credentials/cred_x", "", "accounts:write"},
+		{"POST", "/v1/credentials/cred_x/check", `{}`, "accounts:write"},
+		{"PATCH", "/v1/accounts/acc_x", `{}`, "accounts:write"},
+		{"PATCH", "/v1/accounts/acc_x", `{"smtp": {}}`, "accounts:write"},
+		{"DELETE", "/v1/accounts/acc_x", "", "accounts:write"},
+		{"POST", "/v1/accounts/acc_x/check", "", "accounts:write"},
+		{"POST", "/v1/accounts/acc_x/test", `{}`, "accounts:write"},
+		{"GET", "/v1/accounts/acc_x/aliases", "", "accounts:read"},
+		{"GET", "/v1/setup?kind=relay", "", "accounts:read"},
+		{"POST", "/v1/consents", `{}`, "accounts:write"},
+		{"POST", "/v1/consents/cons_x/finish", `{}`, "accounts:write"},
+		{"POST", "/v1/connect-links", `{}`, "accounts:write"},
+		{"GET", "/v1/connect-links", "", "accounts:read"},
+		{"DELETE", "/v1/connect-links/link_x", "", "accounts:write"},
+		{"POST", "/v1/keys", `{}`, "keys:write"},
+		{"GET", "/v1/keys", "", "keys:write"},
+		{"DELETE", "/v1/keys/key_x", "", "keys:write"},
 	} {
 		for scope, key := range keys {
 			r := w.do(c.method, c.path, strings.NewReader(c.body), "Content-Type", "application/json", "Authorization", "Bearer "+key)

@@ -222,6 +222,20 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		"showAccount":     w.get("/v1/accounts/" + w.gmail),
 		"releaseAccount":  w.post("/v1/accounts/"+w.smtp+"/release", ""),
 		"listCredentials": w.get("/v1/credentials"),
+		"showCredential":  w.get("/v1/credentials/" + w.smtpKey),
+		"explainMessage":  w.get(message + "/explain"),
+		"listTypes":       w.get("/v1/types"),
+		"createBatch":     w.post("/v1/messages/batch", `{"mode": "each", "messages": [`+simple+`, {}]}`),
+		"createUpload":    w.post("/v1/uploads", `{"filename": "a.txt", "content": "eA=="}`),
+		"listUploads":     w.get("/v1/uploads"),
+		"listLinks":       w.get("/v1/connect-links"),
+		"checkAccount":    w.post("/v1/accounts/"+w.smtp+"/check", ""),
+		"updateAccount":   w.do("PATCH", "/v1/accounts/"+w.gmail, strings.NewReader(`{}`), "Content-Type", "application/json"),
+		"showSetup":       w.get("/v1/setup?kind=relay"),
+		"createKey":       w.post("/v1/keys", `{"name": "N", "scopes": ["messages:read"]}`),
+		"listKeys":        w.get("/v1/keys"),
+		"showMe":          w.get("/v1/me"),
+		"cancelMessage":   w.post(message+"/cancel", ""),
 		"showHealth":      w.get("/healthz"),
 		"showReady":       w.get("/readyz"),
 	}
@@ -267,15 +281,30 @@ func TestDocumentedRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := sqlite(t)
-	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey())
-	requests := regexp.MustCompile(`curl -s \$GATEPOST(\S+)[^'\x60]*-d '([^']*)'`).FindAllStringSubmatch(string(page), -1)
+	w, c := office(t, store.Options{Dir: t.TempDir()})
+	w.connect()
+	message := w.post("/v1/messages", simple).object()["id"].(string)
+	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey(),
+		"cred_01jd2q0000e0080g40r40m30e4", w.oauthClient(c, "installed", "http://127.0.0.1"),
+		"cred_01jd2q0000e0080g40r40m30e5", w.oauthClient(c, "web", w.callback()),
+		"acc_01jd2q0000e0080g40r40m30e2", w.smtp, "msg_01m7ykyfv3ev7avt2kyygnd12d", message,
+		"2026-12-01T08:00:00Z", time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		"2027-11-21T00:00:00Z", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	requests := regexp.MustCompile(`(?m)^curl -s (?:-X ([A-Z]+) )?"?\$GATEPOST([^\s"]+)"?(?:[^'\x60@]*-d '([^']*)')?[^'\x60@]*$`).FindAllStringSubmatch(string(page), -1)
 	for _, r := range requests {
-		if got := w.post(r[1], ids.Replace(r[2])); got.status/100 != 2 {
-			t.Errorf("POST %s %s: %s", r[1], r[2], got.body)
+		method := r[1]
+		switch {
+		case method == "" && r[3] == "":
+			method = "GET"
+		case method == "":
+			method = "POST"
+		}
+		got := w.do(method, ids.Replace(r[2]), strings.NewReader(ids.Replace(r[3])), "Content-Type", "application/json")
+		if got.status/100 != 2 {
+			t.Errorf("%s %s %s: %s", method, r[2], r[3], got.body)
 		}
 	}
-	if len(requests) < 5 {
+	if len(requests) < 18 {
 		t.Errorf("%d requests were found", len(requests))
 	}
 	for _, name := range regexp.MustCompile("`([a-z_]+)` \\| ").FindAllStringSubmatch(string(page[strings.Index(string(page), "| status |"):]), -1) {
