@@ -83,6 +83,7 @@ func shown(s *settings) []shownSetting {
 }
 
 func configCheckCommand(env environment) *cobra.Command {
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   "Check all settings, and the files that they name, without starting anything",
@@ -96,7 +97,6 @@ func configCheckCommand(env environment) *cobra.Command {
 			if err := s.checkDoor(); err != nil {
 				return usageError{err}
 			}
-			p := newPrinter(env, false)
 			roots, err := s.authorities()
 			if err != nil {
 				return err
@@ -104,11 +104,12 @@ func configCheckCommand(env environment) *cobra.Command {
 			if _, err := s.doorTLS(s.data, roots, quiet()); err != nil {
 				return err
 			}
-			p.line("The settings are right.")
-			return nil
+			p := newPrinter(env, asJSON)
+			return p.show(map[string]bool{"ok": true}, func() { p.line("The settings are right.") })
 		},
 	}
 	defineFlags(cmd.Flags(), forAll)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -64,6 +65,9 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 			return err
 		}
 	}
+	if err := w.free(ctx, g, address); err != nil {
+		return err
+	}
 	credential, err := w.password(ctx, g)
 	if err != nil {
 		return err
@@ -90,6 +94,21 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	}
 	g.errLine("\nNothing was kept. Mend what is marked ✗ and give the same command again.")
 	return toldError{exitFailed}
+}
+
+// free tells early that an address is connected already.
+func (w *relay) free(ctx context.Context, g *guide, address string) error {
+	list, err := g.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range list.Data {
+		if strings.EqualFold(a.Address, address) {
+			return usagef("%s is connected already, by %s. A new password: gatepost credentials replace %s; other settings: gatepost accounts remove %s first",
+				a.Address, a.Transport, nameOr(a.Credential, "CREDENTIAL-ID"), a.Address)
+		}
+	}
+	return nil
 }
 
 // undo takes back what was stored for a relay that does not work. A signal to

@@ -12,12 +12,12 @@ import (
 func credentialsCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "credentials",
-		Short: "Stored secrets of accounts: list, check, remove",
+		Short: "Stored secrets of accounts: list, check, replace, remove",
 		Long: `Credentials are the secrets that accounts use: service-account keys, OAuth clients,
 users' consents and passwords of relays. They are sealed when they are stored and
 never shown again. New ones: gatepost connect`,
 	}
-	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsRemoveCommand(env))
+	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsReplaceCommand(env), credentialsRemoveCommand(env))
 	return cmd
 }
 
@@ -67,6 +67,57 @@ func credentialsCheckCommand(env environment) *cobra.Command {
 
 // purposes are what access to a Google mailbox can be for.
 func purposes() []string { return []string{"send", "look", "read", "modify", "smtp"} }
+
+func credentialsReplaceCommand(env environment) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "replace CREDENTIAL-ID", Short: "Put a new secret of the same kind in a credential's place; held accounts that use it go on", Args: credentialID(),
+		Long: `Put a new secret of the same kind in a credential's place: a new key of a service
+account, a new file of an OAuth client, a new password of a relay. Accounts that
+were held for the old one go on. A user's consent is renewed by gatepost connect
+gmail ADDRESS.
+
+A password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
+(--smtp-password-file).`,
+		Example: `  gatepost credentials replace cred_01k… --file new-key.json
+  gatepost credentials replace cred_01k… --smtp-password-file pw`,
+	}
+	cmd.Flags().StringVar(&file, "file", "", "`file` that Google gave (JSON)")
+	return overAPIWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, args []string) error {
+		old, err := r.Credential(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		n, err := newGuide(r).secretLike(old, file)
+		if err != nil {
+			return err
+		}
+		c, err := r.ReplaceCredential(ctx, old.ID, n)
+		if err != nil {
+			return err
+		}
+		return r.show(c, func() { r.line("%s has its new secret. Try it: gatepost accounts check ADDRESS", c.ID) })
+	})
+}
+
+// secretLike gets a new secret of an old one's kind.
+func (g *guide) secretLike(old client.Credential, file string) (client.NewCredential, error) {
+	n := client.NewCredential{Kind: old.Kind, Name: old.Name}
+	if old.Kind == "google_user" {
+		return n, usagef("a user's consent is renewed by its user: gatepost connect gmail %s", old.Public["email"])
+	}
+	if old.Kind != "smtp_password" {
+		b, err := g.keyFile("--file", file, "the new file that Google gave (JSON)")
+		n.Key = jsonOrText(b)
+		return n, err
+	}
+	if n.Password = g.settings.smtpPassword.Reveal(); n.Password != "" {
+		return n, nil
+	}
+	var err error
+	n.Password, err = g.askSecret("the new password")
+	return n, err
+}
 
 func credentialsRemoveCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,12 +17,15 @@ import (
 )
 
 func mailboxCommand(env environment) *cobra.Command {
-	m := &mailboxReader{client: &http.Client{Timeout: 10 * time.Second}, out: env.stdout}
+	m := &mailboxReader{client: &http.Client{Timeout: 10 * time.Second}, printer: newPrinter(env, false)}
 	cmd := &cobra.Command{
 		Use:   "mailbox [ADDRESS | MESSAGE-ID]",
 		Short: "Show what arrived in the sandbox",
 		Long: `Show what arrived in the sandbox: all messages, those for an address, or one
-message with its text.`,
+message with its text. It needs no key: the sandbox's mail is nobody's.`,
+		Example: `  gatepost mailbox
+  gatepost mailbox grace@example.com
+  gatepost mailbox --json | jq '.messages[0]'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what := ""
@@ -40,10 +42,9 @@ message with its text.`,
 
 // mailboxReader reads the sandbox's mail over its JSON.
 type mailboxReader struct {
+	*printer
 	base   string
-	asJSON bool
 	client *http.Client
-	out    io.Writer
 }
 
 func (m *mailboxReader) show(ctx context.Context, what string) error {
@@ -62,15 +63,15 @@ func (m *mailboxReader) show(ctx context.Context, what string) error {
 		return err
 	}
 	if len(page.Messages) == 0 {
-		_, err := fmt.Fprintln(m.out, "Nothing has arrived yet.")
-		return err
+		m.line("Nothing has arrived yet.")
+		return nil
 	}
-	t := tabwriter.NewWriter(m.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tARRIVED\tTO\tSUBJECT")
+	var rows [][]string
 	for _, s := range page.Messages {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.ID, s.ReceivedAt.Local().Format(time.TimeOnly), strings.Join(s.Recipients, ", "), s.Subject)
+		rows = append(rows, []string{s.ID, when(s.ReceivedAt), strings.Join(s.Recipients, ", "), short(s.Subject, 60)})
 	}
-	return t.Flush()
+	m.table([]string{"ID", "ARRIVED", "TO", "SUBJECT"}, rows)
+	return nil
 }
 
 func (m *mailboxReader) one(ctx context.Context, id string) error {
@@ -84,11 +85,11 @@ func (m *mailboxReader) one(ctx context.Context, id string) error {
 		return err
 	}
 	for _, h := range d.Headers {
-		fmt.Fprintf(m.out, "%s: %s\n", h.Name, h.Value)
+		m.line("%s %s", m.in(dim, h.Name+":"), h.Value)
 	}
-	fmt.Fprintf(m.out, "\n%s\n", d.Text)
+	m.line("\n%s", strings.ReplaceAll(d.Text, "\r\n", "\n"))
 	for _, a := range d.Attachments {
-		fmt.Fprintf(m.out, "attachment: %s (%s, %d bytes)\n", a.Filename, a.ContentType, a.Size)
+		m.line("attachment: %s (%s, %d bytes)", a.Filename, a.ContentType, a.Size)
 	}
 	return nil
 }

@@ -68,15 +68,29 @@ func run(ctx context.Context, args []string, env environment) int {
 	if err == nil {
 		return exitOK
 	}
-	var told toldError
-	if !errors.As(err, &told) {
-		fmt.Fprintln(env.stderr, "gatepost:", explain(err))
-	}
+	code := exitCode(err)
 	if !understood {
-		fmt.Fprintf(env.stderr, "Help: %s --help\n", cmd.CommandPath())
-		return exitUsage
+		code = exitUsage
 	}
-	return exitCode(err)
+	tell(env, cmd, err, code)
+	return code
+}
+
+// tell prints why a command failed, beside --json as JSON.
+func tell(env environment, cmd *cobra.Command, err error, code int) {
+	var told toldError
+	if errors.As(err, &told) {
+		return
+	}
+	if f := cmd.Flags().Lookup("json"); f != nil && f.Value.String() == "true" {
+		p := printer{out: env.stderr}
+		_ = p.json(failureOf(err, code)) // there is nowhere else to say it
+		return
+	}
+	fmt.Fprintln(env.stderr, "gatepost:", clean(explain(err)))
+	if strings.HasPrefix(err.Error(), "unknown ") {
+		fmt.Fprintf(env.stderr, "Help: %s --help\n", cmd.CommandPath())
+	}
 }
 
 func rootCommand(env environment) *cobra.Command {

@@ -234,6 +234,22 @@ func explain(err error) string {
 	return err.Error()
 }
 
+// failure is an error as JSON: Problem is gatepost's own answer, where it is one.
+type failure struct {
+	Error    string          `json:"error"`
+	ExitCode int             `json:"exit_code"`
+	Problem  *client.Problem `json:"problem,omitempty"`
+}
+
+func failureOf(err error, code int) failure {
+	f := failure{Error: explain(err), ExitCode: code}
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		f.Problem = &refused.Problem
+	}
+	return f
+}
+
 // listed shows a mistake a line.
 func listed(e *client.Error) string {
 	if len(e.Errors) == 1 {

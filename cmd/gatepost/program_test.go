@@ -338,9 +338,9 @@ func startServe(t *testing.T, vars map[string]string, args ...string) *serving {
 	}()
 	t.Cleanup(func() { p.end() })
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if _, rest, ok := strings.Cut(p.stderr.String(), "api=http://"); ok {
+		if _, rest, ok := strings.Cut(p.stderr.String(), " api=http"); ok {
 			address, _, _ := strings.Cut(rest, " ")
-			return &serving{p, "http://" + address}
+			return &serving{p, "http" + address}
 		}
 		select {
 		case p.exit = <-p.code:

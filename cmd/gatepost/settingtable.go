@@ -124,7 +124,7 @@ func clientSettings() []setting {
 			set: secretText(func(s *settings) *email.Secret { return &s.key }),
 		}, {
 			name: "smtp-password", section: clientSection, groups: forRelay, kind: "password", secret: true, noFlag: true,
-			doc: "The password that `gatepost connect relay` hands over.",
+			doc: "The password that `gatepost connect relay` and `credentials replace` hand over.",
 			set: secretText(func(s *settings) *email.Secret { return &s.smtpPassword }),
 		},
 	}

@@ -1,20 +1,23 @@
 package main
 
 import (
-	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
 func versionCommand(env environment) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(env.stdout, "gatepost", version())
-			return err
+			p := newPrinter(env, asJSON)
+			return p.show(map[string]string{"version": version(), "go": runtime.Version()}, func() { p.line("gatepost %s", version()) })
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 // version is what the build says of itself.
