@@ -494,3 +494,22 @@ func parts(t *testing.T, r *http.Request, body []byte) (meta, raw string) {
 	}
 	return texts[0], texts[1]
 }
+
+// TestSessionClaimsTooMuch: Gmail cannot have more than was sent; nothing is left
+// out because it says so.
+func TestSessionClaimsTooMuch(t *testing.T) {
+	for _, header := range []string{fmt.Sprintf("bytes=0-%d", chunkSize), "bytes=5-9", "all"} {
+		u := uploads{trouble: func(_ *uploads, n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 1 {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Range", header)
+				w.WriteHeader(statusResume)
+			}
+			return n == 1
+		}}
+		_, err := u.open(t, nil).Send(t.Context(), toAnn, bigMail)
+		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != provider.Retry || e.Cause != "unexpected_answer" || len(u.asked) != 1 {
+			t.Errorf("Range %q: %v after %d chunks, want retry after one", header, err, len(u.asked))
+		}
+	}
+}
