@@ -31,7 +31,7 @@ func (v *BatchInvalid) Error() string { return "some messages of the batch canno
 // SubmitBatch takes up to MaxBatch messages, with a result for each in the same
 // order. With all they are kept in one transaction, or none of them is (then the
 // error is *BatchInvalid); otherwise each is kept or refused by itself. An error
-// besides says that nothing was kept.
+// besides says that nothing is known to be kept.
 func (e *Engine) SubmitBatch(ctx context.Context, g access.Grant, subs []Submission, all bool) ([]BatchResult, error) {
 	if err := maySend(g); err != nil {
 		return nil, err
