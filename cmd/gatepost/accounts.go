@@ -136,7 +136,7 @@ func (r *remote) neededSteps(p client.Proof) {
 }
 
 func (r *remote) step(s client.Step) {
-	name := fmt.Sprintf("%-18s", stepName(s.Name))
+	name := fmt.Sprintf("%-22s", stepName(s.Name))
 	switch {
 	case s.OK:
 		r.note("  %s %s  %s", r.in(green, "✓"), name, r.in(dim, s.Detail))
@@ -149,10 +149,15 @@ func (r *remote) step(s client.Step) {
 		return
 	}
 	if s.Reply != "" {
-		r.note("      %s", r.in(dim, "the provider said: "+s.Reply))
+		r.wrapped("the provider said: " + s.Reply)
 	}
-	if s.Fix != "" {
-		r.note("      %s", s.Fix)
+	r.wrapped(s.Fix)
+}
+
+// wrapped writes a text below a step, as broad as is easy to read.
+func (r *remote) wrapped(text string) {
+	for _, line := range wrap(text, 92) {
+		r.note("      %s", line)
 	}
 }
 

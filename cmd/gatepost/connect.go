@@ -233,10 +233,10 @@ func (g *guide) test(ctx context.Context, done *connected) error {
 	}
 	done.Test = &m
 	if overall(m.Recipients) == "accepted" {
-		g.note("  %s %-18s  %s", g.in(green, "✓"), "test message", g.in(dim, "sent: look into the inbox of "+done.Account.Address))
+		g.note("  %s %-22s  %s", g.in(green, "✓"), "test message", g.in(dim, "sent: look into the inbox of "+done.Account.Address))
 		return nil
 	}
-	g.note("  %s %-18s  it is %s so far", g.in(red, "✗"), "test message", g.state(overall(m.Recipients)))
+	g.note("  %s %-22s  it is %s so far", g.in(red, "✗"), "test message", g.state(overall(m.Recipients)))
 	g.note("      gatepost messages explain %s", m.ID)
 	return g.unfinished(*done)
 }

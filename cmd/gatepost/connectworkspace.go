@@ -66,11 +66,7 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 	if err != nil {
 		return err
 	}
-	done := connected{Account: a, Missing: missing(proof)}
-	if !w.smtp {
-		done.Proof = proof // that of smtp.gmail.com needs the account
-	}
-	return g.finish(ctx, done, !w.noTest)
+	return g.finish(ctx, connected{Account: a, Missing: missing(proof), Proof: proof}, !w.noTest)
 }
 
 // key hands over the key file, unless its key is stored already.

@@ -26,7 +26,10 @@ func messagesExplainCommand(env environment) *cobra.Command {
 }
 
 func (r *remote) explanation(e client.Explanation) {
-	r.line("%s is %s. %s", e.ID, r.state(e.Status), e.Summary)
+	r.line("%s  %s", r.in(bold, e.ID), r.state(e.Status))
+	for _, line := range wrap(e.Summary, 92) {
+		r.line("%s", line)
+	}
 	r.line("")
 	r.line("%s%s (%s), %s", r.in(dim, "account   "), e.Account.Address, e.Account.Transport, r.state(e.Account.Status))
 	r.indented(e.Account.Why, e.Account.Reason)
@@ -36,7 +39,7 @@ func (r *remote) explanation(e client.Explanation) {
 	r.line("%s%s: lane %s; without an answer: %s", r.in(dim, "type      "), e.Policy.Type, e.Policy.Lane, e.Policy.OnUnknown)
 	r.indented(e.Policy.Kept)
 	for _, l := range e.Limits {
-		r.line("%s%s: %d of %d %s", r.in(dim, "limit     "), l.Name, l.Used, l.Limit, r.in(dim, l.Source))
+		r.line("%s%s: %d of %d", r.in(dim, "limit     "), l.Name, l.Used, l.Limit)
 	}
 	for _, a := range e.Attempts {
 		r.attempt(a)

@@ -37,9 +37,19 @@ func overAPIWith(env environment, cmd *cobra.Command, which groups, do func(ctx 
 			return err
 		}
 		r.asJSON = *asJSON
-		return do(cmd.Context(), r, args)
+		return notThere(do(cmd.Context(), r, args), cmd, args)
 	}
 	return cmd
+}
+
+// notThere says what is not there, and where to find what is.
+func notThere(err error, cmd *cobra.Command, args []string) error {
+	var refused *client.Error
+	group := cmd.Parent().Name()
+	if !errors.As(err, &refused) || refused.Kind() != "not_found" || len(args) != 1 || !strings.HasSuffix(group, "s") {
+		return err
+	}
+	return usagef("there is no %s %s: gatepost %s list shows them", strings.TrimSuffix(group, "s"), args[0], group)
 }
 
 func dial(cmd *cobra.Command, env environment, which groups) (*remote, error) {
