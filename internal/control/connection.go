@@ -1,0 +1,155 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/oauth"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// connection is what is to be kept: a new account or the one that is there, a new
+// credential or the one that it has.
+func (c *Control) connection(ctx context.Context, n *consented) (store.Connection, error) {
+	all, err := c.cfg.Store.Accounts(ctx, n.row.Team)
+	if err != nil {
+		return store.Connection{}, err
+	}
+	k := store.Connection{Link: n.row.Link}
+	if k.Account, k.Again, err = c.accountFor(n.row, n.grant, all); err != nil {
+		return k, err
+	}
+	if k.Credential, k.Replace, err = c.credentialFor(ctx, k, all, n.grant); err != nil {
+		return k, err
+	}
+	if err := c.fill(ctx, &k.Credential, n); err != nil {
+		return k, err
+	}
+	k.Account.Credential = k.Credential.ID
+	k.Event, err = c.event(email.EventAccountConnected)
+	k.Event.Data.Text = connectedText(k, n.out)
+	return k, err
+}
+
+func connectedText(k store.Connection, out Connected) string {
+	text := "its user gave consent for " + strings.Join(out.Granted, ", ")
+	if len(out.Missing) > 0 {
+		text += ", not for " + strings.Join(out.Missing, ", ")
+	}
+	if k.Again {
+		text += "; it was connected before"
+	}
+	return text
+}
+
+// accountFor finds the account of the mailbox and transport, or makes one, with
+// looking in Sent as the user agreed to it.
+func (c *Control) accountFor(row *store.Consent, grant oauth.Grant, all []*store.Account) (*store.Account, bool, error) {
+	look := oauth.Covers(grant.Scopes, oauth.PurposeLook.Scope())
+	for _, a := range all {
+		if a.Transport != row.Transport || !sameMailbox(a.Address, grant.Email) {
+			continue
+		}
+		if len(row.Senders) > 0 {
+			a.Senders = row.Senders
+		}
+		a.UpdatedAt = c.cfg.Now().UTC().Truncate(time.Millisecond)
+		return a, true, c.mayLook(a, look)
+	}
+	id, now, err := c.newID(email.PrefixAccount)
+	if err != nil {
+		return nil, false, err
+	}
+	address, err := email.ParseAddress(grant.Email)
+	if err != nil {
+		return nil, false, fmt.Errorf("the mailbox that Google names: %w", err)
+	}
+	a := &store.Account{
+		Team: row.Team, ID: id, Address: address.Addr(), Transport: row.Transport, Senders: row.Senders,
+		Config: json.RawMessage("{}"), CreatedAt: now, UpdatedAt: now,
+	}
+	return a, false, c.mayLook(a, look)
+}
+
+// mayLook sets whether Sent may be read, and leaves the other settings.
+func (c *Control) mayLook(a *store.Account, look bool) error {
+	settings := map[string]json.RawMessage{}
+	if err := json.Unmarshal(a.Config, &settings); err != nil {
+		return fmt.Errorf("settings of account %s: %w", a.ID, err)
+	}
+	settings["may_look"] = json.RawMessage(fmt.Sprint(look))
+	config, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	var wrong problems
+	a.Config = wrong.settings(c.kinds[a.Transport], a.Transport, config)
+	return wrong.err()
+}
+
+// credentialFor is the credential that takes the grant. The account's own is
+// replaced when it is of the same user, by Google's id and not by the address
+// alone (OpenID Connect Core section 5.7), and nobody else would lose a scope.
+func (c *Control) credentialFor(ctx context.Context, k store.Connection, all []*store.Account, grant oauth.Grant) (store.Credential, bool, error) {
+	if k.Again && k.Account.Credential != "" {
+		old, err := c.cfg.Store.Credential(ctx, k.Account.Team, k.Account.Credential)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return old, false, err
+		}
+		if err == nil && replaceable(old, k.Account, all, grant) {
+			return old, true, nil
+		}
+	}
+	id, now, err := c.newID(email.PrefixCredential)
+	return store.Credential{Team: k.Account.Team, ID: id, Kind: KindGoogleUser, CreatedAt: now}, false, err
+}
+
+func replaceable(old store.Credential, a *store.Account, all []*store.Account, grant oauth.Grant) bool {
+	if old.Kind != KindGoogleUser || publicOf(old.Public, "subject") != grant.Subject {
+		return false
+	}
+	shared := slices.ContainsFunc(all, func(b *store.Account) bool { return b.ID != a.ID && b.Credential == old.ID })
+	for _, scope := range strings.Fields(publicOf(old.Public, "scopes")) {
+		if shared && !oauth.Covers(grant.Scopes, scope) {
+			return false
+		}
+	}
+	return true
+}
+
+// fill puts the grant into the credential.
+func (c *Control) fill(ctx context.Context, cred *store.Credential, n *consented) error {
+	public := vault.UserPublic{
+		Email: n.grant.Email, Subject: n.grant.Subject, Scopes: strings.Join(n.grant.Scopes, " "), Purposes: strings.Join(n.out.Granted, " "),
+		Client: n.row.Credential, ClientID: n.client.ID(),
+	}
+	if !n.grant.RefreshExpires.IsZero() {
+		public.ExpiresAt = n.grant.RefreshExpires.UTC().Format(time.RFC3339)
+	}
+	text, err := json.Marshal(public)
+	if err != nil {
+		return err
+	}
+	cred.Name, cred.Public, cred.UpdatedAt = n.grant.Email, text, laterThan(cred.UpdatedAt, c.cfg.Now())
+	if cred.Sealed, err = c.cfg.Vault.SealSecret(ctx, cred.Team, cred.ID, n.grant.Refresh); err != nil {
+		return fmt.Errorf("seal credential %s: %w", cred.ID, err)
+	}
+	return nil
+}
+
+// laterThan gives a time that tells the new secret from the old one, also within
+// one millisecond and when the clock was set back: live tokens go by it.
+func laterThan(old, now time.Time) time.Time {
+	now = now.UTC().Truncate(time.Millisecond)
+	if now.After(old) {
+		return now
+	}
+	return old.Add(time.Millisecond)
+}
