@@ -136,6 +136,13 @@ func openNow(url string, deps provider.Deps) (provider.Provider, error) {
 	return p, err
 }
 
+// counts are what came so far: sessions, PUTs, messages taken.
+func (u *uploads) counts() (sessions, puts, taken int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.started, len(u.asked), len(u.taken)
+}
+
 // bigMail needs three chunks.
 var bigMail = email.Bytes(string(anyMail) + strings.Repeat("0123456789abcde\n", (2*chunkSize+1000)/16))
 
@@ -261,8 +268,8 @@ func TestInterrupted(t *testing.T) {
 			if err != nil || receipt.ProviderID != "18a" {
 				t.Errorf("Send: %+v %v", receipt, err)
 			}
-			if u.started != 1 {
-				t.Errorf("%d sessions, want 1", u.started)
+			if sessions, _, _ := u.counts(); sessions != 1 {
+				t.Errorf("%d sessions, want 1", sessions)
 			}
 			u.wantOnce(t)
 		})
@@ -317,11 +324,12 @@ func TestSessionEnds(t *testing.T) {
 			if e == nil || e.Class != c.class || c.cause != "" && e.Cause != c.cause {
 				t.Errorf("Send: %+v %v, want %v %s", receipt, err, c.class, c.cause)
 			}
-			if u.started != c.sessions {
-				t.Errorf("%d sessions, want %d", u.started, c.sessions)
+			sessions, _, taken := u.counts()
+			if sessions != c.sessions {
+				t.Errorf("%d sessions, want %d", sessions, c.sessions)
 			}
-			if want := map[bool]int{true: 1}[c.take]; len(u.taken) != want {
-				t.Errorf("taken %d times, want %d", len(u.taken), want)
+			if want := map[bool]int{true: 1}[c.take]; taken != want {
+				t.Errorf("taken %d times, want %d", taken, want)
 			}
 		})
 	}
@@ -353,7 +361,8 @@ func TestSessionGuard(t *testing.T) {
 		if asked != c.allowed+1 {
 			t.Errorf("%s: the guard was asked %d times", name, asked)
 		}
-		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != c.class || !errors.Is(err, lost) || len(u.taken) != 0 {
+		_, _, taken := u.counts()
+		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != c.class || !errors.Is(err, lost) || taken != 0 {
 			t.Errorf("%s: %v, want %v", name, err, c.class)
 		}
 	}
@@ -508,8 +517,9 @@ func TestSessionClaimsTooMuch(t *testing.T) {
 			return n == 1
 		}}
 		_, err := u.open(t, nil).Send(t.Context(), toAnn, bigMail)
-		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != provider.Retry || e.Cause != "unexpected_answer" || len(u.asked) != 1 {
-			t.Errorf("Range %q: %v after %d chunks, want retry after one", header, err, len(u.asked))
+		_, puts, _ := u.counts()
+		if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != provider.Retry || e.Cause != "unexpected_answer" || puts != 1 {
+			t.Errorf("Range %q: %v after %d chunks, want retry after one", header, err, puts)
 		}
 	}
 }
