@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/mail"
-	"time"
 )
 
 // Address is a mailbox: the bare address and the name that people see. In JSON it
@@ -57,26 +56,4 @@ func (l *Addresses) UnmarshalJSON(b []byte) error {
 	}
 	*l = Addresses{one}
 	return nil
-}
-
-// Time is a time as the API writes it: RFC 3339 in UTC with milliseconds.
-type Time struct{ time.Time }
-
-const timeFormat = "2006-01-02T15:04:05.000Z"
-
-// At is a pointer to a time, for fields that may be left out.
-func At(t time.Time) *Time { return &Time{t} }
-
-// MarshalText implements encoding.TextMarshaler.
-func (t Time) MarshalText() ([]byte, error) { return t.UTC().AppendFormat(nil, timeFormat), nil }
-
-// MarshalJSON implements json.Marshaler, in place of time.Time's.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return t.UTC().AppendFormat(nil, `"`+timeFormat+`"`), nil
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (t *Time) UnmarshalText(b []byte) (err error) {
-	t.Time, err = time.Parse(time.RFC3339, string(b))
-	return err
 }

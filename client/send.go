@@ -33,7 +33,7 @@ type NewMessage struct {
 	OnUnknown      string            `json:"on_unknown,omitempty" enum:"reconcile,retry,hold" doc:"What to do when it cannot be known whether an attempt was taken. Empty: by the type."`
 	Tags           []string          `json:"tags,omitempty" doc:"Words of your own to find the message by."`
 	Metadata       map[string]string `json:"metadata,omitempty" doc:"Values of your own, kept with the message."`
-	IdempotencyKey string            `json:"idempotency_key,omitempty" doc:"In a batch: makes the same message have one effect however often it comes. For a single message give the header Idempotency-Key."`
+	IdempotencyKey string            `json:"idempotency_key,omitempty" doc:"Makes the same message have one effect however often it comes: for the messages of a batch, and in place of the header Idempotency-Key."`
 }
 
 // Attachment is a file that goes along, or an image within the HTML.

@@ -63,7 +63,7 @@ func ofMessage(path string) (i int, field string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "messages[")
 	number, field, closed := strings.Cut(rest, "]")
 	i, err := strconv.Atoi(number)
-	return i, strings.TrimPrefix(field, "."), ok && closed && err == nil
+	return i, strings.TrimPrefix(field, "."), ok && closed && err == nil && i >= 0
 }
 
 // inMessage is the path of a field of a message of a batch.

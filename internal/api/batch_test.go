@@ -100,7 +100,9 @@ func TestBatchLimits(t *testing.T) {
 		`{"messages": []}`:                 {"messages"},
 		`{"messages": {}}`:                 {"messages"},
 		`{"messages": [], "mode": "some"}`: {"messages", "mode"},
-		`{"messages": [` + small + `], "mode": 5}`: {"mode"},
+		`{"mode": "each", "messages": [` + small + `], "messages[-1]": 1}`:  {"messages[-1]"},
+		`{"mode": "each", "messages": [` + small + `], "messages[7].x": 1}`: {"messages[7].x"},
+		`{"messages": [` + small + `], "mode": 5}`:                          {"mode"},
 	} {
 		wantFields(t, w.post("/v1/messages/batch", body).problem(http.StatusUnprocessableEntity, "invalid"), fields)
 	}
