@@ -236,9 +236,9 @@ func (x *explaining) summary() string {
 	}
 	var parts []string
 	for _, s := range order {
-		parts = append(parts, fmt.Sprintf("%s for %s", s, recipients(n[s], len(x.m.Recipients))))
+		parts = append(parts, phrase(s)+" "+recipients(n[s], len(x.m.Recipients)))
 	}
-	text := "The message is " + strings.Join(parts, " and ") + "."
+	text := "The message " + strings.Join(parts, " and ") + "."
 	if why := x.newest(); why != "" {
 		text += " Last: " + strings.TrimSuffix(why, ".") + "."
 	}
@@ -246,6 +246,27 @@ func (x *explaining) summary() string {
 		text += " Next: " + x.out.Next + "."
 	}
 	return text
+}
+
+// phrase is a state as a sentence has it, before the recipients.
+func phrase(s email.State) string {
+	switch s {
+	case email.Scheduled:
+		return "is scheduled for"
+	case email.Queued:
+		return "waits in the queue for"
+	case email.Sending:
+		return "is being sent to"
+	case email.Unknown:
+		return "was handed over, with no answer, for"
+	case email.Held:
+		return "is held for"
+	case email.Failed:
+		return "failed for"
+	case email.Expired:
+		return "expired for"
+	}
+	return "was " + string(s) + " for"
 }
 
 func recipients(n, of int) string {

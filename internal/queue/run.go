@@ -15,6 +15,7 @@ const (
 	slowPoll    = time.Second      // the net below wake-ups and timers
 	foldEvery   = 5 * time.Second  // counts into totals
 	expireEvery = 2 * time.Second  // messages whose time is over
+	strandEvery = 10 * time.Second // messages whose account was removed
 	retainEvery = 10 * time.Minute // contents that have been kept long enough
 	sweepEvery  = time.Hour        // contents without a row
 	sweepAge    = 24 * time.Hour   // and how old they have to be
@@ -38,6 +39,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	})
 	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.cfg.Store.FoldCounts) })
 	loops.Go(func() { e.every(ctx, expireEvery, "expire messages", e.expire) })
+	loops.Go(func() { e.every(ctx, strandEvery, "end what has no account", e.strand) })
 	loops.Go(func() { e.every(ctx, retainEvery, "shred contents", e.retain) })
 	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.sweep) })
 	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })

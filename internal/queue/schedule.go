@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/provider"
 	"gatepost/internal/store"
 )
 
@@ -21,43 +22,59 @@ func (e *Engine) promote(ctx context.Context, team, route email.ID) (more bool, 
 	return more, err
 }
 
-// expiredAtOnce is how many messages expire in one group.
-const expiredAtOnce = 500
+// endedAtOnce is how many messages are ended in one group without an attempt.
+const endedAtOnce = 500
 
 // expire ends what waits though its time is over: scheduled, queued (also behind a
 // parked or held account) and held mail. What is being sent or looked for ends by
 // its own outcome.
 func (e *Engine) expire(ctx context.Context) error {
+	find := func(ctx context.Context) ([]*store.Entry, error) {
+		return e.cfg.Store.Expired(ctx, e.clock.believed(), endedAtOnce)
+	}
+	return e.end(ctx, find, func(s *settling, open []store.OpenRecipient) {
+		text := "its time was over before it left"
+		if !s.entry.UnknownAt.IsZero() {
+			text = "its time is over, and whether the last attempt was taken is not known"
+		}
+		s.expired(text, open)
+	})
+}
+
+// strand ends what waits for an account that has been removed: it came when the
+// account was still known here.
+func (e *Engine) strand(ctx context.Context) error {
+	find := func(ctx context.Context) ([]*store.Entry, error) { return e.cfg.Store.Stranded(ctx, endedAtOnce) }
+	return e.end(ctx, find, func(s *settling, open []store.OpenRecipient) {
+		s.failed(&provider.Error{
+			Cause: "account_removed", Text: "the account was removed when the message came", Fix: "submit it again through another account",
+		}, open...)
+	})
+}
+
+// end settles without an attempt what is found, until there is no more of it.
+func (e *Engine) end(ctx context.Context, find func(context.Context) ([]*store.Entry, error), settle func(*settling, []store.OpenRecipient)) error {
 	for {
-		entries, err := e.cfg.Store.Expired(ctx, e.clock.believed(), expiredAtOnce)
+		entries, err := find(ctx)
 		if err != nil {
 			return err
 		}
 		var out []*store.Finish
 		for _, en := range entries {
-			f, err := e.settleExpired(ctx, en)
+			open, err := e.cfg.Store.OpenRecipients(ctx, en.Team, en.Message)
 			if err != nil {
 				return err
 			}
-			out = append(out, f)
+			s := e.settling(en)
+			if settle(s, open); s.err != nil {
+				return s.err
+			}
+			out = append(out, s.finish)
 		}
-		if err := e.finish(ctx, out...); err != nil || len(entries) < expiredAtOnce {
+		if err := e.finish(ctx, out...); err != nil || len(entries) < endedAtOnce {
 			return err
 		}
 	}
-}
-
-func (e *Engine) settleExpired(ctx context.Context, en *store.Entry) (*store.Finish, error) {
-	open, err := e.cfg.Store.OpenRecipients(ctx, en.Team, en.Message)
-	if err != nil {
-		return nil, err
-	}
-	s, text := e.settling(en), "its time was over before it left"
-	if !en.UnknownAt.IsZero() {
-		text = "its time is over, and whether the last attempt was taken is not known"
-	}
-	s.expired(text, open)
-	return s.finish, s.err
 }
 
 // times are when a message may leave and until when.

@@ -224,6 +224,27 @@ func TestGuardEndsWithTheTime(t *testing.T) {
 	}
 }
 
+// Where a provider shows no steps, its check is the proof.
+func TestProofs(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	for what, prove := range map[string]func() ([]provider.Step, error){
+		"an account": func() ([]provider.Step, error) { return w.Prove(t.Context(), simTeam, worldAccount) },
+		"a credential": func() ([]provider.Step, error) {
+			return w.ProveCredential(t.Context(), simTeam, "cred_1", "world", "ada@acme.example", nil)
+		},
+	} {
+		if steps, err := prove(); err != nil || len(steps) != 1 || steps[0].Err != nil {
+			t.Errorf("%s: %+v, %v", what, steps, err)
+		}
+	}
+	if _, err := w.Aliases(t.Context(), simTeam, worldAccount); !errors.Is(err, ErrNoAliases) {
+		t.Errorf("aliases: %v", err)
+	}
+	if _, err := w.Prove(t.Context(), simTeam, "acc_x"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("no account: %v", err)
+	}
+}
+
 // Urgent mail leaves first, bulk last.
 func TestLanesOfTypes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
@@ -432,7 +453,7 @@ func TestExplain(t *testing.T) {
 		w.sendOne()
 		x = explain()
 		if x.Status != "queued" || len(x.Attempts) != 1 || x.Attempts[0].Outcome != "delayed" || x.Attempts[0].Reply != "451 4.7.1 greylisted" ||
-			x.Fix != "wait" || !x.NextAt.After(w.now) || x.Summary != "The message is queued for its recipient. Last: come back later. Next: it is tried again." {
+			x.Fix != "wait" || !x.NextAt.After(w.now) || x.Summary != "The message waits in the queue for its recipient. Last: come back later. Next: it is tried again." {
 			t.Errorf("delayed: %+v", x)
 		}
 		ev, err := w.event(email.EventAccountHeld, store.EventData{Cause: "credential_refused", Text: "Google refused the key", Fix: "replace it"})
@@ -522,6 +543,34 @@ func TestKeysOfABatch(t *testing.T) {
 					t.Errorf("another request: %+v, %v", out, err)
 				}
 			})
+		}
+	})
+}
+
+// A message that came while its account was being removed does not wait for ever.
+func TestMailWithoutAnAccountFails(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		here, gone := w.submit(), w.submit()
+		w.must(w.strand(t.Context()))
+		if got := w.state(gone); got != email.Queued {
+			t.Errorf("while the account is there: %s", got)
+		}
+		w.must(w.Cancel(t.Context(), w.grant, here), w.Cancel(t.Context(), w.grant, gone))
+		w.must(w.cfg.Store.DeleteAccount(t.Context(), simTeam, worldAccount))
+		late := w.submit() // by a list of accounts that was read before
+		w.must(w.strand(t.Context()))
+		m, _, err := w.Message(t.Context(), w.grant, late)
+		w.must(err)
+		if r := m.Recipients[0]; r.State != email.Failed || r.Cause != "account_removed" {
+			t.Errorf("once it is gone: %+v", r)
+		}
+		if err := w.RetryMessage(t.Context(), w.grant, late); !errors.Is(err, ErrTooLate) {
+			t.Errorf("tried again: %v", err)
+		}
+		w.AccountChanged(simTeam, worldAccount)
+		if x, err := w.Explain(t.Context(), w.grant, late); err != nil || x.Account.Reason != "the account has been removed" {
+			t.Errorf("explained: %+v, %v", x, err)
 		}
 	})
 }

@@ -387,14 +387,17 @@ type Due struct {
 	Promote     time.Time // when the next scheduled message is due; zero: there is none
 }
 
+// routesSQL steps from route to route through the index.
+const routesSQL = `WITH RECURSIVE routes(route) AS (
+			SELECT (SELECT MIN(route) FROM queue)
+			UNION ALL
+			SELECT (SELECT MIN(q.route) FROM queue q WHERE q.route > routes.route) FROM routes WHERE routes.route IS NOT NULL)`
+
 // Dues lists the accounts that have something in the queue. It steps from route
 // to route through the index, so its cost grows with the accounts that have mail
 // waiting, not with the mail. Held accounts have no Send.
 func (s *Store) Dues(ctx context.Context) ([]Due, error) {
-	rows, err := s.read.QueryContext(ctx, `WITH RECURSIVE routes(route) AS (
-			SELECT (SELECT MIN(route) FROM queue)
-			UNION ALL
-			SELECT (SELECT MIN(q.route) FROM queue q WHERE q.route > routes.route) FROM routes WHERE routes.route IS NOT NULL)
+	rows, err := s.read.QueryContext(ctx, routesSQL+`
 		SELECT a.team_id, a.id, a.held, a.parked_until,
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 0), -1),
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 1), -1),

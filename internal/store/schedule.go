@@ -54,3 +54,14 @@ func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]*Entry
 	}
 	return es, nil
 }
+
+// Stranded are entries whose account has been removed: a submission may have known
+// it a moment longer than it was there. It steps through the routes as Dues does.
+func (s *Store) Stranded(ctx context.Context, limit int) ([]*Entry, error) {
+	es, err := s.entries(ctx, `state IN ('scheduled', 'queued', 'held') AND route IN (`+routesSQL+`
+		SELECT route FROM routes r WHERE route IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = r.route)) LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("messages without an account: %w", err)
+	}
+	return es, nil
+}
