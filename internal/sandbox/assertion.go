@@ -80,9 +80,10 @@ func (a assertion) user() string {
 	return a.claims.Subject
 }
 
-// signedBy tells whether this key made the signature, with RS256.
+// signedBy tells whether this key made the signature, with RS256. Google's library
+// for Node names no key.
 func (a assertion) signedBy(account *serviceAccount) bool {
-	if a.header.Algorithm != "RS256" || a.header.KeyID != account.keyID {
+	if a.header.Algorithm != "RS256" || a.header.KeyID != "" && a.header.KeyID != account.keyID {
 		return false
 	}
 	sum := sha256.Sum256([]byte(a.signed))

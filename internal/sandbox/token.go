@@ -42,13 +42,16 @@ func badGrant(description string) *tokenError {
 }
 
 const (
-	grantCode     = "authorization_code"
-	grantRefresh  = "refresh_token"
-	jwtBearer     = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	tokenSeconds  = 3599
-	maxTokenBody  = 64 << 10
-	textSignature = "Invalid JWT Signature."
-	textTimes     = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. " +
+	grantCode    = "authorization_code"
+	grantRefresh = "refresh_token"
+	jwtBearer    = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	tokenSeconds = 3599
+	maxTokenBody = 64 << 10
+	// publicTokenURL is Google's own, which its library for Node has built in as the
+	// audience wherever it sends the assertion.
+	publicTokenURL = "https://oauth2.googleapis.com/token"
+	textSignature  = "Invalid JWT Signature."
+	textTimes      = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. " +
 		"Check your iat and exp values in the JWT claim."
 	textDelegation = "Client is unauthorized to retrieve access tokens using this method, " +
 		"or client not authorized for any of the scopes requested."
@@ -119,7 +122,7 @@ func (g *google) judgeAssertion(text string, made *TokenCall) (grant, *tokenErro
 		return grant{}, badGrant("Invalid grant: account not found")
 	case !a.signedBy(account):
 		return grant{}, badGrant(textSignature)
-	case a.claims.Audience != g.tokenURL():
+	case a.claims.Audience != g.tokenURL() && a.claims.Audience != publicTokenURL:
 		return grant{}, badGrant("Invalid JWT: Failed audience check.")
 	case !a.timely(g.now()):
 		return grant{}, badGrant(textTimes)

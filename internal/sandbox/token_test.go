@@ -140,7 +140,7 @@ func TestTokenRefusedForEachBadAssertion(t *testing.T) {
 		"no signature":        {headed(object{"alg": "none"}), 400, grant, textSignature},
 		"HMAC":                {headed(object{"alg": "HS256"}), 400, grant, textSignature},
 		"changed after":       {swapClaims(good, with(object{"sub": "eve@acme.example"})), 400, grant, textSignature},
-		"other audience":      {with(object{"aud": "https://oauth2.googleapis.com/token"}), 400, grant, "Invalid JWT: Failed audience check."},
+		"other audience":      {with(object{"aud": "https://oauth2.example/token"}), 400, grant, "Invalid JWT: Failed audience check."},
 		"expired":             {with(object{"iat": now.Unix() - 7200, "exp": now.Unix() - 3600}), 400, grant, textTimes},
 		"lives too long":      {with(object{"exp": now.Unix() + 3700}), 400, grant, textTimes},
 		"from the future":     {with(object{"iat": now.Unix() + 900, "exp": now.Unix() + 1800}), 400, grant, textTimes},

@@ -1,6 +1,7 @@
 // Google's client libraries for Node against the simulated Google. Started by
 // TestNode, which says in the environment where that is.
 import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gmail } from '@googleapis/gmail';
@@ -83,15 +84,16 @@ test('a user gives consent: code, refresh, token info, revocation', async () => 
   assert.equal(info.aud, client_id);
   assert.ok(info.scopes.includes('https://www.googleapis.com/auth/gmail.send'));
 
-  await assert.rejects(client.getToken({ code: CODE, codeVerifier: CODE_VERIFIER }), (e) => e.response.data.error === 'invalid_grant');
   await client.revokeToken(credentials.access_token);
   await assert.rejects(client.refreshAccessToken(), (e) => e.response.data.error === 'invalid_grant');
+  await assert.rejects(client.getToken({ code: CODE, codeVerifier: CODE_VERIFIER }), (e) => e.response.data.error === 'invalid_grant');
 });
 
 // verified checks signature and claims as the library does, with the simulated
 // Google as the issuer.
 async function verified(client, idToken, audience) {
   const certs = await (await fetch(new URL('/oauth2/v3/certs', GOOGLE_URL))).json();
-  const keys = Object.fromEntries(certs.keys.map((k) => [k.kid, k]));
+  const pem = (jwk) => createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+  const keys = Object.fromEntries(certs.keys.map((k) => [k.kid, pem(k)]));
   return client.verifySignedJwtWithCertsAsync(idToken, keys, audience, [GOOGLE_URL]);
 }
