@@ -67,6 +67,11 @@ type loaded struct {
 // load reads what a send needs. Whatever fails here, nothing has left.
 func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded, *provider.Error) {
 	stored, err := e.stored(ctx, en)
+	if errors.Is(err, store.ErrShredded) {
+		if o.open, err = e.cfg.Store.OpenRecipients(ctx, en.Team, en.Message); err == nil {
+			return nil, unreadable(store.ErrShredded)
+		}
+	}
 	if err != nil {
 		return nil, before(err, "store_unreadable", "the message could not be read from the store")
 	}

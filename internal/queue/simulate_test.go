@@ -179,6 +179,7 @@ type simMessage struct {
 	id         email.ID
 	submission Submission
 	released   int
+	changed    bool           // another request came under its key, and nobody heard what became of that
 	canceled   map[string]int // copies when it was canceled, or may have been; nil: it was not
 }
 
@@ -432,11 +433,14 @@ func (s *simulation) submit(n *simNode) {
 	if !repeat && sub.IdempotencyKey != "" {
 		s.keyed = append(s.keyed, m)
 	}
+	unheard := m.changed
+	m.changed = m.changed || other
 	s.step(n, func() error {
 		got, err := n.engine.Submit(context.Background(), s.grant, sub)
 		if errors.Is(err, ErrKeyReused) {
 			s.visit("key reused")
-			if !other {
+			m.changed = unheard
+			if !other && (!unheard || m.id != "") {
 				s.wrong("the same request under the same key was refused")
 			}
 			return nil

@@ -125,6 +125,15 @@ func (e *Engine) newUploads(team email.ID) *uploads {
 	return &uploads{e: e, team: team, files: map[email.ID]*file{}}
 }
 
+// take counts bytes as in hand until release.
+func (u *uploads) take(n int64) error {
+	give, err := u.e.bodies.take(n)
+	if err == nil {
+		u.given = append(u.given, give)
+	}
+	return err
+}
+
 func (u *uploads) release() {
 	for _, give := range u.given {
 		give()
@@ -140,11 +149,9 @@ func (u *uploads) open(ctx context.Context, id email.ID) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	give, err := u.e.bodies.take(row.Size)
-	if err != nil {
+	if err := u.take(row.Size); err != nil {
 		return nil, err
 	}
-	u.given = append(u.given, give)
 	f := &file{Upload: row}
 	if f.content, err = u.read(ctx, row); err != nil {
 		return nil, err
@@ -190,6 +197,9 @@ func (d *draft) attach(ctx context.Context) error {
 			d.wrong(field+"upload", "unknown, or its time is over: upload the file again")
 			files[i].Filename = "unknown" // that it has no name either is no news
 			continue
+		}
+		if err == nil {
+			err = d.uploads.take(min(f.Size, inline)) // the message's copy; what is larger goes to the bucket
 		}
 		if err != nil {
 			return err

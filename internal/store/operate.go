@@ -46,6 +46,9 @@ func (s *Store) Cancel(ctx context.Context, team, message email.ID, ev Event) er
 		}
 		ev.Team, ev.Subject, ev.Seq = team, message, e.Seq+1
 		ev.Data.Account, ev.Data.Attempt, ev.Data.PossibleDuplicate = e.Route, e.Attempt, e.Duplicate
+		if !e.UnknownAt.IsZero() {
+			ev.Data.Cause = "outcome_unknown" // an attempt before may have left
+		}
 		if err := insertEvent(ctx, t, ev); err != nil || !e.Shred {
 			return err
 		}
@@ -142,6 +145,9 @@ func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) error {
 		return err
 	}
 	failed, err := reopen(ctx, t, m, r.Event.At)
+	if err == nil && len(failed) == 0 {
+		err = ErrNothingToRetry // somebody else was quicker
+	}
 	if err != nil {
 		return err
 	}

@@ -242,6 +242,35 @@ func TestRetryOfFailedRecipients(t *testing.T) {
 	})
 }
 
+// Of many who have a message tried again at once, one does.
+func TestRetriesAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		route := addAccount(t, s)
+		m := newMessage(t, route, "a@b.example")
+		must(t, s.AddMessage(t.Context(), m))
+		finish(t, s, claimOne(t, s, route), email.Failed)
+		var done atomic.Int64
+		var all sync.WaitGroup
+		for range 20 {
+			ev := event(t, email.EventRetried)
+			all.Go(func() {
+				_, err := s.Retry(context.Background(), store.Retry{Team: team, Message: m.ID, KeepUntil: start, Event: ev})
+				if err == nil {
+					done.Add(1)
+				} else if !errors.Is(err, store.ErrNothingToRetry) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if e := claimOne(t, s, route); done.Load() != 1 || e.Unsettled != 1 {
+			t.Errorf("%d did, %d recipients wait", done.Load(), e.Unsettled)
+		}
+		checkCounts(t, s)
+	})
+}
+
 // What was decided about a message before somebody had it tried again does not
 // count any more: it knew of fewer recipients.
 func TestRetryEndsOlderDecisions(t *testing.T) {
