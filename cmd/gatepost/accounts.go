@@ -100,8 +100,15 @@ func serverOf(a client.Account) string {
 func accountsCheckCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{Use: "check", Short: "Try an account live, step by step, without sending"}
 	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
-		return r.proof(r.CheckAccount(ctx, a.ID))
+		return r.proof(r.checkAccount(ctx, a.ID))
 	})
+}
+
+// checkAccount asks the provider, which can take a while.
+func (r *remote) checkAccount(ctx context.Context, id string) (client.Proof, error) {
+	r.progress("asking the provider …")
+	defer r.progressEnd()
+	return r.CheckAccount(ctx, id)
 }
 
 // proof shows what a live check found. A step that is needed and failed makes the
@@ -202,7 +209,7 @@ func accountsTestCommand(env environment) *cobra.Command {
 		Use: "test", Short: "Send a test message through an account and wait until it has left",
 		Example: "  gatepost accounts test app@example.com\n  gatepost accounts test app@example.com --to me@example.org",
 	}
-	cmd.Flags().StringVar(&to, "to", "", "whom to send it to (default the account's own address)")
+	cmd.Flags().StringVar(&to, "to", "", "`address` to send it to (default the account's own address)")
 	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
 		submitted, err := r.TestAccount(ctx, a.ID, client.Test{To: to})
 		if err != nil {
@@ -226,8 +233,8 @@ func accountsChangeCommand(env environment) *cobra.Command {
   gatepost accounts change app@example.com --senders ""
   gatepost accounts change app@example.com --look=false`,
 	}
-	cmd.Flags().StringVar(&credential, "credential", "", "id of the credential to use")
-	cmd.Flags().StringSliceVar(&senders, "senders", nil, "further addresses that may stand in From, or @domain; replaces the list")
+	cmd.Flags().StringVar(&credential, "credential", "", "`id` of the credential to use")
+	cmd.Flags().StringSliceVar(&senders, "senders", nil, "further `addresses` that may stand in From, or @domain; replaces the list")
 	cmd.Flags().BoolVar(&look, "look", true, "whether gatepost looks in Sent after an attempt without an answer (Google)")
 	f := cmd.Flags()
 	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {

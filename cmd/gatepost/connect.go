@@ -188,7 +188,7 @@ func (g *guide) finish(ctx context.Context, done connected, test bool) error {
 	if !done.Proof.OK {
 		g.note("\nTrying %s live:", done.Account.Address)
 		var err error
-		if done.Proof, err = g.CheckAccount(ctx, done.Account.ID); err != nil {
+		if done.Proof, err = g.checkAccount(ctx, done.Account.ID); err != nil {
 			return err
 		}
 		g.neededSteps(done.Proof)
@@ -252,9 +252,9 @@ type mailboxFlags struct {
 
 func (m *mailboxFlags) flags(f *pflag.FlagSet) {
 	f.BoolVar(&m.smtp, "smtp", false, "send by smtp.gmail.com in place of the Gmail API")
-	f.StringSliceVar(&m.purposes, "purposes", nil, "what access is for: "+strings.Join(purposes(), ", ")+" (default send,look; with --smtp smtp)")
-	f.StringSliceVar(&m.senders, "senders", nil, "further addresses that may stand in From, or @domain")
-	f.StringVar(&m.credential, "credential", "", "id of a credential that is stored already")
+	f.StringSliceVar(&m.purposes, "purposes", nil, "what `access` is for: "+strings.Join(purposes(), ", ")+" (default send,look; with --smtp smtp)")
+	f.StringSliceVar(&m.senders, "senders", nil, "further `addresses` that may stand in From, or @domain")
+	f.StringVar(&m.credential, "credential", "", "`id` of a credential that is stored already")
 }
 
 func (m *mailboxFlags) transport() string {

@@ -59,12 +59,12 @@ address under its redirect URIs; the command tells which (--public-url of serve)
 		Args: oneArg("the mailbox that is expected"),
 	}
 	c.common(cmd)
-	cmd.Flags().IntVar(&c.hours, "hours", 72, "how long it lasts, 1 to 168")
+	cmd.Flags().IntVar(&c.hours, "hours", 72, "how many `hours` it lasts, 1 to 168")
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error { return c.run(ctx, newGuide(r), args) })
 }
 
 func (c *consenting) common(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.file, "oauth-client", "", "file of the OAuth client (JSON, from Google)")
+	cmd.Flags().StringVar(&c.file, "oauth-client", "", "`file` of the OAuth client (JSON, from Google)")
 	c.mailboxFlags.flags(cmd.Flags())
 }
 

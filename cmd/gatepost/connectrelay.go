@@ -36,14 +36,14 @@ always verified. If the live check fails, nothing is kept.`,
 		Args: oneArg("the address to send from"),
 	}
 	f := cmd.Flags()
-	f.StringVar(&w.Preset, "preset", "", "known relay: gmail_relay is smtp-relay.gmail.com")
-	f.StringVar(&w.Host, "host", "", "name of the server")
-	f.IntVar(&w.port, "port", 0, "port (default 587; with --tls implicit 465)")
-	f.StringVar(&w.TLS, "tls", "", "starttls, implicit, or none (for this machine alone) (default starttls)")
-	f.StringVar(&w.User, "user", "", "name to sign in with")
-	f.StringVar(&w.Hello, "hello", "", "name to say in EHLO (default the machine's)")
-	f.StringVar(&w.CAFile, "relay-ca", "", "file on gatepost's machine with the authority that signed the relay's certificate")
-	f.StringSliceVar(&w.senders, "senders", nil, "further addresses that may stand in From, or @domain")
+	f.StringVar(&w.Preset, "preset", "", "known `relay`: gmail_relay is smtp-relay.gmail.com")
+	f.StringVar(&w.Host, "host", "", "`name` of the server")
+	f.IntVar(&w.port, "port", 0, "`port` (default 587; with --tls implicit 465)")
+	f.StringVar(&w.TLS, "tls", "", "`kind` of TLS: starttls, implicit, or none (for this machine alone) (default starttls)")
+	f.StringVar(&w.User, "user", "", "`name` to sign in with")
+	f.StringVar(&w.Hello, "hello", "", "`name` to say in EHLO (default the machine's)")
+	f.StringVar(&w.CAFile, "relay-ca", "", "`file` on gatepost's machine with the authority that signed the relay's certificate")
+	f.StringSliceVar(&w.senders, "senders", nil, "further `addresses` that may stand in From, or @domain")
 	f.BoolVar(&w.noTest, "no-test", false, "send no test message")
 	return overAPIWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, args []string) error {
 		return w.run(ctx, newGuide(r), args[0])
@@ -77,7 +77,7 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 		w.undo(ctx, g, "", credential)
 		return err
 	}
-	proof, err := g.CheckAccount(ctx, a.ID)
+	proof, err := g.checkAccount(ctx, a.ID)
 	if err == nil && proof.OK {
 		g.steps(proof)
 		return g.finish(ctx, connected{Account: a, Proof: proof}, !w.noTest)

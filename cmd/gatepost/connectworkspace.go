@@ -36,7 +36,7 @@ signature and each scope with live tokens before anything can be sent.`,
   gatepost connect workspace app@example.com --service-account key.json --wait 30m`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	cmd.Flags().StringVar(&w.file, "service-account", "", "key file of the service account (JSON, from Google)")
+	cmd.Flags().StringVar(&w.file, "service-account", "", "key `file` of the service account (JSON, from Google)")
 	w.flags(cmd.Flags())
 	cmd.Flags().DurationVar(&w.wait, "wait", 0, "how long to wait until Google knows of the delegation")
 	cmd.Flags().BoolVar(&w.noTest, "no-test", false, "send no test message")
@@ -120,7 +120,9 @@ func (w *workspace) prove(ctx context.Context, g *guide, credential, address str
 	deadline := time.Now().Add(w.wait)
 	for {
 		g.note("Trying the key for %s:", address)
+		g.progress("asking Google …")
 		proof, err := g.CheckCredential(ctx, credential, client.Check{Address: address, Purposes: w.wanted()})
+		g.progressEnd()
 		if err != nil {
 			return proof, err
 		}

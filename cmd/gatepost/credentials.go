@@ -58,8 +58,8 @@ func credentialsCheckCommand(env environment) *cobra.Command {
 		Use: "check CREDENTIAL-ID", Short: "Try a credential live, step by step", Args: credentialID(),
 		Example: "  gatepost credentials check cred_01k… --address app@example.com --purposes send,look,read",
 	}
-	cmd.Flags().StringVar(&check.Address, "address", "", "mailbox to act for (service accounts)")
-	cmd.Flags().StringSliceVar(&check.Purposes, "purposes", nil, "what it is for: "+strings.Join(purposes(), ", ")+" (default send,look)")
+	cmd.Flags().StringVar(&check.Address, "address", "", "`mailbox` to act for (service accounts)")
+	cmd.Flags().StringSliceVar(&check.Purposes, "purposes", nil, "what `access` is for: "+strings.Join(purposes(), ", ")+" (default send,look)")
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
 		return r.proof(r.CheckCredential(ctx, args[0], check))
 	})

@@ -58,7 +58,7 @@ func defineFlags(f *pflag.FlagSet, which groups) {
 		}
 	}
 	if which != forSandbox {
-		f.String("config", "", "file with settings (default gatepost.toml here, then in /etc/gatepost)")
+		f.String("config", "", "`file` with settings (default gatepost.toml here, then in /etc/gatepost)")
 	}
 }
 
@@ -75,10 +75,11 @@ func fileHolds(r setting) string {
 // flagDoc turns a sentence of the reference into a line of help.
 func flagDoc(doc string) string {
 	doc = strings.TrimSuffix(strings.ReplaceAll(doc, "`", ""), ".")
-	if len(doc) > 1 && doc[1] >= 'a' && doc[1] <= 'z' {
-		doc = strings.ToLower(doc[:1]) + doc[1:]
+	first, _, _ := strings.Cut(doc, " ")
+	if first == "" || strings.ToUpper(first[1:]) == first[1:] || strings.ToLower(first[1:]) != first[1:] {
+		return doc // a name such as PostgreSQL
 	}
-	return doc
+	return strings.ToLower(doc[:1]) + doc[1:]
 }
 
 // source is one place that settings come from.

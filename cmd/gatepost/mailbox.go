@@ -35,7 +35,7 @@ message with its text. It needs no key: the sandbox's mail is nobody's.`,
 			return m.show(cmd.Context(), what)
 		},
 	}
-	cmd.Flags().StringVar(&m.base, "url", "http://127.0.0.1:7026", "where the sandbox's mailboxes are")
+	cmd.Flags().StringVar(&m.base, "url", "http://127.0.0.1:7026", "`URL` where the sandbox's mailboxes are")
 	cmd.Flags().BoolVar(&m.asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -40,11 +40,11 @@ type selection struct {
 
 func (s *selection) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&s.Status, "status", "", "with a recipient in this state: queued, held, failed …")
-	f.StringVar(&s.Account, "account", "", "sent through this account, address or id")
-	f.StringVar(&s.Recipient, "to", "", "for this recipient")
-	f.StringVar(&s.Tag, "tag", "", "with this tag")
-	f.StringVar(&s.Type, "type", "", "of this type")
+	f.StringVar(&s.Status, "status", "", "with a recipient in this `state`: queued, held, failed …")
+	f.StringVar(&s.Account, "account", "", "sent through this `account`, address or id")
+	f.StringVar(&s.Recipient, "to", "", "for this recipient's `address`")
+	f.StringVar(&s.Tag, "tag", "", "with this `tag`")
+	f.StringVar(&s.Type, "type", "", "of this `type`")
 }
 
 func (s *selection) parse() error {
@@ -77,10 +77,10 @@ func messagesListCommand(env environment) *cobra.Command {
   gatepost messages list --all --json | jq -r .id`,
 	}
 	s.flags(cmd)
-	cmd.Flags().StringVar(&s.since, "since", "", "submitted at this time or later; a duration means ago")
-	cmd.Flags().StringVar(&s.until, "until", "", "submitted before this time")
-	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how many, 1 to 100")
-	cmd.Flags().StringVar(&s.Cursor, "cursor", "", "where the list before ended")
+	cmd.Flags().StringVar(&s.since, "since", "", "submitted at this `time` or later; a duration means ago")
+	cmd.Flags().StringVar(&s.until, "until", "", "submitted before this `time`")
+	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how `many`, 1 to 100")
+	cmd.Flags().StringVar(&s.Cursor, "cursor", "", "where the list before ended, its `cursor`")
 	cmd.Flags().BoolVar(&s.all, "all", false, "all of them; with --json a message a line")
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
 		if err := s.parse(); err != nil {
@@ -317,7 +317,7 @@ func messagesTailCommand(env environment) *cobra.Command {
   gatepost messages tail --json | jq -r .subject`,
 	}
 	t.selection.flags(cmd)
-	cmd.Flags().IntVar(&t.Limit, "limit", 10, "how many earlier messages to begin with")
+	cmd.Flags().IntVar(&t.Limit, "limit", 10, "how `many` earlier messages to begin with")
 	return overAPI(env, cmd, t.run)
 }
 

@@ -38,16 +38,16 @@ type sandboxSettings struct {
 
 func (s *sandboxSettings) flags(f *pflag.FlagSet) {
 	defineFlags(f, forSandbox)
-	f.StringVar(&s.keep, "data", "", "folder to keep; empty: a temporary one")
+	f.StringVar(&s.keep, "data", "", "`folder` to keep; empty: a temporary one")
 	f.BoolVar(&s.worldOnly, "world", false, "run the simulated world alone; point a server at it with --google-url and --ca-file")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object first; ports not given are free ones")
-	f.StringVar(&s.google, "google", "127.0.0.1:7027", "address of the simulated Google")
-	f.StringVar(&s.smtp, "smtp", "127.0.0.1:7028", "address of the simulated relay (STARTTLS)")
-	f.StringVar(&s.smtps, "smtps", "127.0.0.1:7029", "address of the simulated relay (implicit TLS)")
-	f.StringVar(&s.gmailSMTP, "gmail-smtp", "127.0.0.1:7030", "address of the simulated smtp.gmail.com (STARTTLS)")
-	f.StringVar(&s.gmailSMTPS, "gmail-smtps", "127.0.0.1:7031", "address of the simulated smtp.gmail.com (implicit TLS)")
-	f.StringVar(&s.relayOpen, "gmail-relay", "127.0.0.1:7032", "address of the simulated smtp-relay.gmail.com")
-	f.StringVar(&s.mailbox, "mailbox", "127.0.0.1:7026", "address of the mailbox page and the control endpoints")
+	f.StringVar(&s.google, "google", "127.0.0.1:7027", "`address` of the simulated Google")
+	f.StringVar(&s.smtp, "smtp", "127.0.0.1:7028", "`address` of the simulated relay (STARTTLS)")
+	f.StringVar(&s.smtps, "smtps", "127.0.0.1:7029", "`address` of the simulated relay (implicit TLS)")
+	f.StringVar(&s.gmailSMTP, "gmail-smtp", "127.0.0.1:7030", "`address` of the simulated smtp.gmail.com (STARTTLS)")
+	f.StringVar(&s.gmailSMTPS, "gmail-smtps", "127.0.0.1:7031", "`address` of the simulated smtp.gmail.com (implicit TLS)")
+	f.StringVar(&s.relayOpen, "gmail-relay", "127.0.0.1:7032", "`address` of the simulated smtp-relay.gmail.com")
+	f.StringVar(&s.mailbox, "mailbox", "127.0.0.1:7026", "`address` of the mailbox page and the control endpoints")
 	f.DurationVar(&s.sentDelay, "sent-delay", 0, "how long a message takes to show up in Sent")
 }
 

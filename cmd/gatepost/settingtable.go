@@ -194,6 +194,9 @@ func setURL(at func(*settings) *string, example string) func(*settings, string) 
 		if v != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 			return fmt.Errorf("write it as %s", example)
 		}
+		if u != nil && u.User != nil {
+			return fmt.Errorf("it has a user or password in it, which would show: write it as %s", example)
+		}
 		*at(s) = strings.TrimRight(v, "/")
 		return nil
 	}
