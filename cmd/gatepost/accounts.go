@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -102,105 +101,6 @@ func accountsCheckCommand(env environment) *cobra.Command {
 	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
 		return r.proof(r.checkAccount(ctx, a.ID))
 	})
-}
-
-// checkAccount asks the provider, which can take a while.
-func (r *remote) checkAccount(ctx context.Context, id string) (client.Proof, error) {
-	r.progress("asking the provider …")
-	defer r.progressEnd()
-	return r.CheckAccount(ctx, id)
-}
-
-// proof shows what a live check found. A step that is needed and failed makes the
-// command fail.
-func (r *remote) proof(p client.Proof, err error) error {
-	if err != nil {
-		return err
-	}
-	if err := r.show(p, func() { r.steps(p) }); err != nil {
-		return err
-	}
-	if !p.OK {
-		return toldError{exitFailed}
-	}
-	return nil
-}
-
-func (r *remote) steps(p client.Proof) {
-	for _, s := range p.Steps {
-		r.step(s)
-	}
-}
-
-// neededSteps is steps for who connects: what sending works without is one line.
-func (r *remote) neededSteps(p client.Proof) {
-	for _, s := range p.Steps {
-		if s.Optional && !s.OK {
-			s = client.Step{Name: s.Name, Optional: true, Text: "not allowed; sending works without"}
-		}
-		r.step(s)
-	}
-}
-
-func (r *remote) step(s client.Step) {
-	name := fmt.Sprintf("%-22s", stepName(s.Name))
-	switch {
-	case s.OK:
-		r.note("  %s %s  %s", r.in(green, "✓"), name, r.in(dim, s.Detail))
-	case s.Optional:
-		r.note("  %s %s  %s", r.in(yellow, "–"), name, s.Text)
-	default:
-		r.note("  %s %s  %s", r.in(red, "✗"), name, s.Text)
-	}
-	if s.OK {
-		return
-	}
-	if s.Reply != "" {
-		r.wrapped("the provider said: " + s.Reply)
-	}
-	r.wrapped(s.Fix)
-}
-
-// wrapped writes a text below a step, as broad as is easy to read.
-func (r *remote) wrapped(text string) {
-	for _, line := range wrap(text, 92) {
-		r.note("      %s", line)
-	}
-}
-
-// stepName is a step in plain words.
-func stepName(name string) string {
-	purpose, scoped := strings.CutPrefix(name, "scope:")
-	if scoped {
-		return "may " + purposeWords(purpose)
-	}
-	switch name {
-	case "key":
-		return "key file"
-	case "sign_in":
-		return "sign-in"
-	case "tls":
-		return "TLS"
-	case "aliases":
-		return "send-as addresses"
-	}
-	return name
-}
-
-func purposeWords(purpose string) string {
-	switch purpose {
-	case "send":
-		return "send"
-	case "look":
-		return "look in Sent"
-	case "read":
-		return "read mail"
-	case "modify":
-		return "read and change mail"
-	case "smtp":
-		return "use smtp.gmail.com"
-	}
-	return purpose
 }
 
 func accountsTestCommand(env environment) *cobra.Command {

@@ -3,15 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
-	"github.com/knadh/koanf/parsers/toml/v2"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 )
 
@@ -80,12 +74,6 @@ func flagDoc(doc string) string {
 		return doc // a name such as PostgreSQL
 	}
 	return strings.ToLower(doc[:1]) + doc[1:]
-}
-
-// source is one place that settings come from.
-type source struct {
-	values *koanf.Koanf
-	name   func(r setting) string // what a setting is called there
 }
 
 // load reads flags, environment and file, in this order of strength, and checks
@@ -173,176 +161,4 @@ func readSecret(from, path string) (given, error) {
 		return given{}, fmt.Errorf("%s: %w", from, err)
 	}
 	return given{text: strings.TrimSpace(string(b)), from: from, path: path}, nil
-}
-
-// text is a setting's value as one would write it on the command line. What is
-// empty is not given.
-func (src source) text(r setting) (string, bool) {
-	if !src.values.Exists(r.key()) {
-		return "", false
-	}
-	var s string
-	switch v := src.values.Get(r.key()).(type) {
-	case []any:
-		list := make([]string, len(v))
-		for i := range v {
-			list[i] = fmt.Sprint(v[i])
-		}
-		s = strings.Join(list, ",")
-	default:
-		s = fmt.Sprint(v)
-	}
-	return s, s != ""
-}
-
-func flagSource(flags *pflag.FlagSet) source {
-	keys := map[string]string{}
-	for _, r := range allRows() {
-		keys[r.name] = r.key()
-	}
-	k := koanf.New(".")
-	pick := func(f *pflag.Flag) (string, any) {
-		if _, ours := f.Value.(*flagValue); !ours {
-			return "", nil
-		}
-		return keys[f.Name], f.Value.String()
-	}
-	_ = k.Load(posflag.ProviderWithFlag(flags, ".", nil, pick), nil) // it reads memory and cannot fail
-	return source{k, setting.flag}
-}
-
-// allRows are the settings with those that name files of secrets.
-func allRows() []setting {
-	var rows []setting
-	for _, r := range settingTable() {
-		rows = append(rows, r)
-		if r.filed() {
-			rows = append(rows, r.fileRow())
-		}
-	}
-	return rows
-}
-
-// environmentSource reads GATEPOST_… . A name that is nearly a setting's is
-// refused as a slip of the pen; others are left alone, because cluster managers
-// put names of their own there (GATEPOST_PORT and so on).
-func environmentSource(e environment) (source, error) {
-	keys, names := map[string]string{}, []string{envPrefix + "CONFIG"}
-	for _, r := range allRows() {
-		keys[r.variable()] = r.key()
-		names = append(names, r.variable())
-	}
-	var errs []error
-	transform := func(name, value string) (string, any) {
-		key := keys[name]
-		if near := nearest(name, names); value != "" && key == "" && near != "" && near != name {
-			errs = append(errs, fmt.Errorf("%s is no setting: did you mean %s?", name, near))
-		}
-		return key, value
-	}
-	k := koanf.New(".")
-	_ = k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: transform, EnvironFunc: e.environ}), nil) // as above
-	if len(errs) > 0 {
-		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return source{}, usageError{errors.Join(errs...)}
-	}
-	return source{k, setting.variable}, nil
-}
-
-// defaultFiles are looked for, in this order, when no file is named.
-func defaultFiles() []string { return []string{"gatepost.toml", "/etc/gatepost/gatepost.toml"} }
-
-func fileSource(flags *pflag.FlagSet, e environment) (source, error) {
-	path, named := "", ""
-	if f := flags.Lookup("config"); f != nil && f.Changed {
-		path, named = f.Value.String(), "--config"
-	} else if v, ok := e.lookup(envPrefix + "CONFIG"); ok && v != "" {
-		path, named = v, envPrefix+"CONFIG"
-	}
-	if named != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return source{}, usagef("%s: %w", named, err)
-		}
-		return parseFile(path, b)
-	}
-	for _, path := range defaultFiles() {
-		b, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			continue // the server's file is not for everybody who sends
-		}
-		if err != nil {
-			return source{}, usageError{err}
-		}
-		return parseFile(path, b)
-	}
-	return parseFile("", nil)
-}
-
-// content is a file's bytes for koanf.
-type content []byte
-
-// ReadBytes implements koanf.Provider.
-func (c content) ReadBytes() ([]byte, error) { return c, nil }
-
-// Read implements koanf.Provider; koanf does not call it beside a parser.
-func (c content) Read() (map[string]any, error) { return nil, errors.ErrUnsupported }
-
-func parseFile(path string, b []byte) (source, error) {
-	k := koanf.New(".")
-	if err := k.Load(content(b), toml.Parser()); err != nil {
-		return source{}, usagef("%s: not TOML: %w", path, err)
-	}
-	var keys []string
-	for _, r := range allRows() {
-		keys = append(keys, r.key())
-	}
-	var errs []error
-	for _, key := range k.Keys() {
-		if slices.Contains(keys, key) {
-			continue
-		}
-		err := fmt.Errorf("%s: %q is no setting", path, key)
-		if near := nearest(key, keys); near != "" {
-			err = fmt.Errorf("%w: did you mean %q?", err, near)
-		} else {
-			err = fmt.Errorf("%w; `gatepost config docs` lists all", err)
-		}
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return source{}, usageError{err}
-	}
-	return source{k, func(r setting) string { return r.key() + " in " + path }}, nil
-}
-
-// nearest is the name that is a slip of the pen away; empty when none is.
-func nearest(name string, names []string) string {
-	best, found := 3, ""
-	for _, n := range names {
-		if d := distance(name, n); d < best {
-			best, found = d, n
-		}
-	}
-	return found
-}
-
-// distance counts the letters to change, add or leave out (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

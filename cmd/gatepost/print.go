@@ -2,11 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -195,71 +192,4 @@ func whenAt(t *client.Time) string {
 		return ""
 	}
 	return when(t.Time)
-}
-
-// toldError ends a command whose output has said already what is wrong.
-type toldError struct{ code int }
-
-// Error implements error.
-func (t toldError) Error() string { return "it did not work" }
-
-// exitCode tells the user's mistakes from other failures.
-func exitCode(err error) int {
-	var told toldError
-	var usage usageError
-	var refused *client.Error
-	switch {
-	case errors.As(err, &told):
-		return told.code
-	case errors.As(err, &usage):
-		return exitUsage
-	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500 && refused.Status != http.StatusTooManyRequests:
-		return exitUsage
-	}
-	return exitFailed
-}
-
-// explain is an error for a person, with what to do next.
-func explain(err error) string {
-	var refused *client.Error
-	var network *net.OpError
-	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
-		return err.Error() + "\nThe key in GATEPOST_KEY (or GATEPOST_KEY_FILE) is not one of this gatepost. Make one: gatepost keys create --name NAME"
-	case errors.As(err, &refused) && refused.Kind() == "provider":
-		return "the provider refused or did not answer. What is wrong, step by step: gatepost accounts check ACCOUNT"
-	case errors.As(err, &refused) && len(refused.Errors) > 0:
-		return listed(refused)
-	case errors.As(err, &network) && network.Op == "dial":
-		return err.Error() + "\nIs gatepost running there? Start it: gatepost serve. Is it elsewhere? Name it by --url or GATEPOST_URL."
-	}
-	return err.Error()
-}
-
-// failure is an error as JSON: Problem is gatepost's own answer, where it is one.
-type failure struct {
-	Error    string          `json:"error"`
-	ExitCode int             `json:"exit_code"`
-	Problem  *client.Problem `json:"problem,omitempty"`
-}
-
-func failureOf(err error, code int) failure {
-	f := failure{Error: explain(err), ExitCode: code}
-	var refused *client.Error
-	if errors.As(err, &refused) {
-		f.Problem = &refused.Problem
-	}
-	return f
-}
-
-// listed shows a mistake a line.
-func listed(e *client.Error) string {
-	if len(e.Errors) == 1 {
-		return e.Errors[0].Field + ": " + e.Errors[0].Message
-	}
-	lines := []string{e.Title + ":"}
-	for _, f := range e.Errors {
-		lines = append(lines, "  "+f.Field+": "+f.Message)
-	}
-	return strings.Join(lines, "\n")
 }

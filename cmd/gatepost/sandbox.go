@@ -142,65 +142,6 @@ func (s *sandboxSettings) startWorld(env environment) (*sandbox.World, error) {
 // lookScopes let a service account send and look in Sent.
 var lookScopes = []string{"https://www.googleapis.com/auth/gmail.send", "https://www.googleapis.com/auth/gmail.metadata"}
 
-// worldFiles are what Google would have given: a service account's key, and OAuth
-// clients for programs on this machine and for a server.
-type worldFiles struct{ serviceAccount, oauthClient, webClient string }
-
-func writeWorldFiles(w *sandbox.World, redirects ...string) (f worldFiles, err error) {
-	dir := filepath.Dir(w.CAFile)
-	f = worldFiles{filepath.Join(dir, "service-account.json"), filepath.Join(dir, "oauth-client.json"), filepath.Join(dir, "oauth-client-web.json")}
-	err = errors.Join(
-		os.WriteFile(f.serviceAccount, w.ServiceAccountKey(lookScopes...), 0o600),
-		os.WriteFile(f.oauthClient, w.OAuthClient("installed"), 0o600),
-		os.WriteFile(f.webClient, w.OAuthClient("web", redirects...), 0o600),
-	)
-	return f, err
-}
-
-// worldAlone tells where the world is and waits.
-func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sandbox.World) error {
-	files, err := writeWorldFiles(w, "http://127.0.0.1:7025/connect/callback")
-	if err != nil {
-		return err
-	}
-	user, password := w.SMTPLogin()
-	facts := [][2]string{
-		{"google_url", w.GoogleURL},
-		{"gmail_smtp_addr", w.GmailSMTPAddr},
-		{"gmail_smtps_addr", w.GmailSMTPSAddr},
-		{"gmail_relay_addr", w.RelayOpenAddr},
-		{"smtp_addr", w.SMTPAddr},
-		{"smtps_addr", w.SMTPSAddr},
-		{"smtp_user", user},
-		{"smtp_password", password},
-		{"mailbox_url", w.MailboxURL},
-		{"control_url", w.ControlURL},
-		{"ledger_url", w.LedgerURL},
-		{"ledger_file", w.LedgerFile},
-		{"ca_file", w.CAFile},
-		{"service_account_file", files.serviceAccount},
-		{"oauth_client_file", files.oauthClient},
-		{"oauth_web_client_file", files.webClient},
-	}
-	if s.asJSON {
-		object := map[string]string{}
-		for _, f := range facts {
-			object[f[0]] = f[1]
-		}
-		if err := json.NewEncoder(env.stdout).Encode(object); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintln(env.stdout, "The simulated world is running. All of it is on this machine; nothing leaves.")
-		for _, f := range facts {
-			fmt.Fprintf(env.stdout, "  %-22s %s\n", f[0], f[1])
-		}
-		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --google-smtp %s --ca-file %s\n", w.GoogleURL, w.GmailSMTPAddr, w.CAFile)
-	}
-	<-ctx.Done()
-	return nil
-}
-
 // sandboxAccount is an account as the sandbox tells of it.
 type sandboxAccount struct {
 	ID        email.ID `json:"id"`

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/client"
+)
+
+// guide leads a person through connecting. Where nobody sits at a terminal, all
+// has to be given by flags.
+type guide struct {
+	*remote
+	lines       *bufio.Reader
+	interactive bool
+}
+
+func newGuide(r *remote) *guide {
+	return &guide{remote: r, lines: bufio.NewReader(r.env.stdin), interactive: isTerminal(r.env.stdin) && !r.asJSON}
+}
+
+// connected is the JSON that connecting ends with.
+type connected struct {
+	Account client.Account  `json:"account"`
+	Missing []string        `json:"missing,omitempty"`
+	Proof   client.Proof    `json:"proof"`
+	Test    *client.Message `json:"test,omitempty"`
+}
+
+// ask gets a line from a person.
+func (g *guide) ask(flag, question string) (string, error) {
+	if !g.interactive {
+		return "", usagef("%s: %s", flag, question)
+	}
+	fmt.Fprintf(g.err, "\n%s: ", question)
+	line, err := g.lines.ReadString('\n')
+	if line = strings.TrimSpace(line); line == "" {
+		if err != nil {
+			return "", fmt.Errorf("nothing was typed: %w", err)
+		}
+		return "", usagef("%s: nothing was typed", flag)
+	}
+	return line, nil
+}
+
+// pause waits until a person is ready.
+func (g *guide) pause(what string) {
+	if g.interactive {
+		fmt.Fprintf(g.err, "\n%s, then press Enter. ", what)
+		_, _ = g.lines.ReadString('\n') // the end of input is an answer too
+	}
+}
+
+// setup tells what to do at the provider.
+func (g *guide) setup(ctx context.Context, q client.SetupQuery) error {
+	s, err := g.Setup(ctx, q)
+	if err != nil {
+		return err
+	}
+	for i, step := range s.Steps {
+		g.note("")
+		g.note("%s", g.in(bold, fmt.Sprintf("%d. %s", i+1, step.Title)))
+		for _, line := range wrap(step.Text, 76) {
+			g.note("   %s", line)
+		}
+		if step.URL != "" {
+			g.note("   %s", step.URL)
+		}
+		for _, v := range step.Values {
+			g.note("     %s  %s", g.in(dim, fmt.Sprintf("%-12s", v.Name)), v.Value)
+		}
+	}
+	if len(s.Steps) > 0 {
+		g.note("")
+	}
+	return nil
+}
+
+// wrap breaks a text into lines at blanks.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// keyFile reads a file that Google gave: named by a flag, or asked for.
+func (g *guide) keyFile(flag, given, question string) ([]byte, error) {
+	path := given
+	if path == "" {
+		var err error
+		if path, err = g.ask(flag, question); err != nil {
+			return nil, err
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usagef("%s: %w", flag, err)
+	}
+	return b, nil
+}
+
+// stored finds a credential of a kind by what is public of it.
+func (g *guide) stored(ctx context.Context, kind, name, value string) (client.Credential, bool, error) {
+	list, err := g.Credentials(ctx)
+	if err != nil {
+		return client.Credential{}, false, err
+	}
+	i := slices.IndexFunc(list.Data, func(c client.Credential) bool { return c.Kind == kind && (name == "" || c.Public[name] == value) })
+	if i < 0 || value == "" && name != "" {
+		return client.Credential{}, false, nil
+	}
+	return list.Data[i], true, nil
+}
+
+// place puts an account where it belongs: a new one, or the one of this address
+// with its new credential.
+func (g *guide) place(ctx context.Context, n client.NewAccount) (client.Account, error) {
+	list, err := g.Accounts(ctx)
+	if err != nil {
+		return client.Account{}, err
+	}
+	i := slices.IndexFunc(list.Data, func(a client.Account) bool { return strings.EqualFold(a.Address, n.Address) })
+	if i < 0 {
+		return g.CreateAccount(ctx, n)
+	}
+	old := list.Data[i]
+	if old.Transport != n.Transport {
+		return old, usagef("%s is connected already, by %s: remove it first (gatepost accounts remove %s)", old.Address, old.Transport, old.Address)
+	}
+	change := client.ChangeAccount{Gmail: n.Gmail, GmailSMTP: n.GmailSMTP, SMTP: n.SMTP}
+	if n.Credential != "" {
+		change.Credential = &n.Credential
+	}
+	if n.Senders != nil {
+		change.Senders = &n.Senders
+	}
+	a, err := g.ChangeAccount(ctx, old.ID, change)
+	if err != nil || a.Status != "held" {
+		return a, err
+	}
+	return g.ReleaseAccount(ctx, a.ID)
+}
+
+// finish proves an account, unless that is done, sends it a test message and says what to do next.
+func (g *guide) finish(ctx context.Context, done connected, test bool) error {
+	if !done.Proof.OK {
+		g.note("\nTrying %s live:", done.Account.Address)
+		var err error
+		if done.Proof, err = g.checkAccount(ctx, done.Account.ID); err != nil {
+			return err
+		}
+		g.neededSteps(done.Proof)
+	}
+	if !done.Proof.OK {
+		return g.unfinished(done)
+	}
+	if test {
+		if err := g.test(ctx, &done); err != nil {
+			return err
+		}
+	}
+	if g.asJSON {
+		return g.json(done)
+	}
+	g.line("\n%s is connected. Send from it:\n", g.in(bold, done.Account.Address))
+	g.line("  gatepost send --from %s --to you@example.org --subject Hello --text \"It works.\"", done.Account.Address)
+	return nil
+}
+
+func (g *guide) unfinished(done connected) error {
+	if g.asJSON {
+		if err := g.json(done); err != nil {
+			return err
+		}
+	}
+	g.errLine("\n%s is kept, but cannot send yet. Mend what is marked ✗, then:  gatepost accounts check %s", done.Account.Address, done.Account.Address)
+	return toldError{exitFailed}
+}
+
+// testWait is how long connecting waits for its test message.
+const testWait = time.Minute
+
+func (g *guide) test(ctx context.Context, done *connected) error {
+	submitted, err := g.TestAccount(ctx, done.Account.ID, client.Test{})
+	if err != nil {
+		return fmt.Errorf("send a test message: %w", err)
+	}
+	m, err := g.settled(ctx, submitted.ID, testWait)
+	if err != nil {
+		return err
+	}
+	done.Test = &m
+	if overall(m.Recipients) == "accepted" {
+		g.note("  %s %-22s  %s", g.in(green, "✓"), "test message", g.in(dim, "sent: look into the inbox of "+done.Account.Address))
+		return nil
+	}
+	g.note("  %s %-22s  it is %s so far", g.in(red, "✗"), "test message", g.state(overall(m.Recipients)))
+	g.note("      gatepost messages explain %s", m.ID)
+	return g.unfinished(*done)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+// selection is which messages a list shows.
+type selection struct {
+	client.MessageQuery
+	since, until string
+	all          bool
+}
+
+func (s *selection) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.Status, "status", "", "with a recipient in this `state`: queued, held, failed …")
+	f.StringVar(&s.Account, "account", "", "sent through this `account`, address or id")
+	f.StringVar(&s.Recipient, "to", "", "for this recipient's `address`")
+	f.StringVar(&s.Tag, "tag", "", "with this `tag`")
+	f.StringVar(&s.Type, "type", "", "of this `type`")
+}
+
+func (s *selection) parse() error {
+	for _, t := range []struct {
+		flag, given string
+		to          *time.Time
+	}{{"--since", s.since, &s.Since}, {"--until", s.until, &s.Until}} {
+		if d, err := time.ParseDuration(t.given); err == nil {
+			*t.to = time.Now().Add(-d)
+			continue
+		}
+		at, err := moment(t.flag, t.given)
+		if err != nil {
+			return err
+		}
+		if at != nil {
+			*t.to = at.Time
+		}
+	}
+	return nil
+}
+
+func messagesListCommand(env environment) *cobra.Command {
+	s := &selection{}
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List messages, newest first", Args: cobra.NoArgs,
+		Example: `  gatepost messages list
+  gatepost messages list --status held --account app@example.com
+  gatepost messages list --to maria@example.org --since 24h
+  gatepost messages list --all --json | jq -r .id`,
+	}
+	s.flags(cmd)
+	cmd.Flags().StringVar(&s.since, "since", "", "submitted at this `time` or later; a duration means ago")
+	cmd.Flags().StringVar(&s.until, "until", "", "submitted before this `time`")
+	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how `many`, 1 to 100")
+	cmd.Flags().StringVar(&s.Cursor, "cursor", "", "where the list before ended, its `cursor`")
+	cmd.Flags().BoolVar(&s.all, "all", false, "all of them; with --json a message a line")
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		if err := s.parse(); err != nil {
+			return err
+		}
+		if s.all {
+			return r.allMessages(ctx, s.MessageQuery)
+		}
+		page, err := r.Messages(ctx, s.MessageQuery)
+		if err != nil {
+			return err
+		}
+		return r.show(page, func() {
+			r.messageTable(page.Data)
+			if page.NextCursor != "" {
+				r.line("%s", r.in(dim, "More:  --cursor "+page.NextCursor+", or --all"))
+			}
+		})
+	})
+}
+
+func (r *remote) allMessages(ctx context.Context, q client.MessageQuery) error {
+	q.Limit = 100
+	var page []client.MessageSummary
+	for m, err := range r.AllMessages(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if r.asJSON {
+			if err := r.json(m); err != nil {
+				return err
+			}
+			continue
+		}
+		if page = append(page, m); len(page) == q.Limit {
+			r.messageTable(page)
+			page = nil
+		}
+	}
+	if len(page) > 0 {
+		r.messageTable(page)
+	}
+	return nil
+}
+
+func (r *remote) messageTable(list []client.MessageSummary) {
+	if len(list) == 0 {
+		r.line("There is no such message.")
+		return
+	}
+	var rows [][]string
+	for _, m := range list {
+		rows = append(rows, []string{m.ID, when(m.SubmittedAt.Time), overall(m.Recipients), recipientsShort(m.Recipients), short(m.Subject, 48)})
+	}
+	r.table([]string{"ID", "SUBMITTED", "STATUS", "TO", "SUBJECT"}, rows)
+}
+
+func recipientsShort(list []client.Recipient) string {
+	switch len(list) {
+	case 0:
+		return ""
+	case 1:
+		return list[0].Address
+	}
+	return fmt.Sprintf("%s and %d more", list[0].Address, len(list)-1)
+}
+
+// short cuts a text that would break a table.
+func short(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
