@@ -46,6 +46,7 @@ func TestMessagesAreFound(t *testing.T) {
 		claims.Now = start.Add(day - time.Hour)
 		es, err := s.Claim(t.Context(), claims)
 		must(t, err)
+		slices.SortFunc(es, func(a, b *store.Entry) int { return strings.Compare(a.Message, b.Message) })
 		for i, e := range es {
 			finish(t, s, e, []email.State{email.Failed, email.Accepted}[i], email.Accepted)
 		}
