@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,18 +19,21 @@ import (
 )
 
 // The scripts run the program as a user does, from nothing to a sent message.
-// gatepost is the program itself, browser a user at Google's pages.
+// gatepost is the program itself, browser a user at Google's pages, chrome the
+// same with a real browser.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"gatepost": func() { os.Exit(mainCode()) },
 		"browser":  func() { os.Exit(browserCode()) },
+		"chrome":   func() { os.Exit(chromiumCode()) },
 	})
 }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: furnishScript,
+		Dir:       "testdata/script",
+		Setup:     furnishScript,
+		Condition: scriptCondition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"arrived": scriptArrived,
 			"ready":   scriptReady,
@@ -37,6 +41,15 @@ func TestScripts(t *testing.T) {
 			"status":  scriptStatus,
 		},
 	})
+}
+
+// scriptCondition knows [browser]: there is a Chromium, or has to be.
+func scriptCondition(name string) (bool, error) {
+	if name != "browser" {
+		return false, fmt.Errorf("unknown condition %s", name)
+	}
+	_, err := exec.LookPath("chromium")
+	return err == nil || os.Getenv("CI") == "true", nil
 }
 
 // furnishScript gives each script a world of its own, and an address for the
