@@ -121,7 +121,7 @@ func TestPathsAndMethods(t *testing.T) {
 func TestTeamsAreApart(t *testing.T) {
 	w := sqlite(t)
 	path := w.post("/v1/messages", simple).header.Get("Location")
-	plain, _, err := w.control.CreateKey(context.Background(), id(t, "team"), "other", []string{"*"})
+	plain, _, err := w.control.FirstKey(context.Background(), id(t, "team"), "other", []string{"*"})
 	w.must(err)
 	other := []string{"Authorization", "Bearer " + plain.Reveal()}
 	w.get(path, other...).problem(http.StatusNotFound, "not_found")

@@ -13,7 +13,7 @@ func (s *server) createKey(c *call) error {
 	if err != nil {
 		return err
 	}
-	plain, made, err := s.Control.AddKey(c.r.Context(), c.grant, control.NewKey{
+	plain, made, err := s.Control.CreateKey(c.r.Context(), c.grant, control.NewKey{
 		Name: b.Name, Scopes: b.Scopes, ExpiresAt: moment(b.ExpiresAt), OnlyCheck: len(problems) > 0,
 	})
 	if err := alsoWrong(problems, err); err != nil {

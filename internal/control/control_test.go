@@ -224,7 +224,7 @@ func TestScopeComesFirst(t *testing.T) {
 		"CreateLink":        func() error { _, err := w.CreateLink(ctx, none, NewLink{}); return err },
 		"Links":             func() error { _, err := w.Links(ctx, none); return err },
 		"CancelLink":        func() error { return w.CancelLink(ctx, none, "x") },
-		"AddKey":            func() error { _, _, err := w.AddKey(ctx, none, NewKey{}); return err },
+		"CreateKey":         func() error { _, _, err := w.CreateKey(ctx, none, NewKey{}); return err },
 		"Keys":              func() error { _, err := w.Keys(ctx, none); return err },
 		"DeleteKey":         func() error { return w.DeleteKey(ctx, none, "x") },
 	} {

@@ -35,9 +35,9 @@ type NewKey struct {
 	OnlyCheck bool
 }
 
-// AddKey makes an API key with no more scopes than the caller's own. The plain
+// CreateKey makes an API key with no more scopes than the caller's own. The plain
 // key is given once and kept nowhere.
-func (c *Control) AddKey(ctx context.Context, g access.Grant, n NewKey) (email.Secret, Key, error) {
+func (c *Control) CreateKey(ctx context.Context, g access.Grant, n NewKey) (email.Secret, Key, error) {
 	if err := may(g, access.ScopeKeysWrite); err != nil {
 		return email.Secret{}, Key{}, err
 	}
@@ -64,11 +64,6 @@ func (c *Control) FirstKey(ctx context.Context, team email.ID, name string, scop
 		return email.Secret{}, Key{}, err
 	}
 	return c.addKey(ctx, team, n)
-}
-
-// CreateKey is FirstKey.
-func (c *Control) CreateKey(ctx context.Context, team email.ID, name string, scopes []string) (email.Secret, Key, error) {
-	return c.FirstKey(ctx, team, name, scopes)
 }
 
 func (c *Control) addKey(ctx context.Context, team email.ID, n NewKey) (email.Secret, Key, error) {

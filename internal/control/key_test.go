@@ -22,16 +22,16 @@ func TestKeys(t *testing.T) {
 		w.cfg.Keys = keys
 		small := access.Grant{Team: w.grant.Team, Scopes: []string{access.ScopeKeysWrite, access.ScopeMessagesSend}}
 		expires := time.Now().Add(time.Hour)
-		plain, made, err := w.AddKey(ctx, small, NewKey{Name: "shop", Scopes: []string{access.ScopeMessagesSend}, ExpiresAt: expires})
+		plain, made, err := w.CreateKey(ctx, small, NewKey{Name: "shop", Scopes: []string{access.ScopeMessagesSend}, ExpiresAt: expires})
 		must(t, err)
 		if g, err := keys.Authenticate(ctx, plain.Reveal()); err != nil || g.Key != made.ID {
 			t.Fatalf("the key opens nothing: %v", err)
 		}
 		for _, scope := range []string{access.ScopeAll, access.ScopeAccountsRead} {
-			_, _, err = w.AddKey(ctx, small, NewKey{Name: "more", Scopes: []string{access.ScopeMessagesSend, scope}})
+			_, _, err = w.CreateKey(ctx, small, NewKey{Name: "more", Scopes: []string{access.ScopeMessagesSend, scope}})
 			wantInvalid(t, err, "scopes[1]", "more than this API key may itself")
 		}
-		_, _, err = w.AddKey(ctx, small, NewKey{Name: "old", Scopes: []string{access.ScopeMessagesSend}, ExpiresAt: time.Now().Add(-time.Second)})
+		_, _, err = w.CreateKey(ctx, small, NewKey{Name: "old", Scopes: []string{access.ScopeMessagesSend}, ExpiresAt: time.Now().Add(-time.Second)})
 		wantInvalid(t, err, "expires_at", "future")
 
 		_, all, err := w.FirstKey(ctx, w.grant.Team, "all", []string{access.ScopeAll})

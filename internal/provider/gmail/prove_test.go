@@ -40,11 +40,6 @@ func TestProve(t *testing.T) {
 		want            []string
 	}{
 		"everything":     {"ada@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook, gmail.ScopeRead}, []string{"token", "scope:send", "scope:look", "(scope:read)", "mailbox", "(aliases)"}},
-		"send and look":  {"ada@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook}, []string{"token", "scope:send", "scope:look", "(scope:read) delegation_missing", "mailbox", "(aliases) scope_missing"}},
-		"settings alone": {"ada@acme.example", `{"may_look":false}`, []string{gmail.ScopeSend, gmail.ScopeSettings}, []string{"token", "scope:send", "(scope:look) delegation_missing", "(scope:read) delegation_missing", "(aliases)"}},
-		"send missing":   {"ada@acme.example", `{}`, []string{gmail.ScopeLook}, []string{"token", "scope:send delegation_missing", "scope:look", "(scope:read) delegation_missing", "mailbox", "(aliases) scope_missing"}},
-		"look missing":   {"ada@acme.example", `{}`, []string{gmail.ScopeSend}, []string{"token", "scope:send", "scope:look delegation_missing", "(scope:read) delegation_missing", "mailbox delegation_missing", "(aliases) scope_missing"}},
-		"no delegation":  {"ada@acme.example", `{}`, nil, []string{"token delegation_missing", "scope:send delegation_missing", "scope:look delegation_missing", "(scope:read) delegation_missing", "mailbox delegation_missing", "(aliases) scope_missing"}},
 		"no Gmail":       {"no-gmail@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook, gmail.ScopeRead}, []string{"token", "scope:send gmail_off", "scope:look", "(scope:read)", "mailbox gmail_off", "(aliases) gmail_off"}},
 	} {
 		p := openScoped(t, w, c.address, c.config, c.scopes...)
