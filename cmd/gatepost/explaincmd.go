@@ -37,7 +37,7 @@ func (r *remote) explanation(e client.Explanation) {
 		r.indented("It waits until " + whenAt(e.Account.ParkedUntil) + ".")
 	}
 	r.line("%s%s: lane %s; without an answer: %s", r.in(dim, "type      "), e.Policy.Type, e.Policy.Lane, e.Policy.OnUnknown)
-	r.indented(e.Policy.Kept)
+	r.indented("content kept: " + e.Policy.Kept)
 	for _, l := range e.Limits {
 		r.line("%s%s: %d of %d", r.in(dim, "limit     "), l.Name, l.Used, l.Limit)
 	}
