@@ -51,7 +51,7 @@ func TestSimulationFindsBrokenBuilds(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-run", "^TestSimulation$", "-overlay", mutant.Overlay(t, "../..", m), ".")
-			cmd.Env = append(os.Environ(), "GATEPOST_BROKEN_BUILD=1", "GATEPOST_SIMULATE_HISTORIES=1000", "GATEPOST_SIMULATE_STOP=1")
+			cmd.Env = append(os.Environ(), "GATEPOST_BROKEN_BUILD=1", "GATEPOST_SIMULATE_HISTORIES=2000", "GATEPOST_SIMULATE_STOP=1")
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "breaks a promise") {
 				t.Errorf("the simulation did not notice: %v\n%s", err, out)

@@ -350,12 +350,19 @@ func (s *simulation) pass(d time.Duration) {
 
 // rates are how often each thing goes wrong, in steps out of a thousand. Each
 // history has its own: in one where everything crashes all the time no process
-// lives long enough to sleep through the others' work.
-type rates struct{ crash, commit, lose, freeze, clock int }
+// lives long enough to sleep through the others' work. In plain ones mail has no
+// times and nobody cancels: it lives as long as a sleeper sleeps.
+type rates struct {
+	crash, commit, lose, freeze, clock int
+	plain                              bool
+}
 
 func (s *simulation) draw() rates {
 	pick := func(n ...int) int { return n[s.rng.IntN(len(n))] }
-	return rates{crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10)}
+	return rates{
+		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10),
+		plain: s.chance(50),
+	}
 }
 
 // disturb decides what goes wrong around the next step.
@@ -410,7 +417,7 @@ func (s *simulation) act(n *simNode) {
 		s.step(n, func() error { return s.promote(ctx, n, route) })
 	case x < 94:
 		s.step(n, func() error { return n.engine.expire(ctx) })
-	case x < 96:
+	case x < 96 && !s.rates.plain:
 		s.cancel(n)
 	case x < 98:
 		s.person(n)
@@ -484,6 +491,9 @@ func (s *simulation) newSubmission() *simMessage {
 	}
 	if s.chance(50) {
 		sub.IdempotencyKey = fmt.Sprint("key", s.rng.Uint32())
+	}
+	if s.rates.plain {
+		return &simMessage{submission: sub}
 	}
 	sub.Type = []string{"", "", "", "", "otp", "notification"}[s.rng.IntN(6)]
 	from := s.now()
