@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,22 +63,67 @@ func (s *settings) doorTLS(dir string, roots *x509.CertPool, log *slog.Logger) (
 		}
 		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}, nil
 	case len(s.acmeDomains) > 0:
-		return s.acme(dir, roots), nil
+		return s.acme(dir, roots, log), nil
 	}
 	return nil, nil
 }
 
 // acme gets certificates when they are first asked for, and renews them. The
 // authority proves the name over TLS-ALPN (RFC 8737), on the same port.
-func (s *settings) acme(dir string, roots *x509.CertPool) *tls.Config {
+func (s *settings) acme(dir string, roots *x509.CertPool, log *slog.Logger) *tls.Config {
+	ours := autocert.HostWhitelist(s.acmeDomains...)
 	m := &autocert.Manager{
-		Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(s.acmeDomains...), Email: s.acmeEmail,
+		Prompt: autocert.AcceptTOS, HostPolicy: ours, Email: s.acmeEmail,
 		Cache:  autocert.DirCache(filepath.Join(dir, "acme")),
 		Client: &acme.Client{DirectoryURL: s.acmeDirectory, HTTPClient: &http.Client{Transport: tokenTransport(roots), Timeout: time.Minute}},
 	}
+	i := &issued{obtain: m.GetCertificate, ours: ours, log: log, now: time.Now, told: map[string]time.Time{}}
 	c := m.TLSConfig()
-	c.MinVersion = tls.VersionTLS12
+	c.MinVersion, c.GetCertificate = tls.VersionTLS12, i.get
 	return c
+}
+
+// issued shows certificates that an authority issues while the client waits.
+type issued struct {
+	obtain func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	ours   autocert.HostPolicy
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu   sync.Mutex
+	told map[string]time.Time
+}
+
+// issueReports is how often the log tells, at most, that a name has no
+// certificate. autocert keeps a failure as long.
+const issueReports = time.Minute
+
+// get implements tls.Config.GetCertificate. The HTTP server lets a handshake take
+// headerTimeout from its first byte, and an authority takes longer to issue: the
+// client that caused it would be cut off. So the time begins again.
+func (i *issued) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := i.obtain(hello)
+	if err != nil {
+		i.tell(hello, err)
+	}
+	if hello.Conn != nil {
+		_ = hello.Conn.SetDeadline(i.now().Add(headerTimeout)) // what is wrong with it shows at the next write
+	}
+	return cert, err
+}
+
+// tell leaves out what strangers can cause: other names, and proofs nobody waits for.
+func (i *issued) tell(hello *tls.ClientHelloInfo, err error) {
+	name := strings.ToLower(hello.ServerName)
+	if i.ours(context.Background(), name) != nil || slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if now := i.now(); now.Sub(i.told[name]) >= issueReports {
+		i.told[name] = now
+		i.log.Error("there is no TLS certificate by ACME: port 443 of the name must reach gatepost, and gatepost the authority", "name", name, "err", err)
+	}
 }
 
 // certificate is a pair of files that may change while gatepost runs.

@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -17,6 +19,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
 )
 
 // pairFiles writes a self-signed certificate for 127.0.0.1 and its key.
@@ -128,6 +133,55 @@ func TestACMEIsForItsNamesAlone(t *testing.T) {
 	}
 	if config.MinVersion != tls.VersionTLS12 {
 		t.Error("older TLS is allowed")
+	}
+}
+
+// A failure is told once a minute for each name of ours; strangers cannot fill the log.
+func TestFailuresOfACMEAreTold(t *testing.T) {
+	log, now := &lockedBuffer{}, time.Now()
+	i := &issued{
+		obtain: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("the authority says no") },
+		ours:   autocert.HostWhitelist("mail.example.com", "bücher.example"),
+		log:    slog.New(slog.NewTextHandler(log, nil)), now: func() time.Time { return now }, told: map[string]time.Time{},
+	}
+	ask := func(name string, protos ...string) {
+		if _, err := i.get(&tls.ClientHelloInfo{ServerName: name, SupportedProtos: protos}); err == nil {
+			t.Error("the failure was lost")
+		}
+	}
+	ask("mail.example.com", acme.ALPNProto)
+	ask("other.example.com")
+	ask("")
+	if log.String() != "" {
+		t.Errorf("told of strangers: %s", log)
+	}
+	for range 3 {
+		ask("mail.example.com")
+		ask("Mail.Example.com", "h2", "http/1.1")
+		ask("xn--bcher-kva.example")
+		now = now.Add(issueReports / 2)
+	}
+	if n := strings.Count(log.String(), "the authority says no"); n != 4 {
+		t.Errorf("told %d times, want twice for each name: %s", n, log)
+	}
+}
+
+// Who waited for the authority longer than a handshake may take is answered.
+func TestTheHandshakeGoesOnAfterTheAuthority(t *testing.T) {
+	server, client := net.Pipe()
+	defer client.Close()
+	i := &issued{now: time.Now, obtain: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return &tls.Certificate{}, hello.Conn.SetDeadline(time.Now().Add(-time.Second))
+	}}
+	if _, err := i.get(&tls.ClientHelloInfo{Conn: server}); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = server.Write([]byte("hello"))
+		server.Close()
+	}()
+	if b, err := io.ReadAll(client); err != nil || string(b) != "hello" {
+		t.Errorf("%q, %v", b, err)
 	}
 }
 
