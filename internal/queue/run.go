@@ -222,13 +222,29 @@ func (d *dispatcher) run(ctx context.Context) {
 				return
 			}
 		case <-d.woken:
-			if err := d.drain(ctx); err != nil && ctx.Err() == nil {
+			err := d.drain(ctx)
+			if errors.Is(err, store.ErrNotFound) {
+				if d.gone() {
+					return
+				}
+				continue
+			}
+			if err != nil && ctx.Err() == nil {
 				d.e.cfg.Log.Error("the mail of an account could not be worked on and is tried again", "account", d.route, "err", err)
 				d.later(ctx)
 			}
 		}
 		idle.Reset(idleAfter)
 	}
+}
+
+// gone ends the dispatcher of an account that is not there, once what it began
+// has ended. Mail that has come since is not its concern: the poll starts another
+// dispatcher where there is an account, and strand ends what has none.
+func (d *dispatcher) gone() bool {
+	d.sends.Wait()
+	d.looks.Wait()
+	return d.leave(false)
 }
 
 // leave ends the dispatcher unless mail has just come.

@@ -1,13 +1,16 @@
 package queue
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
 	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
 )
 
 // While a send comes to its end during a stop the node stays alive to the others:
@@ -86,4 +89,39 @@ func TestDispatcherStaysWhileItsSendsAreUnderWay(t *testing.T) {
 	if !d.leave(false) || len(s.running) > 0 {
 		t.Error("it stayed without work")
 	}
+}
+
+// An account that was removed has no dispatcher any more, and is no error in the
+// log. Under an account that is there again mail goes on.
+func TestDispatcherEndsWithItsAccount(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		var log bytes.Buffer
+		w := newWorld(t, opt, nil, func(c *Config) {
+			live(c)
+			c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+		})
+		s := &scheduler{e: w.Engine, running: map[email.ID]*dispatcher{}, outcomes: make(chan struct{}, finishing)}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		account, err := w.cfg.Store.Account(ctx, simTeam, worldAccount)
+		w.must(err, w.cfg.Store.DeleteAccount(ctx, simTeam, worldAccount))
+		s.dispatch(ctx, simTeam, worldAccount)
+		w.eventually("the dispatcher ends", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.running) == 0
+		})
+		s.work.Wait()
+		if log.Len() > 0 {
+			t.Errorf("the log has %s", &log)
+		}
+
+		w.must(w.cfg.Store.AddAccount(ctx, account))
+		w.accounts.forget(simTeam, worldAccount)
+		id := w.submit()
+		s.poll(ctx)
+		w.eventually("mail is sent", func() bool { return w.state(id) == email.Accepted })
+		stop()
+		s.work.Wait()
+	})
 }
