@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -458,6 +459,31 @@ func TestClose(t *testing.T) {
 		}
 		if time.Now().After(end) {
 			t.Fatalf("no QUIT in %q", r.list())
+		}
+	}
+}
+
+// TestOtherProtocol: a service that speaks something else is told apart, at any
+// point, and nothing that it said is repeated: an account can be pointed anywhere.
+func TestOtherProtocol(t *testing.T) {
+	for _, at := range []string{"GREETING", "EHLO", "AUTH", "MAIL", "DOT"} {
+		for _, answer := range []string{"-ERR banner 7.2\r\n", "250-banner\r\nbanner\r\n", "250-banner\r\n251 banner\r\n"} {
+			r := startRelay(t, "SIZE", "AUTH PLAIN")
+			r.says(func(verb, _ string, _ int) string {
+				if verb == at {
+					return answer
+				}
+				return ""
+			})
+			_, err := r.account(t, map[string]any{"user": "ada"}).Send(t.Context(), toAnn, anyMail)
+			e, ok := errors.AsType[*provider.Error](err)
+			if !ok || at != "DOT" && e.Reply != "not an SMTP reply" { // after the dot it only matters that nobody can know
+				t.Errorf("%s: %v", at, err)
+				continue
+			}
+			if told := strings.Join([]string{e.Error(), e.Fix, e.Reply, fmt.Sprint(e.Err)}, " "); strings.Contains(told, "banner") {
+				t.Errorf("%s: repeats %s", at, told)
+			}
 		}
 	}
 }

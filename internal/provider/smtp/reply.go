@@ -18,7 +18,8 @@ type reply struct {
 	text     string // lines joined by \n
 }
 
-// errReply is an answer that is none of SMTP.
+// errReply is an answer that is none of SMTP. What it says is not repeated: whoever
+// may connect accounts could read the banners of other servers in our errors.
 var errReply = errors.New("not an SMTP reply")
 
 // What is read of one reply at most.
@@ -50,7 +51,7 @@ func readReply(in *bufio.Reader) (reply, error) {
 func (r *reply) add(line []byte, first bool) (more bool, err error) {
 	code, ok := digits(line)
 	if !ok || len(line) > 3 && line[3] != ' ' && line[3] != '-' || !first && code != r.code {
-		return false, fmt.Errorf("%w: %.60q", errReply, line)
+		return false, errReply
 	}
 	r.code = code
 	var text []byte
