@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,18 +17,28 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/queue"
 )
 
 // operation is one thing that the API can do.
 type operation struct {
 	pattern  string // method and path, as net/http has it
 	open     bool   // needs no key
+	scope    string // that the key must have; empty: any key will do
 	serve    func(*call) error
 	describe func(*describer)
 }
 
 func (o operation) method() string { m, _, _ := strings.Cut(o.pattern, " "); return m }
 func (o operation) path() string   { _, p, _ := strings.Cut(o.pattern, " "); return p }
+
+// scopes are those that the key must have, as a list.
+func (o operation) scopes() []string {
+	if o.scope == "" {
+		return []string{}
+	}
+	return []string{o.scope}
+}
 
 // routes joins the operations to one handler. Paths with another method are
 // answered 405, all other paths 404.
@@ -104,10 +115,14 @@ func (s *server) handler(o operation) http.Handler {
 	})
 }
 
+// run asks for key and scope before the operation reads anything of the body.
 func (c *call) run(o operation) error {
 	if !o.open {
 		if err := c.authenticate(); err != nil {
 			return err
+		}
+		if o.scope != "" && !c.grant.May(o.scope) {
+			return fmt.Errorf("%w: it lacks the scope %s", queue.ErrForbidden, o.scope)
 		}
 	}
 	return o.serve(c)

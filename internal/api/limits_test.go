@@ -185,16 +185,18 @@ func TestBodyThatStopsShort(t *testing.T) {
 	}
 }
 
-// Nothing of a body is read for those who have no key.
+// Nothing of a body is read for those who have no key, or one that may not do this.
 func TestKeyComesBeforeBody(t *testing.T) {
 	w := sqlite(t)
-	conn, read := w.dial()
-	head := strings.Replace(w.head(fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n", 10*megabyte)), w.key, "gp_live_wrong", 1)
-	_, err := io.WriteString(conn, head)
-	w.must(err)
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	w.must(err)
-	if res.StatusCode != http.StatusUnauthorized || read.Load() > int64(len(head)) {
-		t.Errorf("status %d after %d bytes", res.StatusCode, read.Load())
+	for key, want := range map[string]int{"gp_live_wrong": http.StatusUnauthorized, w.newKey("messages:read"): http.StatusForbidden} {
+		conn, read := w.dial()
+		head := strings.Replace(w.head(fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n", 10*megabyte)), w.key, key, 1)
+		_, err := io.WriteString(conn, head)
+		w.must(err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		w.must(err)
+		if res.StatusCode != want || read.Load() > int64(len(head)) {
+			t.Errorf("status %d after %d bytes, want %d", res.StatusCode, read.Load(), want)
+		}
 	}
 }

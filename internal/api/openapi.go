@@ -124,7 +124,7 @@ func (d *describer) param(in, name, description string, example any) {
 func (d *describer) errors(o operation) {
 	statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if !o.open {
-		d.op.Security = []map[string][]string{{"key": {}}}
+		d.op.Security = []map[string][]string{{"key": o.scopes()}}
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 		if o.method() != http.MethodGet || d.asks() {
 			statuses = append(statuses, http.StatusUnprocessableEntity)

@@ -92,6 +92,8 @@ func TestDocument(t *testing.T) {
 func checkOperation(t *testing.T, o operation, got apiOperation) {
 	if secured := len(got.Security) > 0; secured == o.open {
 		t.Errorf("%s: open %v, security %v", o.pattern, o.open, got.Security)
+	} else if any := o.path() == "/v1/types" || o.path() == "/v1/me"; secured && (len(got.Security[0]["key"]) == 0) != any {
+		t.Errorf("%s names no scope, or one that is not needed: %v", o.pattern, got.Security)
 	}
 	if strings.Contains(o.path(), "{id}") && (len(got.Parameters) == 0 || got.Parameters[0].In != "path" || !got.Parameters[0].Required) {
 		t.Errorf("%s: no parameter id", o.pattern)
