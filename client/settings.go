@@ -23,7 +23,7 @@ type SMTPSettings struct {
 	Host           string `json:"host,omitempty" example:"smtp.example.com"`
 	Port           *int   `json:"port,omitempty" doc:"Empty: 587, with implicit TLS 465, without TLS 25."`
 	TLS            string `json:"tls,omitempty" enum:"starttls,implicit,none" doc:"none is for a relay on the same machine. Empty: starttls."`
-	CAFile         string `json:"ca_file,omitempty" doc:"A file on gatepost's machine with a further certificate authority to trust."`
+	CA             string `json:"ca,omitempty" doc:"Certificates of further authorities to trust: their text in PEM form, at most 64 KiB. What stands between them is not kept."`
 	User           string `json:"user,omitempty" doc:"The name to sign in with. Empty: no sign-in."`
 	Hello          string `json:"hello,omitempty" doc:"The name to say in EHLO. Empty: the machine's."`
 	MaxConnections *int   `json:"max_connections,omitempty" doc:"Connections at a time. Empty: 10."`

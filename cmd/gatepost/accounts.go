@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -79,6 +82,7 @@ func (r *remote) accountFacts(a client.Account) {
 		{"credential", a.Credential},
 		{"senders", strings.Join(a.Senders, " ")},
 		{"server", serverOf(a)},
+		{"trusts", authorityOf(a)},
 		{"connected", when(a.CreatedAt.Time)},
 		{"waits until", whenAt(a.ParkedUntil)},
 		{"why", a.Reason},
@@ -94,6 +98,23 @@ func serverOf(a client.Account) string {
 		return ""
 	}
 	return strings.TrimSpace(a.SMTP.Preset + " " + a.SMTP.Host + " " + a.SMTP.TLS)
+}
+
+// authorityOf names the certificates that an account trusts for its relay.
+func authorityOf(a client.Account) string {
+	if a.SMTP == nil {
+		return ""
+	}
+	var names []string
+	for rest := []byte(a.SMTP.CA); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return strings.Join(names, "; ")
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			names = append(names, c.Subject.String()+" (until "+c.NotAfter.UTC().Format(time.DateOnly)+")")
+		}
+	}
 }
 
 func accountsCheckCommand(env environment) *cobra.Command {

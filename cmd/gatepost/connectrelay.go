@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -16,6 +18,7 @@ import (
 type relay struct {
 	client.SMTPSettings
 	port    int
+	ca      string // a file
 	senders []string
 	noTest  bool
 }
@@ -42,7 +45,7 @@ always verified. If the live check fails, nothing is kept.`,
 	f.StringVar(&w.TLS, "tls", "", "`kind` of TLS: starttls, implicit, or none (for this machine alone) (default starttls)")
 	f.StringVar(&w.User, "user", "", "`name` to sign in with")
 	f.StringVar(&w.Hello, "hello", "", "`name` to say in EHLO (default the machine's)")
-	f.StringVar(&w.CAFile, "relay-ca", "", "`file` on gatepost's machine with the authority that signed the relay's certificate")
+	f.StringVar(&w.ca, "relay-ca", "", "`file` with the authority that signed the relay's certificate, PEM; its text is handed over")
 	f.StringSliceVar(&w.senders, "senders", nil, "further `addresses` that may stand in From, or @domain")
 	f.BoolVar(&w.noTest, "no-test", false, "send no test message")
 	return overAPIWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, args []string) error {
@@ -53,6 +56,9 @@ always verified. If the live check fails, nothing is kept.`,
 func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	if w.port != 0 {
 		w.Port = &w.port
+	}
+	if err := w.authority(); err != nil {
+		return err
 	}
 	if w.Preset != "" || g.interactive && w.Host == "" {
 		if err := g.setup(ctx, client.SetupQuery{Kind: "relay"}); err != nil {
@@ -94,6 +100,34 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	}
 	g.errLine("\nNothing was kept. Mend what is marked ✗ and give the same command again.")
 	return toldError{exitFailed}
+}
+
+// maxAuthority is what gatepost takes of certificates.
+const maxAuthority = 64 << 10
+
+// authority reads --relay-ca here: gatepost takes the text alone, because the files
+// on its machine are nobody's business.
+func (w *relay) authority() error {
+	if w.ca == "" {
+		return nil
+	}
+	f, err := os.Open(w.ca)
+	if err != nil {
+		return usagef("--relay-ca: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	b, err := io.ReadAll(io.LimitReader(f, maxAuthority+1))
+	if err != nil {
+		return usagef("--relay-ca: %w", err)
+	}
+	if len(b) > maxAuthority {
+		return usagef("--relay-ca: %s has more than 64 KiB: only the authority that signed the relay's certificate is needed", w.ca)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(b) {
+		return usagef("--relay-ca: %s holds no certificate in PEM form", w.ca)
+	}
+	w.CA = string(b)
+	return nil
 }
 
 // free tells early that an address is connected already.

@@ -361,9 +361,13 @@ func connectRelay(t *testing.T, f sandboxFacts, w *sandbox.World) string {
 		t.Fatalf("credential: %d %v", status, cred)
 	}
 	host, port, _ := strings.Cut(w.SMTPAddr, ":")
+	ca, err := os.ReadFile(w.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
 	status, account := call(t, f, http.MethodPost, "/v1/accounts", fmt.Appendf(nil,
-		`{"address":"app@acme.example","transport":"smtp","credential":%q,"smtp":{"host":%q,"port":%s,"tls":"starttls","ca_file":%q,"user":%q}}`,
-		cred["id"], host, port, w.CAFile, user))
+		`{"address":"app@acme.example","transport":"smtp","credential":%q,"smtp":{"host":%q,"port":%s,"tls":"starttls","ca":%q,"user":%q}}`,
+		cred["id"], host, port, ca, user))
 	if status != http.StatusCreated {
 		t.Fatalf("account: %d %v", status, account)
 	}

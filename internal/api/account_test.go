@@ -124,6 +124,10 @@ func TestBadAccounts(t *testing.T) {
 		{"no settings", `{"address": "a@b.example", "transport": "smtp", "credential": "` + w.smtpKey + `"}`, []string{"smtp.host"}},
 		{"clear text to another machine", `{"address": "a@b.example", "transport": "smtp", "credential": "` + w.smtpKey + `", "smtp": {"host": "smtp.example.com", "tls": "none"}}`, []string{"smtp.tls"}},
 		{
+			"a file of the server's", `{"address": "a@b.example", "transport": "smtp", "credential": "` + w.smtpKey + `", "smtp": {"host": "127.0.0.1", "ca": "/dev/zero", "ca_file": "/dev/zero"}}`,
+			[]string{"smtp.ca", "smtp.ca_file"},
+		},
+		{
 			"gmail", `{"address": "a@b.example", "transport": "gmail", "credential": "` + w.gmailKey() + `", "gmail": {"max_recipients": 0, "max_parallel": 1000, "may_look": "yes"}}`,
 			[]string{"gmail.max_recipients", "gmail.max_parallel", "gmail.may_look"},
 		},

@@ -106,6 +106,8 @@ func (w *world) connect(s *station) {
 	w.t.Helper()
 	key, err := os.ReadFile(w.ServiceAccount)
 	s.must(err)
+	authority, err := os.ReadFile(w.CAFile)
+	s.must(err)
 	host, port, err := net.SplitHostPort(w.SMTPAddr)
 	s.must(err)
 	google := s.create("/v1/credentials", map[string]any{"kind": "google_service_account", "name": "Google", "key": json.RawMessage(key)})
@@ -115,7 +117,7 @@ func (w *world) connect(s *station) {
 	relay := s.create("/v1/credentials", map[string]any{"kind": "smtp_password", "name": "relay", "password": w.SMTPPassword})
 	s.create("/v1/accounts", map[string]any{
 		"address": relaySender, "transport": "smtp", "credential": relay,
-		"smtp": map[string]any{"host": host, "port": json.Number(port), "user": w.SMTPUser, "ca_file": w.CAFile},
+		"smtp": map[string]any{"host": host, "port": json.Number(port), "user": w.SMTPUser, "ca": string(authority)},
 	})
 }
 

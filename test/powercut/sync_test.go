@@ -54,7 +54,7 @@ func (s *station) park() {
 	s.create("/v1/accounts", map[string]any{
 		"address": quiet, "transport": "smtp",
 		"credential": s.create("/v1/credentials", map[string]any{"kind": "smtp_password", "name": "wrong", "password": "wrong"}),
-		"smtp":       map[string]any{"host": host, "port": n, "tls": "starttls", "ca_file": s.world.CAFile, "user": "nobody"},
+		"smtp":       map[string]any{"host": host, "port": n, "tls": "starttls", "ca": s.authority(), "user": "nobody"},
 	})
 	s.submit("first@example.com")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {

@@ -48,7 +48,7 @@ func open(t *testing.T, w *sandbox.World, mode string, o providertest.Options) p
 	settings := settingsFor(t, w, mode)
 	settings["user"] = user
 	if o.Distrust {
-		delete(settings, "ca_file")
+		delete(settings, "ca")
 	}
 	return openWith(t, settings, provider.Deps{
 		Dial: o.Dial, Trace: o.Trace,
@@ -70,7 +70,16 @@ func settingsFor(t *testing.T, w *sandbox.World, mode string) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]any{"host": host, "port": n, "tls": mode, "ca_file": w.CAFile}
+	return map[string]any{"host": host, "port": n, "tls": mode, "ca": authority(t, w)}
+}
+
+func authority(t *testing.T, w *sandbox.World) string {
+	t.Helper()
+	b, err := os.ReadFile(w.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func openWith(t testing.TB, settings map[string]any, deps provider.Deps) provider.Provider {
@@ -126,7 +135,7 @@ func TestGmailRelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := openWith(t, map[string]any{"preset": "gmail_relay", "host": host, "port": n, "ca_file": w.CAFile}, provider.Deps{})
+	p := openWith(t, map[string]any{"preset": "gmail_relay", "host": host, "port": n, "ca": authority(t, w)}, provider.Deps{})
 	if d := cmp.Diff([]string{"connect", "hello", "tls", "senders", "(mailbox)"}, steps(p.(provider.Prover).Prove(t.Context()))); d != "" {
 		t.Errorf("steps (-want +got):\n%s", d)
 	}

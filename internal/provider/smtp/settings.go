@@ -2,10 +2,7 @@ package smtp
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -27,7 +24,7 @@ type settings struct {
 	Host           string `json:"host"`
 	Port           int    `json:"port"`
 	TLS            string `json:"tls"`
-	CAFile         string `json:"ca_file,omitempty"`
+	CA             string `json:"ca,omitempty"` // certificates, PEM; never a file's name: it comes over the API
 	User           string `json:"user,omitempty"`
 	Hello          string `json:"hello,omitempty"` // empty: the domain of the account's address
 	MaxConnections int    `json:"max_connections"`
@@ -110,24 +107,14 @@ func (s settings) address() string {
 	return net.JoinHostPort(strings.Trim(s.Host, "[]"), strconv.Itoa(s.Port))
 }
 
-func readAuthority(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the authority's certificate: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("the file holds no certificate in PEM form")
-	}
-	return pool, nil
-}
-
 func validate(config json.RawMessage) (json.RawMessage, []provider.FieldError) {
 	s, wrong := parse(config)
-	if s.CAFile != "" {
-		if _, err := readAuthority(s.CAFile); err != nil {
-			wrong = append(wrong, provider.FieldError{Field: "ca_file", Message: err.Error()})
+	if s.CA != "" {
+		list, err := readAuthorities(s.CA)
+		if err != nil {
+			wrong = append(wrong, provider.FieldError{Field: "ca", Message: err.Error()})
 		}
+		s.CA = writeAuthorities(list)
 	}
 	if len(wrong) > 0 {
 		return nil, wrong

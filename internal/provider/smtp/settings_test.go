@@ -2,8 +2,6 @@ package smtp_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,10 +10,6 @@ import (
 
 func TestSettings(t *testing.T) {
 	kind := smtp.Kind()
-	empty := filepath.Join(t.TempDir(), "empty.pem")
-	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for config, want := range map[string]string{ // the wrong fields, or parts of the completed settings
 		`{"host":"mail.example"}`:                          `"port":587,"tls":"starttls"`,
 		`{"host":"mail.example","tls":"implicit"}`:         `"port":465,"tls":"implicit"`,
@@ -40,8 +34,8 @@ func TestSettings(t *testing.T) {
 		`{"host":"m.example","user":"a\nb"}`:               "user",
 		`{"host":"m.example","max_connections":-1}`:        "max_connections",
 		`{"host":"m.example","max_recipients":0}`:          "max_recipients",
-		`{"host":"m.example","ca_file":"/does/not/exist"}`: "ca_file",
-		`{"host":"m.example","ca_file":"` + empty + `"}`:   "ca_file",
+		`{"host":"m.example","ca":"/dev/zero"}`:            "ca",
+		`{"host":"m.example","ca_file":"/dev/zero"}`:       "?",
 		`{"host":"m.example","password":"x"}`:              "?",
 		`{"host":"m.example"} x`:                           "?",
 		``:                                                 "?",

@@ -36,7 +36,7 @@ type account struct {
 	mailbox   string // the address that sends
 	bearer    *Bearer
 	deps      provider.Deps
-	authority *x509.CertPool // of ca_file
+	authority *x509.CertPool // of ca
 	pool      *pool
 }
 
@@ -52,12 +52,12 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 		s.Hello = helloFor(a.Address)
 	}
 	acc := newAccount(s, a.Address, deps)
-	if s.CAFile != "" {
-		pool, err := readAuthority(s.CAFile)
+	if s.CA != "" {
+		list, err := readAuthorities(s.CA)
 		if err != nil {
-			return nil, fmt.Errorf("open account %s: ca_file: %w", a.ID, err)
+			return nil, fmt.Errorf("open account %s: ca: %w", a.ID, err)
 		}
-		acc.authority = pool
+		acc.authority = trusting(list)
 	}
 	return acc, nil
 }
