@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +15,9 @@ func configCommand(env environment) *cobra.Command {
 		Short: "Settings: what is in force, whether it is right, all there are",
 		Long: `Settings come from flags, from the environment (--listen is GATEPOST_LISTEN) and
 from a TOML file, in this order of strength. The file is the one that --config or
-GATEPOST_CONFIG names, else gatepost.toml here, else /etc/gatepost/gatepost.toml.
+GATEPOST_CONFIG names. Else the server reads gatepost.toml here; commands read
+gatepost/gatepost.toml in $XDG_CONFIG_HOME or ~/.config, never one that lies in the
+folder where they are given. Else it is /etc/gatepost/gatepost.toml.
 
 Each secret can stand in a file of its own: GATEPOST_DATABASE_FILE names a file
 with the database's URL, and so on.`,
@@ -23,7 +27,7 @@ with the database's URL, and so on.`,
 }
 
 // forAll are all groups of settings.
-const forAll = forServer | forStore | forClient | forRelay
+const forAll = forServer | forStore | forCommands
 
 // shownSetting is a setting as `config show` tells of it.
 type shownSetting struct {
@@ -45,13 +49,19 @@ func configShowCommand(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, list := newPrinter(env, asJSON), shown(s)
+			mine, err := load(cmd.Flags(), env, forCommands)
+			if err != nil {
+				return err
+			}
+			p, list := newPrinter(env, asJSON), shown(s, mine)
 			return p.show(list, func() {
 				var rows [][]string
 				for _, r := range list {
 					rows = append(rows, []string{r.Name, r.Value, r.From})
 				}
 				p.table([]string{"SETTING", "VALUE", "FROM"}, rows)
+				p.line("\nFile of the server: %s\nFile of commands:   %s", cmp.Or(whole(s.files.server.file), "none"), cmp.Or(whole(s.files.client.file), "none"))
+				s.unread(p)
 			})
 		},
 	}
@@ -63,23 +73,54 @@ func configShowCommand(env environment) *cobra.Command {
 // masked stands in place of a secret.
 const masked = "(set)"
 
-func shown(s *settings) []shownSetting {
+// shown lists what is in force for the server, and what commands have. A setting of
+// both is there twice where they differ.
+func shown(server, commands *settings) []shownSetting {
 	var list []shownSetting
 	for _, r := range settingTable() {
-		g := s.given[r.name]
-		value, from := g.text, g.from
-		if r.secret && value != "" {
-			value = masked
+		g := server.given[r.name]
+		list = append(list, r.shown(r.key(), g))
+		if of := commands.given[r.name]; r.groups&forCommands != 0 && of != g {
+			list = append(list, r.shown(r.key()+" (commands)", of))
 		}
-		if from == "" {
-			from = "default"
-		}
-		if g.path != "" {
-			from += ": " + g.path
-		}
-		list = append(list, shownSetting{r.key(), value, from})
 	}
 	return list
+}
+
+func (r setting) shown(name string, g given) shownSetting {
+	value, from := g.text, g.from
+	if r.secret && value != "" {
+		value = masked
+	}
+	if from == "" {
+		from = "default"
+	}
+	if g.path != "" {
+		from += ": " + g.path
+	}
+	return shownSetting{name, value, from}
+}
+
+// unread warns of settings for commands that stand in the server's file.
+func (s *settings) unread(p *printer) {
+	if s.files.server.file == s.files.client.file {
+		return
+	}
+	for _, r := range settingTable() {
+		for _, r := range []setting{r, r.fileRow()} {
+			if _, there := s.files.server.text(r); there && r.groups&^forCommands == 0 {
+				p.errLine("%s is not in force: commands do not read that file", s.files.server.name(r))
+			}
+		}
+	}
+}
+
+// whole is a file's path from the root.
+func whole(path string) string {
+	if abs, err := filepath.Abs(path); path != "" && err == nil {
+		return abs
+	}
+	return path
 }
 
 func configCheckCommand(env environment) *cobra.Command {
@@ -133,20 +174,30 @@ func settingsReference() string {
 <!-- Made by: gatepost config docs -->
 
 Settings come from flags, from the environment and from a TOML file, in this order of strength. The file is the one that
-` + "`--config` or `GATEPOST_CONFIG`" + ` names, else ` + "`gatepost.toml`" + ` in the working folder, else ` + "`/etc/gatepost/gatepost.toml`" + `. A name that is no
+` + "`--config` or `GATEPOST_CONFIG`" + ` names, else the first of these:
+
+| | |
+|---|---|
+| the server, and ` + "`keys create`" + ` for the data folder | ` + "`gatepost.toml`" + ` in the working folder, ` + "`/etc/gatepost/gatepost.toml`" + `; the log tells which one was read |
+| commands that speak to it | ` + "`$XDG_CONFIG_HOME/gatepost/gatepost.toml`, which is `~/.config/gatepost/gatepost.toml` where that is not set, `/etc/gatepost/gatepost.toml`" + ` |
+
+Commands never read a file because it lies in the folder where they are given: it could send your key to somebody else. A name that is no
 setting is refused, with the nearest one.
 
-` + "`gatepost config show`" + ` prints what is in force and where each value comes from, secrets masked; ` + "`gatepost config check`" + ` tells
-what is wrong without starting anything.
+` + "`gatepost config show`" + ` prints what is in force and where each value comes from, secrets masked, and which files were read;
+` + "`gatepost config check`" + ` tells what is wrong without starting anything.
 
 ` + "```toml" + `
-# gatepost.toml
+# /etc/gatepost/gatepost.toml
 data = "/var/lib/gatepost"
 database_file = "/run/secrets/gatepost-database"
 listen = "0.0.0.0:443"
 acme_domain = ["mail.example.com"]
 looks = ["30s", "2m", "10m"]
+` + "```" + `
 
+` + "```toml" + `
+# ~/.config/gatepost/gatepost.toml
 [client]
 url = "https://mail.example.com"
 key_file = "/home/me/.gatepost-key"

@@ -52,8 +52,20 @@ func defineFlags(f *pflag.FlagSet, which groups) {
 		}
 	}
 	if which != forSandbox {
-		f.String("config", "", "`file` with settings (default gatepost.toml here, then in /etc/gatepost)")
+		f.String("config", "", "`file` with settings (default "+which.files()+")")
 	}
+}
+
+// files says which files are looked for.
+func (g groups) files() string {
+	const server, client = "gatepost.toml here", "~/.config/gatepost/gatepost.toml"
+	switch {
+	case g&forCommands == 0:
+		return server + ", then in /etc/gatepost"
+	case g&^forCommands == 0:
+		return client + ", then in /etc/gatepost"
+	}
+	return server + " for the server, " + client + " for commands, then in /etc/gatepost"
 }
 
 func fileHolds(r setting) string {
@@ -79,7 +91,7 @@ func flagDoc(doc string) string {
 // load reads flags, environment and file, in this order of strength, and checks
 // each value of the groups asked for. Mistakes are told all at once.
 func load(flags *pflag.FlagSet, env environment, which groups) (*settings, error) {
-	file, err := fileSource(flags, env)
+	files, err := which.read(flags, env)
 	if err != nil {
 		return nil, err
 	}
@@ -87,24 +99,60 @@ func load(flags *pflag.FlagSet, env environment, which groups) (*settings, error
 	if err != nil {
 		return nil, err
 	}
-	return resolve([]source{flagSource(flags), vars, file}, which)
+	s, err := resolve(which, func(r setting) []source {
+		return []source{flagSource(flags), vars, files.of(r.groups & which)}
+	})
+	if err == nil {
+		s.files = files
+	}
+	return s, err
+}
+
+// settingFiles are the file for the server's settings and the one for those of
+// commands.
+type settingFiles struct{ server, client source }
+
+// of is the file for a setting that is asked for by some groups. One that both have
+// is the server's.
+func (f settingFiles) of(asked groups) source {
+	if asked&^forCommands == 0 {
+		return f.client
+	}
+	return f.server
+}
+
+// read reads the files that groups of settings stand in.
+func (g groups) read(flags *pflag.FlagSet, env environment) (f settingFiles, err error) {
+	if f.server, err = parseFile("", nil); err != nil {
+		return f, err
+	}
+	f.client = f.server
+	if g&^forCommands != 0 {
+		if f.server, err = fileSource(flags, env, serverFiles()); err != nil {
+			return f, err
+		}
+	}
+	if g&forCommands != 0 {
+		f.client, err = fileSource(flags, env, clientFiles(env))
+	}
+	return f, err
 }
 
 // loadFlags is load for the sandbox, which must not touch what an environment
 // names for a real server.
 func loadFlags(flags *pflag.FlagSet) (*settings, error) {
-	return resolve([]source{flagSource(flags)}, forSandbox)
+	return resolve(forSandbox, func(setting) []source { return []source{flagSource(flags)} })
 }
 
 // resolve leaves settings of other groups as they are by default: what a server
 // needs may be out of reach, or wrong, without concern to who sends.
-func resolve(sources []source, which groups) (*settings, error) {
+func resolve(which groups, sources func(setting) []source) (*settings, error) {
 	s := &settings{given: map[string]given{}}
 	var errs []error
 	for _, r := range settingTable() {
-		from := sources
-		if r.groups&which == 0 {
-			from = nil
+		var from []source
+		if r.groups&which != 0 {
+			from = sources(r)
 		}
 		g, err := r.pick(from)
 		if err == nil {

@@ -19,6 +19,9 @@ Settings come from flags, from the environment (--listen is GATEPOST_LISTEN) and
 from a TOML file (listen = "127.0.0.1:7025"), in this order of strength. Secrets
 can stand in a file of their own: GATEPOST_DATABASE_FILE, --master-key-file.
 
+The file is the one that --config or GATEPOST_CONFIG names, else gatepost.toml
+here, else /etc/gatepost/gatepost.toml; the log tells which one was read.
+
   gatepost config show     what is in force, and where it comes from
   gatepost config docs     every setting
 
@@ -41,6 +44,9 @@ The API is plain HTTP on this machine alone; anywhere else it needs TLS.`,
 
 func serve(ctx context.Context, s *settings, env environment) error {
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: s.logLevel}))
+	if s.files.server.file != "" {
+		log.Info("settings were read from a file", "file", whole(s.files.server.file))
+	}
 	srv, err := open(ctx, s, log)
 	if err != nil {
 		return err

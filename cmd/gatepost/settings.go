@@ -39,6 +39,7 @@ type settings struct {
 	smtpPassword email.Secret
 
 	given map[string]given // by name: what is in force and where it comes from
+	files settingFiles     // that were read
 }
 
 // groups say which commands a setting is for.
@@ -50,6 +51,8 @@ const (
 	forSandbox                    // gatepost sandbox, by flag alone
 	forClient                     // commands that speak to a running gatepost
 	forRelay                      // gatepost connect relay
+
+	forCommands = forClient | forRelay
 )
 
 // setting is all there is to know of one setting: flag, environment variable, key

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 type source struct {
 	values *koanf.Koanf
 	name   func(r setting) string // what a setting is called there
+	file   string                 // the file that it is; empty: none
 }
 
 // text is a setting's value as one would write it on the command line. What is
@@ -54,7 +56,7 @@ func flagSource(flags *pflag.FlagSet) source {
 		return keys[f.Name], f.Value.String()
 	}
 	_ = k.Load(posflag.ProviderWithFlag(flags, ".", nil, pick), nil) // it reads memory and cannot fail
-	return source{k, setting.flag}
+	return source{values: k, name: setting.flag}
 }
 
 // allRows are the settings with those that name files of secrets.
@@ -92,13 +94,40 @@ func environmentSource(e environment) (source, error) {
 		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return source{}, usageError{errors.Join(errs...)}
 	}
-	return source{k, setting.variable}, nil
+	return source{values: k, name: setting.variable}, nil
 }
 
-// defaultFiles are looked for, in this order, when no file is named.
-func defaultFiles() []string { return []string{"gatepost.toml", "/etc/gatepost/gatepost.toml"} }
+// The files that are looked for, in this order, when none is named. Commands are
+// given in folders of all kinds, some of them from strangers: a file there must not
+// say whom a key is sent to. A server is started where its data is.
+const (
+	fileHere   = "gatepost.toml"
+	fileForAll = "/etc/gatepost/gatepost.toml"
+)
 
-func fileSource(flags *pflag.FlagSet, e environment) (source, error) {
+func serverFiles() []string { return []string{fileHere, fileForAll} }
+
+func clientFiles(e environment) []string {
+	if own := ownFile(e); own != "" {
+		return []string{own, fileForAll}
+	}
+	return []string{fileForAll}
+}
+
+// ownFile is where a user's file is (XDG Base Directory Specification): a folder
+// that is not given by its whole path does not count.
+func ownFile(e environment) string {
+	if dir, _ := e.lookup("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gatepost", "gatepost.toml")
+	}
+	if home, _ := e.lookup("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".config", "gatepost", "gatepost.toml")
+	}
+	return ""
+}
+
+// fileSource reads the file that is named, else the first there is of some.
+func fileSource(flags *pflag.FlagSet, e environment, files []string) (source, error) {
 	path, named := "", ""
 	if f := flags.Lookup("config"); f != nil && f.Changed {
 		path, named = f.Value.String(), "--config"
@@ -112,7 +141,7 @@ func fileSource(flags *pflag.FlagSet, e environment) (source, error) {
 		}
 		return parseFile(path, b)
 	}
-	for _, path := range defaultFiles() {
+	for _, path := range files {
 		b, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue // the server's file is not for everybody who sends
@@ -159,5 +188,5 @@ func parseFile(path string, b []byte) (source, error) {
 	if err := errors.Join(errs...); err != nil {
 		return source{}, usageError{err}
 	}
-	return source{k, func(r setting) string { return r.key() + " in " + path }}, nil
+	return source{k, func(r setting) string { return r.key() + " in " + path }, path}, nil
 }
