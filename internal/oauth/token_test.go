@@ -109,7 +109,7 @@ func TestTokenErrors(t *testing.T) {
 		cause  string
 		names  string
 	}{
-		{401, `{"error":"unauthorized_client","error_description":"Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}`, provider.Hold, "delegation_missing", "client id 117 with exactly these scopes: s1,s2"},
+		{401, `{"error":"unauthorized_client","error_description":"Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}`, provider.Hold, "delegation_missing", "add s1,s2 to the list of scopes of client id 117"},
 		{400, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`, provider.Hold, "key_refused", "key kid-1"},
 		{400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}`, provider.Hold, "clock_off", "1h0m0s ahead"},
 		{400, `{"error":"invalid_grant","error_description":"reauth related error","error_subtype":"invalid_rapt"}`, provider.Hold, "session_control", ""},

@@ -2,8 +2,8 @@ package provider
 
 // The advice that several rows give.
 const (
-	delegationAdvice = "In https://admin.google.com/ac/owl/domainwidedelegation add client id {client_id} with exactly these scopes: {scopes}."
-	scopeAdvice      = "Service account: in https://admin.google.com/ac/owl/domainwidedelegation give client id {client_id} exactly these scopes: {scopes}. Mailbox connected by consent: connect it again and leave every box ticked (gatepost connect gmail)."
+	delegationAdvice = "In https://admin.google.com/ac/owl/domainwidedelegation add {scopes} to the list of scopes of client id {client_id}; what is on the list stays. A client id that is not there yet: Add new."
+	scopeAdvice      = "Service account: in https://admin.google.com/ac/owl/domainwidedelegation add {scopes} to the list of scopes of client id {client_id}; what is on the list stays. Mailbox connected by consent: connect it again and leave every box ticked (gatepost connect gmail)."
 	sessionAdvice    = "Connect again (gatepost connect gmail). So that it lasts: exempt the app as trusted in Admin > Security > Google Cloud session control, or use a service account."
 )
 
