@@ -42,10 +42,12 @@ func (s *session) put(at int64) news {
 	case resp.StatusCode/100 == 2 || resp.StatusCode == statusResume:
 		return s.heard(resp, body, err, at+size)
 	case resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusRequestTimeout:
-		s.open = before // a refusal in so many words: these bytes were not taken
 		if s.unknown(handedOver, resp, body) {
+			// A session that is not there says nothing about the last bytes: a part of
+			// the service that took them may have ended it. Only a look in Sent can tell.
 			return news{problem: gone(resp, body)}
 		}
+		s.open = before // a refusal in so many words: these bytes were not taken
 		return news{problem: s.refusedChunk(handedOver, resp, body)}
 	}
 	return news{lost: s.refusedChunk(handedOver, resp, body)}

@@ -288,16 +288,19 @@ func TestSessionEnds(t *testing.T) {
 		cause    string
 		sessions int
 	}{
-		"dead from the start":              {1, 0, "", false, provider.Retry, "connection_closed", 1},
-		"dead from the middle":             {2, 0, "", false, provider.Retry, "connection_closed", 1},
-		"dead from the end":                {3, 0, "", true, provider.Unknown, "no_answer", 1},
-		"down from the middle":             {2, 503, "", false, provider.Retry, "gmail_down", 1},
-		"down from the end":                {3, 503, "", true, provider.Unknown, "", 1},
-		"quota in the middle":              {2, 403, quota, false, provider.Park, "user_quota", 1},
-		"quota at the end":                 {3, 403, quota, false, provider.Park, "user_quota", 1},
-		"token refused in the middle":      {2, 401, "", false, provider.Hold, provider.CauseTokenRefused, 2},
-		"session lost in the middle":       {2, 404, "", false, provider.Retry, "upload_session_lost", 1},
-		"session lost at the end":          {3, 410, "", false, provider.Retry, "upload_session_lost", 1},
+		"dead from the start":         {1, 0, "", false, provider.Retry, "connection_closed", 1},
+		"dead from the middle":        {2, 0, "", false, provider.Retry, "connection_closed", 1},
+		"dead from the end":           {3, 0, "", true, provider.Unknown, "no_answer", 1},
+		"down from the middle":        {2, 503, "", false, provider.Retry, "gmail_down", 1},
+		"down from the end":           {3, 503, "", true, provider.Unknown, "", 1},
+		"quota in the middle":         {2, 403, quota, false, provider.Park, "user_quota", 1},
+		"quota at the end":            {3, 403, quota, false, provider.Park, "user_quota", 1},
+		"token refused in the middle": {2, 401, "", false, provider.Hold, provider.CauseTokenRefused, 2},
+		"session lost in the middle":  {2, 404, "", false, provider.Retry, "upload_session_lost", 1},
+		// A session ends with its last bytes, taken or not: that it is not there any more
+		// when they arrive does not say that nobody has them.
+		"session lost at the end":          {3, 410, "", false, provider.Unknown, "no_answer", 1},
+		"session unknown at the end":       {3, 404, "", true, provider.Unknown, "no_answer", 1},
 		"refused at the end":               {3, 400, `{"error":{"message":"Invalid To header","status":"INVALID_ARGUMENT"}}`, false, provider.Fail, "invalid_header", 1},
 		"nothing is ever kept":             {1, 308, "", false, provider.Retry, "upload_stalled", 1},
 		"yes in the middle of the message": {2, 200, `{"id":"18a"}`, false, provider.Unknown, "unreadable_answer", 1},
