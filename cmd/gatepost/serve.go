@@ -44,6 +44,9 @@ The API is plain HTTP on this machine alone; anywhere else it needs TLS.`,
 
 func serve(ctx context.Context, s *settings, env environment) error {
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: s.logLevel}))
+	if err := guardMemory(); err != nil {
+		log.Warn("what is in memory could be read by others who use this machine", "err", err)
+	}
 	if s.files.server.file != "" {
 		log.Info("settings were read from a file", "file", whole(s.files.server.file))
 	}

@@ -52,6 +52,24 @@ func TestSettingTable(t *testing.T) {
 	}
 }
 
+// Tokens and keys are sent over TLS, or stay on this machine.
+func TestSecretsAreSentOverTLS(t *testing.T) {
+	for _, r := range settingTable() {
+		if r.name != "google-url" && r.name != "acme-directory" {
+			continue
+		}
+		for address, good := range map[string]bool{
+			"https://google.example": true, "http://127.0.0.1:7027": true, "http://[::1]:7027/x": true, "http://localhost:1": true,
+			"http://google.example": false, "http://192.0.2.1:7027": false, "HTTP://google.example": false, "http://localhost.example": false,
+			"http://127.0.0.1.example": false, "ftp://127.0.0.1": false,
+		} {
+			if err := r.set(&settings{}, address); (err == nil) != good {
+				t.Errorf("%s %s: %v", r.name, address, err)
+			}
+		}
+	}
+}
+
 // Whatever is given as a value, an error does not show a secret.
 func TestErrorsKeepSecrets(t *testing.T) {
 	for _, vars := range []map[string]string{

@@ -72,7 +72,7 @@ func doorSettings() []setting {
 		}, {
 			name: "acme-directory", section: section, groups: forServer, kind: "url", initial: "https://acme-v02.api.letsencrypt.org/directory",
 			doc: "The certificate authority's ACME directory.",
-			set: setURL(func(s *settings) *string { return &s.acmeDirectory }, "https://acme-v02.api.letsencrypt.org/directory"),
+			set: overTLS(setURL(func(s *settings) *string { return &s.acmeDirectory }, "https://acme-v02.api.letsencrypt.org/directory")),
 		},
 	}
 }
@@ -99,7 +99,7 @@ func sendingSettings() []setting {
 		}, {
 			name: "google-url", section: section, groups: forServer, kind: "url",
 			doc: "Where a simulated Google is, for tests (`gatepost sandbox --world`).",
-			set: setURL(func(s *settings) *string { return &s.googleURL }, "https://127.0.0.1:7027"),
+			set: overTLS(setURL(func(s *settings) *string { return &s.googleURL }, "https://127.0.0.1:7027")),
 		}, {
 			name: "google-smtp", section: section, groups: forServer, kind: "address",
 			doc: "Where a simulated smtp.gmail.com is, for tests.",
@@ -198,6 +198,19 @@ func setURL(at func(*settings) *string, example string) func(*settings, string) 
 			return fmt.Errorf("it has a user or password in it, which would show: write it as %s", example)
 		}
 		*at(s) = strings.TrimRight(v, "/")
+		return nil
+	}
+}
+
+// overTLS is for addresses that secrets are sent to: plain HTTP stays on this machine.
+func overTLS(set func(*settings, string) error) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if err := set(s, v); err != nil {
+			return err
+		}
+		if u, err := url.Parse(v); err != nil || u.Scheme == "http" && !thisMachine(u.Hostname()) {
+			return errors.New("write it with https:// : what is sent there must not be read on its way; http:// is for this machine alone")
+		}
 		return nil
 	}
 }

@@ -49,8 +49,20 @@ func loopback(address string) bool {
 	if err != nil {
 		return false
 	}
+	return thisMachine(host)
+}
+
+func thisMachine(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// onlyTLS tells browsers to come by TLS for a year (RFC 6797).
+func onlyTLS(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // doorTLS is the server's side of TLS; nil where it speaks plain HTTP.
@@ -136,6 +148,7 @@ type certificate struct {
 	pair    *tls.Certificate
 	stamp   [2]stamp
 	checked time.Time
+	missed  time.Time // when a missing file was told of
 }
 
 // stamp tells whether a file changed.
@@ -144,8 +157,12 @@ type stamp struct {
 	size int64
 }
 
-// certificateChecks is how often files are looked at, at most.
-const certificateChecks = time.Second
+// How often files are looked at, and how often the log tells that one is missing,
+// at most.
+const (
+	certificateChecks  = time.Second
+	certificateReports = time.Minute
+)
 
 // get implements tls.Config.GetCertificate. A new pair that is broken leaves the
 // old one in use: certificate tools write the two files one after the other.
@@ -161,18 +178,27 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 func (c *certificate) renew() {
 	stamps, err := c.stamps()
-	if err == nil && stamps == c.stamp {
+	if err != nil {
+		c.miss(err)
 		return
 	}
-	if err == nil {
-		err = c.read(stamps)
+	if stamps == c.stamp {
+		return
 	}
-	if err != nil {
+	if err := c.read(stamps); err != nil {
 		c.stamp = stamps // told once for each change
 		c.log.Error("the TLS certificate changed and cannot be used; the one before stays in use", "err", err)
 		return
 	}
 	c.log.Info("the TLS certificate was read again", "expires_at", c.pair.Leaf.NotAfter)
+}
+
+// miss tells of files that cannot be found.
+func (c *certificate) miss(err error) {
+	if now := c.now(); now.Sub(c.missed) >= certificateReports {
+		c.missed = now
+		c.log.Error("the files of the TLS certificate cannot be found; the certificate that was read stays in use", "err", err)
+	}
 }
 
 func (c *certificate) load() error {

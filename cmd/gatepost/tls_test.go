@@ -72,6 +72,20 @@ func TestAPIOverTLS(t *testing.T) {
 	if code, out, errs := command(client, "keys", "list"); !strings.HasPrefix(srv.url, "https://") || code != 0 || !strings.Contains(out, "test") {
 		t.Errorf("%s: code %d: %s%s", srv.url, code, out, errs)
 	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(readText(t, cert)))
+	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	defer browser.CloseIdleConnections()
+	for _, path := range []string{"/connect/nothing", "/v1/accounts"} {
+		resp, err := browser.Get(srv.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+			t.Errorf("%s: browsers may come back without TLS: %q", path, got)
+		}
+	}
 	delete(client, "GATEPOST_CA_FILE")
 	if code, _, errs := command(client, "accounts", "list"); code != exitFailed || !strings.Contains(errs, "certificate") {
 		t.Errorf("an unknown authority: code %d: %s", code, errs)
@@ -117,6 +131,33 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	now = now.Add(certificateChecks)
 	if got := served(); got != "the third one" {
 		t.Errorf("after the mend: %s", got)
+	}
+}
+
+// A file that is missing is told once a minute, however many connections come.
+func TestMissingCertificateIsToldOnceAMinute(t *testing.T) {
+	certFile, keyFile := pairFiles(t, t.TempDir(), "first")
+	log, now := &lockedBuffer{}, time.Now()
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: slog.New(slog.NewTextHandler(log, nil)), now: func() time.Time { return now }}
+	if err := c.load(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(keyFile, keyFile+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for range 90 {
+		now = now.Add(certificateChecks)
+		if pair, err := c.get(nil); err != nil || pair.Leaf.Subject.CommonName != "first" {
+			t.Fatalf("%+v %v", pair, err)
+		}
+	}
+	if n := strings.Count(log.String(), "key.pem"); n != 2 {
+		t.Errorf("told %d times in 90 seconds, want 2: %s", n, log)
+	}
+	pairFiles(t, filepath.Dir(certFile), "the second")
+	now = now.Add(certificateChecks)
+	if pair, _ := c.get(nil); pair.Leaf.Subject.CommonName != "the second" {
+		t.Errorf("after the return: %s", pair.Leaf.Subject.CommonName)
 	}
 }
 
@@ -210,5 +251,17 @@ func TestPagesBesideTheAPI(t *testing.T) {
 		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", path, got)
 		}
+		if resp.Header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: TLS is demanded of a plain server", path)
+		}
 	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

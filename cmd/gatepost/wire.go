@@ -80,7 +80,9 @@ func (srv *server) build(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	srv.http = srv.httpServer()
-	srv.http.TLSConfig = tlsConfig
+	if srv.http.TLSConfig = tlsConfig; tlsConfig != nil {
+		srv.http.Handler = onlyTLS(srv.http.Handler)
+	}
 	return nil
 }
 
