@@ -83,10 +83,16 @@ func (c *Client) ReleaseAccount(ctx context.Context, id string) (Account, error)
 // CheckAccount tries an account live, step by step, without sending anything.
 // That a step fails is no error of this method.
 func (c *Client) CheckAccount(ctx context.Context, id string) (Proof, error) {
-	return ask[Proof](ctx, c, post(at("accounts", id, "check")))
+	return ask[Proof](ctx, c, post(at("accounts", id, "check")).asking())
 }
 
-// TestAccount sends a test message through an account.
+// TestAccount sends a test message through an account. The error NoVerdict says
+// that nobody knows whether it was kept.
 func (c *Client) TestAccount(ctx context.Context, id string, t Test) (Submitted, error) {
-	return send[Submitted](ctx, c, http.MethodPost, at("accounts", id, "test"), t)
+	r, err := post(at("accounts", id, "test")).with(t)
+	if err != nil {
+		return Submitted{}, err
+	}
+	r.keys = []string{""}
+	return ask[Submitted](ctx, c, r)
 }

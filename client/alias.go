@@ -20,5 +20,5 @@ type AliasList struct {
 // Aliases asks the provider for the addresses that an account's mailbox may send
 // as.
 func (c *Client) Aliases(ctx context.Context, account string) (AliasList, error) {
-	return ask[AliasList](ctx, c, get(at("accounts", account, "aliases"), nil))
+	return ask[AliasList](ctx, c, get(at("accounts", account, "aliases"), nil).asking())
 }

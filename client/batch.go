@@ -26,7 +26,7 @@ type BatchResult struct {
 // SendBatch hands over up to 1,000 messages in one request; their idempotency
 // keys stand in them. When all of them have one the client sends the batch again
 // by itself where no answer came. In the mode "each" the answer may hold errors
-// although err is nil.
+// although err is nil. The error NoVerdict says that nobody knows what was kept.
 func (c *Client) SendBatch(ctx context.Context, b NewBatch) (BatchAnswer, error) {
 	r, err := post("/v1/messages/batch").with(b)
 	if err != nil {
@@ -35,6 +35,7 @@ func (c *Client) SendBatch(ctx context.Context, b NewBatch) (BatchAnswer, error)
 	r.repeat = true
 	for _, m := range b.Messages {
 		r.repeat = r.repeat && m.IdempotencyKey != ""
+		r.keys = append(r.keys, m.IdempotencyKey)
 	}
 	return ask[BatchAnswer](ctx, c, r)
 }

@@ -22,6 +22,8 @@ type request struct {
 	body   []byte    // may be sent again
 	stream io.Reader // in place of body: sent once
 	repeat bool      // having it done twice is the same as once
+	asks   bool      // gatepost asks a provider before it answers
+	keys   []string  // of a submission: the idempotency keys of its messages
 }
 
 // maxAnswer bounds what is read of an answer into memory.
@@ -34,6 +36,12 @@ func get(path string, query url.Values) request {
 func post(path string) request { return request{method: http.MethodPost, path: path} }
 
 func remove(path string) request { return request{method: http.MethodDelete, path: path} }
+
+// asking is the request when gatepost asks a provider before it answers.
+func (r request) asking() request {
+	r.asks = true
+	return r
+}
 
 // at is the path of one thing, or of what can be done with it.
 func at(collection, id, action string) string {
@@ -86,15 +94,17 @@ func ask[T any](ctx context.Context, c *Client, r request) (T, error) {
 
 // answer is ask with the header of the answer.
 func answer[T any](ctx context.Context, c *Client, r request) (out T, header http.Header, err error) {
+	doubts := doubts{keys: r.keys}
 	for try := 1; ; try++ {
 		out, header, err = once[T](ctx, c, r)
+		doubts.add(err)
 		if err == nil || !r.repeat || try == maxTries || !passes(ctx, err) {
-			return out, header, err
+			return out, header, doubts.judged(err)
 		}
 		var refused *Error
 		_ = errors.As(err, &refused)
 		if c.wait(ctx, waitBefore(try, refused.retryAfter())) != nil {
-			return out, header, err // what gatepost said tells more than that time is up
+			return out, header, doubts.judged(err) // what gatepost said tells more than that time is up
 		}
 	}
 }
@@ -110,7 +120,7 @@ func once[T any](ctx context.Context, c *Client, r request) (out T, header http.
 	}
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return out, nil, &broken{c.what(r), err}
+		return out, nil, &broken{what: c.what(r), err: err}
 	}
 	if err := json.Unmarshal(b, &out); err != nil {
 		return out, nil, fmt.Errorf("%s: the answer is not what gatepost answers: %w", c.what(r), err)
@@ -132,6 +142,29 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 }
 
 func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
+	p, t := wait(ctx, c.limit(r)), &trace{}
+	req, err := c.wire(t.watch(p.ctx), r)
+	if err != nil {
+		p.release()
+		return nil, &broken{what: c.what(r), err: reason(err), unseen: true}
+	}
+	req.Body = p.over(req.Body)
+	if again := req.GetBody; again != nil {
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			return p.over(body), err
+		}
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		defer p.release()
+		return nil, &broken{what: c.what(r), err: p.reason(reason(err)), unseen: t.unseen()}
+	}
+	return p.heard(res), nil
+}
+
+// wire is the request as net/http has it.
+func (c *Client) wire(ctx context.Context, r request) (*http.Request, error) {
 	target := c.base + r.path
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
@@ -142,7 +175,7 @@ func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
-		return nil, &broken{c.what(r), reason(err)}
+		return nil, err
 	}
 	for name, values := range r.header {
 		req.Header[name] = values
@@ -151,11 +184,7 @@ func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, &broken{c.what(r), reason(err)}
-	}
-	return res, nil
+	return req, nil
 }
 
 // what names a request in errors: without the query, which has addresses in it.
@@ -172,8 +201,9 @@ func reason(err error) error {
 
 // broken says that no whole answer came.
 type broken struct {
-	what string
-	err  error
+	what   string
+	err    error
+	unseen bool // nothing of the request can have left
 }
 
 // Error implements error.
@@ -191,11 +221,18 @@ func passes(ctx context.Context, err error) bool {
 	var refused *Error
 	switch {
 	case errors.As(err, &b):
-		return true
+		return !timedOut(b.err)
 	case errors.As(err, &refused) && (refused.Kind() == "" || refused.Kind() == "busy"):
 		return refused.Status >= http.StatusBadGateway && refused.Status <= http.StatusGatewayTimeout
 	}
 	return false
+}
+
+// timedOut tells whether a time limit was used up: the next try would use it up as
+// well.
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // seconds reads the header Retry-After in seconds, which is how gatepost gives it.

@@ -18,14 +18,18 @@ import (
 // A request is repeated by itself only when that cannot have an effect twice:
 // reading, and sending with an idempotency key. That happens after a broken
 // connection or a 502, 503 or 504, a few times, a little later each time; an
-// answer's Retry-After is kept to. The context ends the waiting too.
+// answer's Retry-After is kept to. The context ends the waiting too. A request
+// that used up its time limit (WithTimeout) is not repeated.
+//
+// A send that ends without a verdict has the error NoVerdict.
 type Client struct {
-	base  string // without a slash at its end
-	key   string
-	agent string
-	plain bool
-	http  *http.Client
-	wait  func(context.Context, time.Duration) error
+	base    string // without a slash at its end
+	key     string
+	agent   string
+	plain   bool
+	timeout time.Duration // 0: by the request
+	http    *http.Client
+	wait    func(context.Context, time.Duration) error
 }
 
 // Option changes a client that New makes.
@@ -48,10 +52,6 @@ func AllowPlain() Option {
 	return func(c *Client) { c.plain = true }
 }
 
-// answersWithin is how long a request may wait for the head of its answer. Live
-// checks of accounts take the longest.
-const answersWithin = 3 * time.Minute
-
 // New makes a client for the gatepost at baseURL, such as http://127.0.0.1:8025
 // or https://mail.example.com/gatepost. It makes no request.
 func New(baseURL, key string, options ...Option) (*Client, error) {
@@ -66,9 +66,7 @@ func New(baseURL, key string, options ...Option) (*Client, error) {
 		return nil, errors.New("the API key has a blank, a line break or another character that no key has: copy it again")
 	}
 	if c.http == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.ResponseHeaderTimeout = answersWithin
-		c.http = &http.Client{Transport: transport}
+		c.http = &http.Client{Transport: transport()}
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, nil

@@ -49,5 +49,9 @@ func (c *Client) StartConsent(ctx context.Context, n NewConsent) (Consent, error
 
 // FinishConsent takes what the redirect brought and connects the account.
 func (c *Client) FinishConsent(ctx context.Context, id string, f FinishConsent) (Connected, error) {
-	return send[Connected](ctx, c, http.MethodPost, at("consents", id, "finish"), f)
+	r, err := post(at("consents", id, "finish")).asking().with(f)
+	if err != nil {
+		return Connected{}, err
+	}
+	return ask[Connected](ctx, c, r)
 }

@@ -62,7 +62,11 @@ func (c *Client) DeleteCredential(ctx context.Context, id string) error {
 // CheckCredential tries a credential live for one mailbox, step by step. That a
 // step fails is no error of this method.
 func (c *Client) CheckCredential(ctx context.Context, id string, how Check) (Proof, error) {
-	return send[Proof](ctx, c, http.MethodPost, at("credentials", id, "check"), how)
+	r, err := post(at("credentials", id, "check")).asking().with(how)
+	if err != nil {
+		return Proof{}, err
+	}
+	return ask[Proof](ctx, c, r)
 }
 
 // drop removes something.

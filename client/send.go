@@ -106,7 +106,7 @@ const idempotencyKey = "Idempotency-Key"
 // Send hands over a message. Without error it is on disk and will be sent. With
 // an idempotency key the same message has one effect however often it is sent,
 // and the client sends it again by itself when no answer came; without one it is
-// sent once, and after a broken connection nobody knows whether it was taken.
+// sent once. The error NoVerdict says that nobody knows whether it was kept.
 func (c *Client) Send(ctx context.Context, m NewMessage, key string) (Submitted, error) {
 	if key == "" {
 		key, m.IdempotencyKey = m.IdempotencyKey, ""
@@ -135,7 +135,7 @@ func (c *Client) SendRaw(ctx context.Context, message io.Reader, o RawOptions) (
 }
 
 func (c *Client) submit(ctx context.Context, r request, key string) (Submitted, error) {
-	r.repeat = key != ""
+	r.repeat, r.keys = key != "", []string{key}
 	s, header, err := answer[Submitted](ctx, c, r.set(idempotencyKey, key))
 	s.Replayed = replayed(header)
 	return s, err
