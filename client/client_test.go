@@ -225,6 +225,23 @@ func TestRefusalIsFinal(t *testing.T) {
 	}
 }
 
+// What the title says the detail does not say again.
+func TestErrorSaysItOnce(t *testing.T) {
+	for _, c := range []struct{ kind, title, detail, want string }{
+		{"forbidden", "The API key may not do this", "this API key may not do that: it lacks the scope messages:read", "The API key may not do this: it lacks the scope messages:read"},
+		{"in_use", "It is in use", "in use: used by acc_1: remove those first", "It is in use: used by acc_1: remove those first"},
+		{"unauthenticated", "The API key is missing or wrong", "not authenticated: it has ended", "The API key is missing or wrong: it has ended"},
+		{"idempotency_key_reused", "The idempotency key stands for another request", "this idempotency key was used for another request", "The idempotency key stands for another request"},
+		{"gone", "The message's content is gone", "the content has been shredded", "The message's content is gone: the content has been shredded"},
+		{"too_late", "It is too late for that", "something else", "It is too late for that: something else"},
+	} {
+		e := &Error{Problem: Problem{Type: problemPrefix + c.kind, Title: c.title, Detail: c.detail}}
+		if e.Error() != c.want {
+			t.Errorf("%s, want %s", e, c.want)
+		}
+	}
+}
+
 // A batch is sent again only when all of its messages have a key.
 func TestBatchRepetition(t *testing.T) {
 	for want, messages := range map[int][]NewMessage{

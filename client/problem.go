@@ -48,8 +48,8 @@ func (e *Error) Kind() string {
 // request's id, by which the log can be searched.
 func (e *Error) Error() string {
 	s := e.Title
-	if len(e.Errors) == 0 && e.Detail != "" {
-		s += ": " + e.Detail
+	if d := e.more(); len(e.Errors) == 0 && d != "" {
+		s += ": " + d
 	}
 	for i, f := range e.Errors {
 		s += separator(i) + f.Field + ": " + f.Message
@@ -58,6 +58,18 @@ func (e *Error) Error() string {
 		s += " (" + e.Request + ")"
 	}
 	return s
+}
+
+// more is the detail without the words that say the title again.
+func (e *Error) more() string {
+	again := map[string]string{
+		"unauthenticated": "not authenticated", "forbidden": "this API key may not do that", "in_use": "in use",
+		"too_late": "it is too late for that", "idempotency_key_reused": "this idempotency key was used for another request",
+	}[e.Kind()]
+	if again == "" {
+		return e.Detail
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(e.Detail, again), ": ")
 }
 
 func separator(i int) string {
