@@ -55,11 +55,14 @@ func TestProveMailbox(t *testing.T) {
 	for found, wrong := range map[string]bool{"Ada@ACME.example": false, "eve@acme.example": true, "": true} {
 		var a api
 		p := a.openAt(t, func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `{"emailAddress":%q,"messagesTotal":7}`, found)
+			fmt.Fprintf(w, `{"emailAddress":%q,"messagesTotal":1}`, found)
 		})
 		s := p.(looker).proveMailbox(t.Context())
 		if (s.Err != nil) != wrong || wrong && (s.Err.Cause != "wrong_mailbox" || !strings.Contains(s.Err.Text, found) || !strings.Contains(s.Err.Text, "ada@acme.example")) {
 			t.Errorf("%q: %+v %v", found, s, s.Err)
+		}
+		if s.Err == nil && s.Detail != found+", 1 message" {
+			t.Errorf("seen: %s", s.Detail)
 		}
 	}
 	for _, c := range []struct {

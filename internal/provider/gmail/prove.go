@@ -103,7 +103,11 @@ func (a *account) proveMailbox(ctx context.Context) provider.Step {
 			Fix:  fmt.Sprintf("If %s is an alias, make the account for %s and list the alias among its senders; else connect the right mailbox.", a.address, p.Address),
 		})
 	}
-	return step(name, fmt.Sprintf("%s, %d messages", p.Address, p.Messages), nil)
+	seen := fmt.Sprintf("%s, %d messages", p.Address, p.Messages)
+	if p.Messages == 1 {
+		seen = p.Address + ", 1 message"
+	}
+	return step(name, seen, nil)
 }
 
 func (a *account) proveAliases(ctx context.Context) provider.Step {
