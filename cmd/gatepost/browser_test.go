@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,13 +24,23 @@ import (
 func browserCode() int {
 	b, err := newBrowser()
 	if err == nil {
-		err = b.visit(os.Args[1])
+		err = errors.Join(seen(), b.visit(os.Args[1]))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// seen keeps what the browser was opened with, as the list of processes shows it, in
+// the file BROWSER_SEEN.
+func seen() error {
+	name := os.Getenv("BROWSER_SEEN")
+	if name == "" {
+		return nil
+	}
+	return os.WriteFile(name, []byte(strings.Join(os.Args[1:], " ")+"\n"), 0o600)
 }
 
 type browser struct{ http *http.Client }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,7 @@ import (
 // the boxes of scopes that end as BROWSER_LEAVE says, presses Allow, and prints
 // what the last page says.
 func chromiumCode() int {
-	if err := chromium(os.Args[1]); err != nil {
+	if err := errors.Join(seen(), chromium(os.Args[1])); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

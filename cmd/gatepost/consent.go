@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gatepost/client"
@@ -37,13 +39,15 @@ func (c *consenting) consent(ctx context.Context, g *guide, credential, address 
 		return client.Connected{}, err
 	}
 	g.note("\nOpen this in your browser, choose the mailbox and press Allow:\n\n  %s\n", started.URL)
-	g.browse(started.URL)
+	start := "/" + rand.Text()
+	g.browse("http://" + l.Addr().String() + start)
 	g.progress("waiting for your browser …")
 	defer g.progressEnd()
-	return g.awaitRedirect(ctx, l, started)
+	return g.awaitRedirect(ctx, l, start, started)
 }
 
-// browse opens an address in the browser where there is one to open.
+// browse opens an address in the browser where there is one to open. Everybody on
+// this machine sees it in the list of processes: it must tell nothing.
 func (g *guide) browse(address string) {
 	command, named := g.env.lookup("BROWSER")
 	if !named || command == "" {
@@ -67,13 +71,17 @@ type finished struct {
 	err  error
 }
 
-// awaitRedirect serves the loopback address until Google's redirect has come. What
-// does not carry this consent's state is somebody else's and changes nothing.
-func (g *guide) awaitRedirect(ctx context.Context, l net.Listener, started client.Consent) (client.Connected, error) {
+// awaitRedirect serves the loopback address until Google's redirect has come: start
+// leads the browser to Google. What does not carry this consent's state is somebody
+// else's and changes nothing.
+func (g *guide) awaitRedirect(ctx context.Context, l net.Listener, start string, started client.Consent) (client.Connected, error) {
 	ctx, cancel := context.WithDeadline(ctx, started.ExpiresAt.Time)
 	defer cancel()
 	result := make(chan finished, 1)
-	srv := &http.Server{ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader, Handler: g.redirectHandler(ctx, started, result)}
+	doors := http.NewServeMux()
+	doors.Handle("GET "+start, startHandler(started.URL))
+	doors.Handle("/", g.redirectHandler(ctx, started, result))
+	srv := &http.Server{ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader, Handler: doors}
 	go srv.Serve(l) //nolint:errcheck // it ends by Shutdown
 	defer func() {
 		end, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -89,6 +97,21 @@ func (g *guide) awaitRedirect(ctx context.Context, l net.Listener, started clien
 		}
 		return client.Connected{}, errors.New("stopped before there was a consent; nothing was stored")
 	}
+}
+
+// startHandler sends the first who comes on to Google, and nobody after: the address
+// of the consent page holds its state, which is for one browser.
+func startHandler(consent string) http.Handler {
+	var used atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		if r.Method != http.MethodGet || used.Swap(true) {
+			showPage(w, http.StatusGone, "Opened before", "This address works once. Was that not you? Then stop the command with Ctrl-C and give it again. Else open the address that it has printed.")
+			return
+		}
+		http.Redirect(w, r, consent, http.StatusFound)
+	})
 }
 
 func (g *guide) redirectHandler(ctx context.Context, started client.Consent, result chan<- finished) http.Handler {
@@ -131,19 +154,21 @@ var consentPage = template.Must(template.New("").Parse(`<!doctype html>
 `))
 
 func showConsent(w http.ResponseWriter, done client.Connected, err error) {
-	page := struct{ Title, Text string }{"Connected", done.Account.Address + " is connected to gatepost. You can close this window and go back to the terminal."}
 	if err != nil {
-		page.Title, page.Text = "Not connected", explain(err)
+		showPage(w, http.StatusBadRequest, "Not connected", explain(err))
+		return
 	}
+	showPage(w, http.StatusOK, "Connected", done.Account.Address+" is connected to gatepost. You can close this window and go back to the terminal.")
+}
+
+func showPage(w http.ResponseWriter, status int, title, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-	}
-	_ = consentPage.Execute(w, page) // the terminal says the same
+	w.WriteHeader(status)
+	_ = consentPage.Execute(w, struct{ Title, Text string }{title, text}) // the terminal says the same
 }
 
 // pastedRedirect is where a browser ends in vain: nothing listens there, and its

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"gatepost/client"
@@ -40,5 +41,27 @@ func TestRedirectOfSomebodyElseIsIgnored(t *testing.T) {
 	}
 	if r := <-result; r.err != nil || r.done.Account.Address != "grace@gmail.example" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// The address that the browser is opened at leads to Google once.
+func TestStartAddressWorksOnce(t *testing.T) {
+	const consent = "https://google.example/auth?state=secret"
+	h := startHandler(consent)
+	open := func(method string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "/START", nil))
+		return w
+	}
+	if w := open(http.MethodHead); w.Code != http.StatusGone || w.Header().Get("Location") != "" {
+		t.Errorf("HEAD: %d %v", w.Code, w.Header())
+	}
+	if w := open(http.MethodGet); w.Code != http.StatusFound || w.Header().Get("Location") != consent || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("the first: %d %v", w.Code, w.Header())
+	}
+	for range 2 {
+		if w := open(http.MethodGet); w.Code != http.StatusGone || strings.Contains(w.Body.String()+w.Header().Get("Location"), "secret") {
+			t.Errorf("again: %d %v %s", w.Code, w.Header(), w.Body)
+		}
 	}
 }
