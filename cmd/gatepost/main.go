@@ -64,7 +64,10 @@ func run(ctx context.Context, args []string, env environment) int {
 	understood := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	syscall.Umask(0o077) // what gatepost writes is for its own user alone
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := unknownCommand(root, args)
+	if err == nil {
+		cmd, err = root.ExecuteContextC(ctx)
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -74,6 +77,25 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	tell(env, cmd, err, code)
 	return code
+}
+
+// unknownCommand is a name within a group of commands, such as connect, that the
+// group has not: cobra would answer with its help, as if nothing were wrong.
+func unknownCommand(root *cobra.Command, args []string) (*cobra.Command, error) {
+	root.InitDefaultCompletionCmd(args...)
+	group, rest, err := root.Find(args)
+	if err != nil || !group.HasSubCommands() || group == root || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil, nil // cobra has the word
+	}
+	var names []string
+	for _, c := range group.Commands() {
+		names = append(names, c.Name())
+	}
+	hint := "it has " + strings.Join(names, ", ")
+	if near := nearest(rest[0], names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return group, usagef("unknown command %q for %q: %s", rest[0], group.CommandPath(), hint)
 }
 
 // tell prints why a command failed, beside --json as JSON.
