@@ -37,9 +37,55 @@ func overAPIWith(env environment, cmd *cobra.Command, which groups, do func(ctx 
 			return err
 		}
 		r.asJSON = *asJSON
-		return notThere(do(cmd.Context(), r, args), cmd, args)
+		return notThere(inFlags(do(cmd.Context(), r, args), cmd), cmd, args)
 	}
 	return cmd
+}
+
+// inFlags names the fields of a refused request as the command line does; those
+// that no flag gives stay as they are.
+func inFlags(err error, cmd *cobra.Command) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for i, f := range refused.Errors {
+		if flag := flagOf(f.Field, cmd); flag != "" {
+			refused.Errors[i].Field = flag
+		}
+	}
+	return err
+}
+
+// flagOf is the flag of a command that gives a field: --to for to[0].address, --tls
+// for smtp.tls. Of a file it names the part, too.
+func flagOf(field string, cmd *cobra.Command) string {
+	head, rest, _ := strings.Cut(field, ".")
+	if flag := flagFor(head, cmd); flag != "" {
+		if head == "key" && rest != "" {
+			flag += ": " + rest
+		}
+		return flag
+	}
+	return flagFor(rest, cmd)
+}
+
+func flagFor(name string, cmd *cobra.Command) string {
+	name, _, _ = strings.Cut(name, "[")
+	if name == "address" && strings.Contains(cmd.Use, "ADDRESS") {
+		return "ADDRESS"
+	}
+	others := map[string][]string{
+		"headers": {"header"}, "attachments": {"attach"}, "tags": {"tag"}, "thread_id": {"thread"}, "Idempotency-Key": {"idempotency-key"},
+		"ca": {"relay-ca"}, "may_look": {"look"}, "expires_at": {"expires"}, "key": {"service-account", "oauth-client", "file"},
+		"password": {"smtp-password-file"},
+	}
+	for _, flag := range append([]string{strings.ReplaceAll(name, "_", "-")}, others[name]...) {
+		if cmd.Flags().Lookup(flag) != nil {
+			return "--" + flag
+		}
+	}
+	return ""
 }
 
 // notThere says what is not there, and where to find what is.

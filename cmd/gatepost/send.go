@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"strings"
 	"time"
 
@@ -146,26 +145,7 @@ func (s *sending) submit(ctx context.Context, r *remote) (client.Submitted, erro
 	if key == "" {
 		key = "cli-" + rand.Text() // a broken connection may then be tried again
 	}
-	submitted, err := r.Send(ctx, m, key)
-	return submitted, inFlags(err)
-}
-
-// inFlags names the fields of a refused message as the command line does.
-func inFlags(err error) error {
-	var refused *client.Error
-	if !errors.As(err, &refused) {
-		return err
-	}
-	names := map[string]string{"headers": "--header", "attachments": "--attach", "tags": "--tag", "thread_id": "--thread", "Idempotency-Key": "--idempotency-key"}
-	for i, f := range refused.Errors {
-		name, _, _ := strings.Cut(f.Field, "[")
-		if flag := names[name]; flag != "" {
-			refused.Errors[i].Field = flag
-		} else if name != "" {
-			refused.Errors[i].Field = "--" + strings.ReplaceAll(name, "_", "-")
-		}
-	}
-	return err
+	return r.Send(ctx, m, key)
 }
 
 func (s *sending) submitTest(ctx context.Context, r *remote) (client.Submitted, error) {
