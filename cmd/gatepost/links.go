@@ -37,7 +37,7 @@ func linksListCommand(env environment) *cobra.Command {
 func linksCancelCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "cancel LINK-ID", Aliases: []string{"remove", "rm"}, Short: "End a connect link that was not used", Args: oneArg("the link's id; gatepost links list shows them"),
-		Example: "  gatepost links cancel lnk_01k…",
+		Example: "  gatepost links cancel link_01k…",
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
 		if err := r.CancelLink(ctx, args[0]); err != nil {
