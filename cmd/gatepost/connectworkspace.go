@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatepost/client"
+	"gatepost/internal/oauth"
 )
 
 // workspace connects a Workspace mailbox by a service account with domain-wide
@@ -44,20 +45,23 @@ signature and each scope with live tokens before anything can be sent.`,
 }
 
 func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
+	address, err := addressOf(args)
+	if err != nil {
+		return err
+	}
 	credential, err := w.key(ctx, g)
 	if err != nil {
 		return err
 	}
-	address := ""
-	if len(args) > 0 {
-		address = args[0]
-	} else if address, err = g.ask("ADDRESS", "the mailbox to connect, the primary address of a user"); err != nil {
-		return err
+	if address == "" {
+		if address, err = g.askAddress("the mailbox to connect, the primary address of a user"); err != nil {
+			return err
+		}
 	}
 	if err := g.setup(ctx, client.SetupQuery{Kind: "workspace", Credential: credential, Transport: w.transport(), Purposes: w.wanted()}); err != nil {
 		return err
 	}
-	g.pause("When that is done")
+	g.pause("When that is done, press Enter.")
 	proof, err := w.prove(ctx, g, credential, address)
 	if err != nil {
 		return err
@@ -72,7 +76,7 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 // key hands over the key file, unless its key is stored already.
 func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	if w.credential != "" {
-		return w.credential, nil
+		return w.credential, g.known(ctx, w.credential, "google_service_account")
 	}
 	if w.file == "" && g.interactive {
 		if err := g.setup(ctx, client.SetupQuery{Kind: "workspace", Transport: w.transport(), Purposes: w.wanted()}); err != nil {
@@ -88,8 +92,13 @@ func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 		KeyID string `json:"private_key_id"`
 	}
 	_ = json.Unmarshal(b, &file) // gatepost says what is wrong with it
-	if old, there, err := g.stored(ctx, "google_service_account", "key_id", file.KeyID); err != nil || there {
-		return old.ID, err
+	old, there, err := g.stored(ctx, "google_service_account", "key_id", file.KeyID)
+	if err != nil {
+		return "", err
+	}
+	if there && wholeKey(b) {
+		g.note("%s key file: read; its key is stored already, as %s", g.in(green, "✓"), old.ID)
+		return old.ID, nil
 	}
 	c, err := g.CreateCredential(ctx, client.NewCredential{Kind: "google_service_account", Name: "service account", Key: jsonOrText(b)})
 	if err != nil {
@@ -97,6 +106,17 @@ func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	}
 	g.note("%s key file: checked and sealed as %s", g.in(green, "✓"), c.ID)
 	return c.ID, nil
+}
+
+// wholeKey tells whether a key file is one that gatepost would store. One that was
+// cut is handed over all the same, for gatepost to say what is wrong with it.
+func wholeKey(b []byte) bool {
+	var file struct {
+		TokenURL string `json:"token_uri"`
+	}
+	_ = json.Unmarshal(b, &file) // what is no JSON is no key file either
+	_, err := oauth.ParseServiceAccount(b, file.TokenURL)
+	return err == nil
 }
 
 func nameOr(name, otherwise string) string {
@@ -126,17 +146,17 @@ func (w *workspace) prove(ctx context.Context, g *guide, credential, address str
 		if err != nil {
 			return proof, err
 		}
-		g.neededSteps(proof)
+		g.steps(proof)
 		switch {
 		case proof.OK:
 			return proof, nil
-		case g.interactive:
-			g.pause("\nGoogle can take some minutes to know of a change. Mend what is marked ✗ (Ctrl-C ends)")
 		case time.Now().Before(deadline):
 			g.note("Trying again in 20 seconds, for at most %s more.", time.Until(deadline).Round(time.Second).String())
 			if err := rest(ctx, 20*time.Second); err != nil {
 				return proof, err
 			}
+		case g.interactive:
+			g.pause("\nGoogle can take some minutes to know of a change. Mend what is marked ✗, then press Enter (Ctrl-C ends).")
 		default:
 			return proof, w.notYet(g, proof)
 		}

@@ -30,20 +30,26 @@ func (r *remote) proof(p client.Proof, err error) error {
 	return nil
 }
 
+// steps tells of each step. What sending works without is one line, and so is what
+// could not be tried because there was no token: the reason is told once.
 func (r *remote) steps(p client.Proof) {
+	noToken := false
 	for _, s := range p.Steps {
-		r.step(s)
-	}
-}
-
-// neededSteps is steps for who connects: what sending works without is one line.
-func (r *remote) neededSteps(p client.Proof) {
-	for _, s := range p.Steps {
-		if s.Optional && !s.OK {
+		switch {
+		case s.OK:
+		case noToken:
+			s = client.Step{Name: s.Name, Optional: s.Optional, Text: "not tried: no token"}
+		case s.Optional && lacksConsent(s.Cause):
 			s = client.Step{Name: s.Name, Optional: true, Text: "not allowed; sending works without"}
 		}
 		r.step(s)
+		noToken = noToken || s.Name == "token" && !s.OK && !s.Optional
 	}
+}
+
+// lacksConsent tells whether a step failed for a scope that was not given.
+func lacksConsent(cause string) bool {
+	return cause == "scope_missing" || cause == "delegation_missing"
 }
 
 func (r *remote) step(s client.Step) {
