@@ -4,6 +4,10 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +85,9 @@ func (r *remote) accountFacts(a client.Account) {
 		{"by", a.Transport},
 		{"credential", a.Credential},
 		{"senders", strings.Join(a.Senders, " ")},
+		{"may look", mayLook(a)},
 		{"server", serverOf(a)},
+		{"user", userOf(a)},
 		{"trusts", authorityOf(a)},
 		{"connected", when(a.CreatedAt.Time)},
 		{"waits until", whenAt(a.ParkedUntil)},
@@ -97,7 +103,38 @@ func serverOf(a client.Account) string {
 	if a.SMTP == nil {
 		return ""
 	}
-	return strings.TrimSpace(a.SMTP.Preset + " " + a.SMTP.Host + " " + a.SMTP.TLS)
+	host := a.SMTP.Host
+	if a.SMTP.Port != nil {
+		host = net.JoinHostPort(host, strconv.Itoa(*a.SMTP.Port))
+	}
+	return strings.Join(strings.Fields(a.SMTP.Preset+" "+host+" "+a.SMTP.TLS), " ")
+}
+
+func userOf(a client.Account) string {
+	switch {
+	case a.SMTP == nil:
+		return ""
+	case a.SMTP.User == "":
+		return "none: no sign-in"
+	}
+	return a.SMTP.User
+}
+
+// mayLook tells of a Google account whether gatepost looks in Sent.
+func mayLook(a client.Account) string {
+	var look *bool
+	switch {
+	case a.Gmail != nil:
+		look = a.Gmail.MayLook
+	case a.GmailSMTP != nil:
+		look = a.GmailSMTP.MayLook
+	default:
+		return ""
+	}
+	if look == nil || *look {
+		return "yes: in Sent, after an attempt without an answer"
+	}
+	return "no: what ends without an answer waits for a person"
 }
 
 // authorityOf names the certificates that an account trusts for its relay.
@@ -207,7 +244,7 @@ func accountsAliasesCommand(env environment) *cobra.Command {
 	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
 		list, err := r.Aliases(ctx, a.ID)
 		if err != nil {
-			return err
+			return r.whyNoAliases(ctx, a, err)
 		}
 		return r.show(list, func() {
 			var rows [][]string
@@ -217,6 +254,23 @@ func accountsAliasesCommand(env environment) *cobra.Command {
 			r.table([]string{"ADDRESS", "NAME", "VERIFIED", "ALLOWED HERE", "DEFAULT"}, rows)
 		})
 	})
+}
+
+// whyNoAliases gets the reason from a live check: what the provider said is not in
+// the answer itself.
+func (r *remote) whyNoAliases(ctx context.Context, a client.Account, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Kind() != "provider" {
+		return err
+	}
+	if proof, err := r.checkAccount(ctx, a.ID); err == nil {
+		for _, s := range proof.Steps {
+			if s.Name == "aliases" && !s.OK {
+				return errors.New(strings.TrimSpace(s.Text + "\n" + s.Fix))
+			}
+		}
+	}
+	return fmt.Errorf("the provider refused or did not answer. What is wrong, step by step: gatepost accounts check %s", a.Address)
 }
 
 func yes(b bool) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,8 +127,31 @@ func credentialsRemoveCommand(env environment) *cobra.Command {
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
 		if err := r.DeleteCredential(ctx, args[0]); err != nil {
-			return err
+			return r.whoUses(ctx, args[0], err)
 		}
 		return r.show(removed{args[0], true}, func() { r.line("The credential %s is removed.", args[0]) })
 	})
+}
+
+// whoUses names the accounts that keep a credential from being removed by their
+// addresses.
+func (r *remote) whoUses(ctx context.Context, id string, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Kind() != "in_use" {
+		return err
+	}
+	list, failed := r.Accounts(ctx)
+	if failed != nil {
+		return err // it names their ids
+	}
+	var addresses []string
+	for _, a := range list.Data {
+		if a.Credential == id {
+			addresses = append(addresses, a.Address)
+		}
+	}
+	if len(addresses) == 0 {
+		return err
+	}
+	return usagef("%s is in use by %s: remove those first (gatepost accounts remove %s)", id, strings.Join(addresses, ", "), addresses[0])
 }
