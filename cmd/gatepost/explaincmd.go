@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -42,13 +43,16 @@ func (r *remote) explanation(e client.Explanation) {
 		r.line("%s%s: %d of %d", r.in(dim, "limit     "), l.Name, l.Used, l.Limit)
 	}
 	for _, a := range e.Attempts {
+		if a.Fix == e.Fix {
+			a.Fix = "" // it stands below, as what to do
+		}
 		r.attempt(a)
 	}
 	if e.Next != "" {
 		r.line("%s%s", r.in(dim, "next      "), strings.TrimSpace(whenAt(e.NextAt)+"  "+e.Next))
 	}
 	if e.Fix != "" {
-		r.line("%s%s", r.in(bold, "to do     "), e.Fix)
+		r.line("%s%s", r.in(bold, "to do     "), inCommands(e.Fix))
 	}
 }
 
@@ -58,10 +62,18 @@ func (r *remote) attempt(a client.Attempt) {
 		line += "  " + strings.Join(a.Recipients, ", ")
 	}
 	r.line("%s%s  %s", r.in(dim, fmt.Sprintf("try %-6d", a.Number)), r.state(fmt.Sprintf("%-9s", a.Outcome)), line)
-	r.indented(a.Text, a.Reply, a.Fix)
+	r.indented(a.Text, a.Reply, inCommands(a.Fix))
 	if a.PossibleDuplicate {
 		r.indented("Recipients may have got it twice.")
 	}
+}
+
+// released is the request that lets a held message go on.
+var released = regexp.MustCompile(`POST /v1/messages/(\w+)/release`)
+
+// inCommands says as commands what an advice says as requests.
+func inCommands(advice string) string {
+	return released.ReplaceAllString(advice, "gatepost messages release $1; if it did, or is not wanted any more: gatepost messages cancel $1")
 }
 
 // indented writes what is said of the line above.

@@ -66,14 +66,14 @@ func messagesListCommand(env environment) *cobra.Command {
 			return err
 		}
 		if s.all {
-			return r.allMessages(ctx, s.MessageQuery)
+			return r.allMessages(ctx, s)
 		}
 		page, err := r.Messages(ctx, s.MessageQuery)
 		if err != nil {
 			return err
 		}
 		return r.show(page, func() {
-			r.messageTable(page.Data)
+			r.messageTable(page.Data, s.none())
 			if page.NextCursor != "" {
 				r.line("%s", r.in(dim, "More:  --cursor "+page.NextCursor+", or --all"))
 			}
@@ -81,8 +81,23 @@ func messagesListCommand(env environment) *cobra.Command {
 	})
 }
 
-func (r *remote) allMessages(ctx context.Context, q client.MessageQuery) error {
+// none is what to say when no message fits.
+func (s *selection) none() string {
+	q := s.MessageQuery
+	narrow := q.Account+q.Recipient+q.Tag+q.Type+q.Cursor != "" || !q.Since.IsZero() || !q.Until.IsZero()
+	switch {
+	case narrow:
+		return "No message fits all of that."
+	case q.Status != "":
+		return "No message is " + q.Status + "."
+	}
+	return "There is no message yet."
+}
+
+func (r *remote) allMessages(ctx context.Context, s *selection) error {
+	q := s.MessageQuery
 	q.Limit = 100
+	shown := false
 	var page []client.MessageSummary
 	for m, err := range r.AllMessages(ctx, q) {
 		if err != nil {
@@ -95,19 +110,19 @@ func (r *remote) allMessages(ctx context.Context, q client.MessageQuery) error {
 			continue
 		}
 		if page = append(page, m); len(page) == q.Limit {
-			r.messageTable(page)
-			page = nil
+			r.messageTable(page, "")
+			page, shown = nil, true
 		}
 	}
-	if len(page) > 0 {
-		r.messageTable(page)
+	if !r.asJSON && (len(page) > 0 || !shown) {
+		r.messageTable(page, s.none())
 	}
 	return nil
 }
 
-func (r *remote) messageTable(list []client.MessageSummary) {
+func (r *remote) messageTable(list []client.MessageSummary, none string) {
 	if len(list) == 0 {
-		r.line("There is no such message.")
+		r.line("%s", none)
 		return
 	}
 	var rows [][]string

@@ -107,7 +107,7 @@ func (r *remote) event(e client.Event) {
 	}
 	r.line("%s  %s  %s", r.in(dim, when(e.At.Time)), r.state(fmt.Sprintf("%-9s", what)), strings.Join(more, " · "))
 	if e.Data.Fix != "" {
-		r.line("          %s", e.Data.Fix)
+		r.line("          %s", inCommands(e.Data.Fix))
 	}
 }
 
