@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatepost/client"
+)
+
+// asUser runs a command against a sandbox, with its key unless another is given.
+func asUser(t *testing.T, f sandboxFacts, key string, args ...string) (code int, said string) {
+	t.Helper()
+	if key == "" {
+		key = f.APIKey
+	}
+	code, out, errs := command(map[string]string{"GATEPOST_URL": f.APIURL, "GATEPOST_KEY": key}, args...)
+	return code, out + errs
+}
+
+// says runs a command and compares its exit code and what it says.
+func says(t *testing.T, f sandboxFacts, code int, want []string, args ...string) {
+	t.Helper()
+	got, said := asUser(t, f, "", args...)
+	if got != code {
+		t.Errorf("%v: exit code %d, want %d:\n%s", args, got, code, said)
+	}
+	for _, w := range want {
+		if !strings.Contains(said, w) {
+			t.Errorf("%v: no %q in:\n%s", args, w, said)
+		}
+	}
+}
+
+// A slip of the pen in any group of commands is a mistake, not a wish for help.
+func TestUnknownCommandOfGroup(t *testing.T) {
+	for _, c := range rootCommand(with(nil, nil, nil)).Commands() {
+		if !c.HasSubCommands() {
+			continue
+		}
+		name := c.Commands()[0].Name()
+		code, out, errs := command(nil, c.Name(), name+"x")
+		if code != exitUsage || out != "" || !strings.Contains(errs, "did you mean "+name+"?") {
+			t.Errorf("gatepost %s %sx: exit code %d\n%s%s", c.Name(), name, code, out, errs)
+		}
+		if code, _, _ := command(nil, c.Name()); code != exitOK {
+			t.Errorf("gatepost %s shows no help: exit code %d", c.Name(), code)
+		}
+	}
+	if code, _, errs := command(nil, "connect", "nothing-like-it"); code != exitUsage || !strings.Contains(errs, "it has gmail, link, relay, workspace") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
+// What is wrong is named as the command line names it.
+func TestFieldsAreFlags(t *testing.T) {
+	root := rootCommand(with(nil, nil, nil))
+	for _, c := range []struct{ command, field, want string }{
+		{"connect relay", "smtp.tls", "--tls"},
+		{"connect relay", "smtp.ca", "--relay-ca"},
+		{"connect relay", "address", "ADDRESS"},
+		{"connect link", "hours", "--hours"},
+		{"connect gmail", "purposes[0]", "--purposes"},
+		{"connect gmail", "key.client_id", "--oauth-client: client_id"},
+		{"connect gmail", "redirect_uri", ""},
+		{"connect workspace", "key.private_key", "--service-account: private_key"},
+		{"credentials replace", "password", "--smtp-password-file"},
+		{"accounts change", "senders[2]", "--senders"},
+		{"send", "to[0].address", "--to"},
+		{"send", "headers[1].name", "--header"},
+		{"send", "send_at", "--send-at"},
+		{"keys create", "expires_at", "--expires"},
+	} {
+		cmd, _, err := root.Find(strings.Fields(c.command))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := flagOf(c.field, cmd); got != c.want {
+			t.Errorf("%s: %s is %q, want %q", c.command, c.field, got, c.want)
+		}
+	}
+}
+
+// printing is a command's output in a test.
+func printing(out *bytes.Buffer) *remote {
+	return &remote{printer: newPrinter(with(nil, out, out), false)}
+}
+
+// One cause is told once, and what sending works without in one line.
+func TestStepsTellACauseOnce(t *testing.T) {
+	var out bytes.Buffer
+	bad := func(name string, optional bool) client.Step {
+		return client.Step{Name: name, Optional: optional, Cause: "delegation_missing", Text: "It may not act.", Fix: "Add it.", Reply: "401"}
+	}
+	printing(&out).steps(client.Proof{Steps: []client.Step{
+		{Name: "signature", OK: true}, bad("token", false), bad("scope:send", false), bad("mailbox", false), bad("aliases", true),
+	}})
+	if strings.Count(out.String(), "It may not act.") != 1 || strings.Count(out.String(), "not tried: no token") != 3 {
+		t.Error(out.String())
+	}
+	out.Reset()
+	printing(&out).steps(client.Proof{Steps: []client.Step{{Name: "token", OK: true}, bad("aliases", true), {Name: "redirect", Optional: true, Text: "No links.", Fix: "Register it."}}})
+	want := "  ✓ token                   \n  – send-as addresses       not allowed; sending works without\n  – redirect                No links.\n      Register it.\n"
+	if out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// Advice is about commands, and given once.
+func TestExplanationSpeaksOfCommands(t *testing.T) {
+	var out bytes.Buffer
+	fix := "if it did not leave, POST /v1/messages/msg_1/release"
+	printing(&out).explanation(client.Explanation{
+		ID: "msg_1", Status: "held", Fix: fix, Attempts: []client.Attempt{{Number: 1, Outcome: "unknown"}, {Number: 1, Outcome: "held", Fix: fix}},
+	})
+	printing(&out).event(client.Event{Data: client.EventData{Fix: fix}})
+	said := out.String()
+	if strings.Contains(said, "POST") || strings.Count(said, "gatepost messages release msg_1") != 2 || !strings.Contains(said, "gatepost messages cancel msg_1") {
+		t.Error(said)
+	}
+}
+
+func TestCommandsSayWhy(t *testing.T) {
+	_, f := sandboxed(t)
+	ada, billing := f.Accounts[0].Address, f.Accounts[1].Address
+	list, err := guided(t, f, &bytes.Buffer{}, "").Credentials(t.Context())
+	if err != nil || len(list.Data) != 2 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	says(t, f, 1, []string{"gmail.readonly", "domainwidedelegation"}, "accounts", "aliases", ada)
+	says(t, f, 0, []string{"– send-as addresses       not allowed; sending works without\n"}, "accounts", "check", ada)
+	says(t, f, 0, []string{"may look     yes"}, "accounts", "show", ada)
+	says(t, f, 0, []string{"server       " + f.RelayAddr + " starttls", "user         " + f.RelayUser}, "accounts", "show", billing)
+	says(t, f, 2, []string{"is in use by " + ada}, "credentials", "remove", credentialOfKind(list, "google_service_account"))
+	says(t, f, 0, []string{"There is no message yet."}, "messages", "list")
+	says(t, f, 0, []string{"No message is held."}, "messages", "list", "--status", "held")
+	says(t, f, 0, []string{"No message is held."}, "messages", "list", "--status", "held", "--all")
+	says(t, f, 0, []string{"No message fits all of that."}, "messages", "list", "--status", "held", "--tag", "x")
+	says(t, f, 2, []string{"there is no credential cred_nope"}, "connect", "workspace", "bob@acme.example", "--credential", "cred_nope")
+	says(t, f, 2, []string{"is of the kind smtp_password"}, "connect", "workspace", "bob@acme.example", "--credential", credentialOfKind(list, "smtp_password"))
+	says(t, f, 2, []string{"--tls: must be"}, "connect", "relay", "app@acme.example", "--host", "127.0.0.1", "--tls", "bogus")
+
+	code, out, errs := command(map[string]string{"GATEPOST_URL": f.APIURL, "GATEPOST_KEY": f.APIKey},
+		"connect", "workspace", "not an address", "--service-account", f.ServiceAccountFile)
+	if code != exitUsage || out != "" || !strings.Contains(errs, `ADDRESS "not an address"`) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func credentialOfKind(list client.CredentialList, kind string) string {
+	for _, c := range list.Data {
+		if c.Kind == kind {
+			return c.ID
+		}
+	}
+	return ""
+}
+
+// A mailbox is connected also by who may not send from it.
+func TestConnectWithoutTheRightToSend(t *testing.T) {
+	_, f := sandboxed(t)
+	for scopes, want := range map[string]string{
+		"accounts:read,accounts:write":               "it lacks the scope messages:send",
+		"accounts:read,accounts:write,messages:send": "it lacks the scope messages:read",
+	} {
+		_, key, _ := command(map[string]string{"GATEPOST_URL": f.APIURL, "GATEPOST_KEY": f.APIKey}, "keys", "create", "--name", "x", "--scopes", scopes)
+		code, said := asUser(t, f, strings.TrimSpace(key), "connect", "workspace", "app@acme.example", "--service-account", f.ServiceAccountFile)
+		if code != exitOK || !strings.Contains(said, want) || !strings.Contains(said, "app@acme.example is connected") {
+			t.Errorf("%s: exit code %d\n%s", scopes, code, said)
+		}
+	}
+}
+
+// A key file is read also when its key is stored.
+func TestCutKeyFileIsRefused(t *testing.T) {
+	_, f := sandboxed(t)
+	says(t, f, 0, nil, "connect", "workspace", "app@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
+	b, err := os.ReadFile(f.ServiceAccountFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]string
+	if err := json.Unmarshal(b, &file); err != nil {
+		t.Fatal(err)
+	}
+	file["private_key"] = file["private_key"][:100]
+	cut := filepath.Join(t.TempDir(), "cut.json")
+	if b, err = json.Marshal(file); err != nil {
+		t.Fatal(err)
+	}
+	write(t, cut, b)
+	says(t, f, 2, []string{"--service-account: private_key"}, "connect", "workspace", "more@acme.example", "--service-account", cut, "--no-test")
+	says(t, f, 0, []string{"is stored already"}, "connect", "workspace", "more@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
+}
+
+// --wait waits at a terminal, too.
+func TestWaitAtATerminal(t *testing.T) {
+	_, f := sandboxed(t)
+	var out lockedBuffer
+	w := &workspace{file: f.ServiceAccountFile, wait: 3600e9}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	g := guided(t, f, &out, "\n")
+	go func() { ended <- w.run(ctx, g, []string{"nobody@acme.example"}) }()
+	until(t, func() bool { return strings.Contains(out.String(), "Trying again in 20 seconds") })
+	stop()
+	<-ended
+	if said := out.String(); strings.Contains(said, "Ctrl-C") || strings.Contains(said, ", then press") || !strings.Contains(said, "When that is done, press Enter.") {
+		t.Error(said)
+	}
+}
