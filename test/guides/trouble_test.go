@@ -22,7 +22,7 @@ type trouble struct {
 
 var troubles = map[string][]trouble{
 	workspace.file: {
-		{words: "key.private_key", code: `sed 's/BEGIN PRIVATE KEY-----......../BEGIN PRIVATE KEY-----/' service-account.json > cut.json; gatepost connect workspace "$MAILBOX" --service-account cut.json`},
+		{words: "private_key", code: `sed 's/BEGIN PRIVATE KEY-----......../BEGIN PRIVATE KEY-----/' service-account.json > cut.json; gatepost connect workspace "$MAILBOX" --service-account cut.json`},
 		{words: "The service account may not act for", code: `gatepost connect workspace "$MAILBOX" --service-account undelegated.json`},
 		{words: "Google knows no user", code: `gatepost connect workspace nobody@acme.example --service-account service-account.json`},
 		{words: "Gmail is not switched on for", code: `gatepost connect workspace no-gmail@acme.example --service-account service-account.json`},
