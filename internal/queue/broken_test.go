@@ -27,6 +27,12 @@ func TestSimulationFindsBrokenBuilds(t *testing.T) {
 		"guard off": {
 			File: "internal/queue/attempt.go", Old: "if !e.shared() {", New: "if true {",
 		},
+		"any copy in Sent will do": {
+			File: "internal/queue/doubt.go", Old: "return 1 + strangers(events, en.Attempt), err", New: "return 1 + 0*strangers(events, en.Attempt), err",
+		},
+		"a copy in Sent is everybody's": {
+			File: "internal/queue/doubt.go", Old: "if en.Unsettled > 1 {", New: "if false {",
+		},
 		"the clock is believed": {
 			File: "internal/queue/settle.go", Old: "rest > 0 {", New: "rest > 1<<62 {",
 		},

@@ -31,8 +31,8 @@ func (e *Engine) look(ctx context.Context, team, route email.ID) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	found, err := e.findSent(ctx, a, entries)
-	finishes, err := e.settleLooks(ctx, entries, lookResult{began: began, found: found, err: err})
+	sent, err := e.findSent(ctx, a, entries)
+	finishes, err := e.settleLooks(ctx, entries, lookResult{began: began, sent: sent, err: err})
 	if err != nil {
 		return 0, err
 	}
@@ -42,14 +42,14 @@ func (e *Engine) look(ctx context.Context, team, route email.ID) (int, error) {
 // lookResult is what a look brought back.
 type lookResult struct {
 	began time.Time
-	found map[email.ID]string
+	sent  map[email.ID]*sent
 	err   error
 }
 
 // errCannotLook says that the account's Sent cannot be read at all.
 var errCannotLook = errors.New("the account's Sent mail may not be read")
 
-func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entry) (map[email.ID]string, error) {
+func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entry) (map[email.ID]*sent, error) {
 	looker := a.looker()
 	if looker == nil {
 		return nil, errCannotLook
@@ -64,12 +64,9 @@ func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entr
 		}
 	}
 	q.Since = q.Since.Add(-e.lookMargin(q.Since))
-	q.Known = func(ctx context.Context, ids []string) (map[string]bool, error) {
-		return e.cfg.Store.Copies(ctx, a.row.ID, ids)
-	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return looker.Look(ctx, q)
+	return e.gather(ctx, a, looker, q, entries)
 }
 
 // lookMargin is how much further back than the oldest attempt a look goes: clocks
@@ -101,11 +98,13 @@ func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r look
 func (e *Engine) settleLook(en *store.Entry, r lookResult, open []store.OpenRecipient) (*store.Finish, error) {
 	s := e.settling(en)
 	s.began = r.began
-	providerID, there := r.found[en.Message]
+	there := r.sent[en.Message]
 	var refused *provider.Error
 	switch {
-	case there:
-		s.found(providerID, open)
+	case there.proves():
+		s.found(there.copies[0], open)
+	case there != nil:
+		s.doubtful(r.began, there, open)
 	case r.err == nil:
 		s.notFound(r.began, open)
 	case errors.Is(r.err, errCannotLook):

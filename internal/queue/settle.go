@@ -22,7 +22,8 @@ import (
 //	Hold (message)      held
 //	Unknown             unknown where Sent can tell, else by on_unknown:
 //	                    retry: queued, marked; hold, reconcile: held
-//	look: found         final: accepted
+//	look: found         final: accepted; as where Sent cannot tell, if the copy may
+//	                    be one that other recipients got
 //	look: not yet       unknown until the last look, then queued (hold: held)
 //
 // Whatever would wait on, but for a look, is expired once its time is over.
@@ -279,7 +280,7 @@ func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
 		return
 	}
 	s.note(email.EventUnknown, data, rs)
-	s.holdUnknown("it is not known whether the message left, and gatepost cannot look for it", rs)
+	s.holdUnknown("it is not known whether the message left, and the account's Sent mail cannot tell", rs)
 }
 
 // holdUnknown leaves it to a person whether a second copy may be risked.
@@ -300,11 +301,8 @@ func (s *settling) found(providerID string, rs []store.OpenRecipient) {
 // notFound settles a look that began at a time and found no copy: there may be
 // another look, and after the last one the message has not left.
 func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
-	for _, after := range s.e.cfg.Looks {
-		if next := s.entry.UnknownAt.Add(after); next.After(began) {
-			s.next(email.Unknown, next, s.entry.Cause, rs).UnknownAt = s.entry.UnknownAt
-			return
-		}
+	if s.lookLater(began, rs) {
+		return
 	}
 	last := s.e.cfg.Looks[len(s.e.cfg.Looks)-1]
 	if rest := last - s.e.clock.even(); rest > 0 {
@@ -322,6 +320,28 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 	n := s.next(email.Queued, s.now, s.entry.Cause, rs)
 	n.Retries, n.RetryTime = s.entry.Retries+1, s.entry.RetryTime+last
 	s.note(email.EventNotSent, store.EventData{Cause: s.entry.Cause, Text: "not in the account's Sent mail at the last look: it is sent now"}, rs)
+}
+
+// lookLater leaves it to another look, unless this one was the last.
+func (s *settling) lookLater(began time.Time, rs []store.OpenRecipient) bool {
+	for _, after := range s.e.cfg.Looks {
+		if next := s.entry.UnknownAt.Add(after); next.After(began) {
+			s.next(email.Unknown, next, s.entry.Cause, rs).UnknownAt = s.entry.UnknownAt
+			return true
+		}
+	}
+	return false
+}
+
+// doubtful settles a look that found copies which others may have got: one more may
+// show up and decide it; after the last look Sent cannot tell.
+func (s *settling) doubtful(began time.Time, there *sent, rs []store.OpenRecipient) {
+	if there.needed > 0 && s.lookLater(began, rs) {
+		return
+	}
+	s.undecided(store.EventData{
+		Cause: "copy_in_doubt", Text: "a copy is in the account's Sent mail, and it may be one that other recipients got",
+	}, rs)
 }
 
 // lookFailed keeps an unknown outcome for another look, not before the time that

@@ -130,6 +130,9 @@ func (s *simulation) checkMessage(m *store.Message, events []store.Event) {
 		if e.Kind == email.EventNotSent {
 			s.visit("not sent, sent again")
 		}
+		if e.Data.Cause == "copy_in_doubt" {
+			s.visit("copy in doubt")
+		}
 	}
 	risky, broken := riskyTries(events), len(s.broken)
 	defer func() {

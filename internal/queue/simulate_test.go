@@ -103,6 +103,7 @@ var mustVisit = []string{
 	"possible duplicate", "second copy", "held", "released", "account released", "replayed", "key reused",
 	"scheduled", "promoted", "due by a clock that was set", "expired", "expired in sending", "expired while unknown", "found after its time",
 	"canceled", "cancel too late", "retried", "nothing to retry", "shredded",
+	"unknown taken for some", "copy in doubt",
 }
 
 // simTemplate is a migrated, empty data folder, copied for each history.
@@ -129,6 +130,7 @@ func simTemplate(t *testing.T) *simData {
 	for _, a := range []*store.Account{
 		{ID: "acc_looks", Address: "ada@acme.example", Transport: "looks"},
 		{ID: "acc_relay", Address: "relay@acme.example", Transport: "relay"},
+		{ID: "acc_submits", Address: "eve@acme.example", Transport: "submits"},
 	} {
 		a.Team, a.Config, a.CreatedAt = simTeam, []byte("{}"), simStart
 		if err := st.AddAccount(t.Context(), a); err != nil {
@@ -395,11 +397,11 @@ func (s *simulation) disturb() {
 	}
 }
 
-var simRoutes = []email.ID{"acc_looks", "acc_relay"}
+var simRoutes = []email.ID{"acc_looks", "acc_relay", "acc_submits"}
 
 // act lets a node do one of the steps that its loops would.
 func (s *simulation) act(n *simNode) {
-	ctx, route := context.Background(), simRoutes[s.rng.IntN(2)]
+	ctx, route := context.Background(), simRoutes[s.rng.IntN(len(simRoutes))]
 	switch x := s.rng.IntN(100); {
 	case x < 17:
 		s.submit(n)
@@ -483,7 +485,7 @@ func (s *simulation) acknowledged(m *simMessage, got Submitted, other bool) {
 }
 
 func (s *simulation) newSubmission() *simMessage {
-	account := []string{"ada@acme.example", "relay@acme.example"}[s.rng.IntN(2)]
+	account := []string{"ada@acme.example", "relay@acme.example", "eve@acme.example"}[s.rng.IntN(3)]
 	sub := Submission{Account: account, Subject: "s", Text: "t", OnUnknown: []email.OnUnknown{"", email.Reconcile, email.Retry, email.Hold}[s.rng.IntN(4)]}
 	for i := range 1 + s.rng.IntN(3) {
 		a, _ := email.ParseAddress(fmt.Sprintf("r%d@example.com", i))

@@ -12,8 +12,9 @@ import (
 	"gatepost/internal/provider"
 )
 
-// simWorld is the providers of a history: one whose Sent can be looked into, and
-// a relay. It knows what it really took.
+// simWorld is the providers of a history: one that takes all or nothing and whose
+// Sent can be looked into, a relay, and one that judges each recipient as a relay
+// does, tells no id of what it took, and has a Sent. It knows what it really took.
 type simWorld struct {
 	s      *simulation
 	copies map[email.ID]map[string]int // message to recipient to copies
@@ -29,22 +30,24 @@ type simSent struct {
 
 func (w *simWorld) kinds() []provider.Kind {
 	kind := func(name string, open func(provider.Account) provider.Provider) provider.Kind {
+		limits := provider.Limits{MaxParallel: simSlots, HeaderDecides: name == "looks"}
 		return provider.Kind{
-			Name: name, Limits: func(json.RawMessage) provider.Limits { return provider.Limits{MaxParallel: simSlots} },
+			Name: name, Limits: func(json.RawMessage) provider.Limits { return limits },
 			Open: func(a provider.Account, _ provider.Deps) (provider.Provider, error) { return open(a), nil },
 		}
 	}
 	return []provider.Kind{
 		kind("looks", func(a provider.Account) provider.Provider { return &simLooker{simSender{w, a.ID, false}} }),
 		kind("relay", func(a provider.Account) provider.Provider { return &simSender{w, a.ID, true} }),
+		kind("submits", func(a provider.Account) provider.Provider { return &simLooker{simSender{w, a.ID, true}} }),
 	}
 }
 
 // simSender is an account at one of them.
 type simSender struct {
-	w     *simWorld
-	id    email.ID
-	relay bool
+	w    *simWorld
+	id   email.ID
+	each bool // recipients are judged one by one, and no id is told
 }
 
 func (p *simSender) Check(context.Context) error { return nil }
@@ -59,9 +62,17 @@ func (p *simSender) Send(ctx context.Context, env email.Envelope, msg email.Cont
 	}
 	if s.calm || s.chance(45) {
 		s.visit("accepted")
-		return provider.AcceptedBy(env, p.w.take(id, env.Recipients), "250 OK"), nil
+		return p.accept(id, env), nil
 	}
 	return p.misbehave(id, env)
+}
+
+func (p *simSender) accept(id email.ID, env email.Envelope) provider.Receipt {
+	provided := p.w.take(id, env.Recipients)
+	if p.each {
+		provided = ""
+	}
+	return provider.AcceptedBy(env, provided, "250 OK")
 }
 
 func (p *simSender) misbehave(id email.ID, env email.Envelope) (provider.Receipt, error) {
@@ -78,6 +89,11 @@ func (p *simSender) misbehave(id email.ID, env email.Envelope) (provider.Receipt
 	switch x := s.rng.IntN(100); {
 	case x < 25:
 		s.visit("unknown taken")
+		if p.each && s.chance(30) {
+			s.visit("unknown taken for some")
+			p.partial(id, env)
+			return provider.Receipt{}, unknown
+		}
 		p.w.take(id, env.Recipients)
 		return provider.Receipt{}, unknown
 	case x < 45:
@@ -94,10 +110,10 @@ func (p *simSender) misbehave(id email.ID, env email.Envelope) (provider.Receipt
 		return refuse(provider.Hold, provider.ScopeAccount, "refused_credential")
 	case x < 84:
 		return refuse(provider.Fail, provider.ScopeMessage, "refused")
-	case p.relay:
+	case p.each:
 		return p.partial(id, env), nil
 	default:
-		return provider.AcceptedBy(env, p.w.take(id, env.Recipients), "ok"), nil
+		return p.accept(id, env), nil
 	}
 }
 
@@ -117,7 +133,9 @@ func (p *simSender) partial(id email.ID, env email.Envelope) provider.Receipt {
 			taken = append(taken, a)
 		}
 	}
-	p.w.take(id, taken)
+	if len(taken) > 0 {
+		p.w.take(id, taken)
+	}
 	return r
 }
 

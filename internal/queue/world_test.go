@@ -25,6 +25,7 @@ type world struct {
 	limits provider.Limits
 	send   sendFunc
 	look   lookFunc // nil: Sent is empty
+	asked  provider.LookQuery
 }
 
 type (
@@ -80,7 +81,8 @@ func (p worldProvider) Send(_ context.Context, env email.Envelope, msg email.Con
 	return p.w.send(env, msg)
 }
 
-func (p worldProvider) Look(ctx context.Context, _ provider.LookQuery) (map[email.ID]string, error) {
+func (p worldProvider) Look(ctx context.Context, q provider.LookQuery) (map[email.ID]string, error) {
+	p.w.asked = q
 	if p.w.look == nil {
 		return nil, nil
 	}
@@ -140,6 +142,22 @@ func (w *world) settleWith(c claimed, o outcome) {
 	w.t.Helper()
 	f, err := w.settle(c.Entry, o)
 	w.must(err, w.finish(w.t.Context(), f))
+}
+
+// looks makes all looks for unknown outcomes, when they are due.
+func (w *world) looks() {
+	w.t.Helper()
+	for range 5 {
+		w.now = w.now.Add(10 * time.Minute)
+		_, err := w.Engine.look(w.t.Context(), simTeam, worldAccount)
+		w.must(err)
+	}
+}
+
+// byHand has failed recipients tried again by a person.
+func (w *world) byHand(id email.ID) {
+	w.t.Helper()
+	w.must(w.RetryMessage(w.t.Context(), w.grant, id))
 }
 
 // state is a message's place in the queue, and its recipient's state once it has
