@@ -28,8 +28,11 @@ type Config struct {
 	// MaxBody is the most bytes of a request's body, compressed and not. 0: 52 MiB,
 	// which is a message of 35 MiB in base64 and its JSON.
 	MaxBody int64
-	// Bodies is how many bytes of bodies may be in hand at once. 0: 256 MiB.
+	// Bodies is how many bytes of bodies may be in hand at once; one key may have the
+	// half of them. 0: 256 MiB.
 	Bodies int64
+	// Pace is how long each 128 KiB of a body may take to arrive. 0: 10 s.
+	Pace time.Duration
 	// Fault, when set, is called at named points: "api.body.half" while the body of
 	// a message is half read, "api.answer.before" and "api.answer.after" around
 	// writing a 202. Tests crash there.
@@ -46,7 +49,10 @@ func (c Config) withDefaults() Config {
 	if c.Bodies == 0 {
 		c.Bodies = 256 << 20
 	}
-	c.Bodies = max(c.Bodies, c.MaxBody) // or the largest body could never be read
+	c.Bodies = max(c.Bodies, 2*c.MaxBody) // or the largest body of a key would be more than its half
+	if c.Pace == 0 {
+		c.Pace = 10 * time.Second
+	}
 	return c
 }
 
@@ -98,7 +104,7 @@ func newServer(cfg Config) *server {
 		links:       newDecoder[client.NewLink](),
 		keys:        newDecoder[client.NewKey](),
 	}
-	s.bodies = &budget{most: s.Bodies}
+	s.bodies = newBudget(s.Bodies, s.MaxBody)
 	s.metrics = newMetrics(s.Engine)
 	return s
 }

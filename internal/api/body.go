@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	firstStep = 16 << 10 // what a body of unknown length gets at first
-	keptSize  = 1 << 20  // buffers up to this size are used again
+	unknownStep = 16 << 10   // what a body of unknown length gets at first
+	firstStep   = pacedBytes // and one of known length; what is said is not there yet
+	keptSize    = 1 << 20    // buffers up to this size are used again
 )
 
 // buffers are used again by later requests: nothing may keep a part of a body
@@ -42,9 +43,11 @@ func (b *buffers) put(buf []byte) {
 
 // body is a request's body in memory.
 type body struct {
-	s     *server
-	share share
-	bytes []byte
+	s        *server
+	share    share
+	pace     pace
+	declared int64 // its length; 0: unknown
+	bytes    []byte
 }
 
 // release gives back the memory.
@@ -105,7 +108,8 @@ func decodeBody[T any](c *call, d decoder[T], half func()) (out T, problems []em
 }
 
 // read reads the whole body, no further than the limit, and only as much as there
-// is room for in the budget. half is called when about half of it is there.
+// is room for in the budget, which it takes as bytes arrive. half is called when
+// about half of it is there.
 func (c *call) read(half func()) (*body, error) {
 	declared := c.r.ContentLength
 	if declared > c.s.MaxBody {
@@ -115,15 +119,23 @@ func (c *call) read(half func()) (*body, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &body{s: c.s, share: share{b: c.s.bodies}}
-	if packed || declared < 0 {
-		declared = min(firstStep, c.s.MaxBody)
+	b := c.newBody()
+	first := int64(unknownStep)
+	if !packed && declared >= 0 {
+		b.declared, first = declared, min(declared, firstStep)
 	}
-	if err := b.fill(c, declared, packed, half); err != nil {
+	if err := b.fill(c, min(first, c.s.MaxBody), packed, half); err != nil {
 		b.release()
 		return nil, err
 	}
 	return b, nil
+}
+
+func (c *call) newBody() *body {
+	return &body{
+		s: c.s, share: share{b: c.s.bodies, key: c.grant.Key},
+		pace: pace{body: http.MaxBytesReader(c.w, c.r.Body, c.s.MaxBody), conn: http.NewResponseController(c.w), within: c.s.Pace},
+	}
 }
 
 // packed tells whether the body is compressed.
@@ -143,11 +155,11 @@ func (c *call) tooLarge() error {
 
 // fill reads into a buffer that has room for size bytes at first.
 func (b *body) fill(c *call, size int64, packed bool, half func()) error {
-	if err := b.share.grow(size); err != nil {
+	if err := b.share.grow(size, b.declared); err != nil {
 		return err
 	}
 	b.bytes = c.s.buffers.get(size + 1)
-	var src io.Reader = http.MaxBytesReader(c.w, c.r.Body, c.s.MaxBody)
+	var src io.Reader = &b.pace
 	if half != nil {
 		src = &halfway{src, c.r.ContentLength / 2, half}
 	}
@@ -183,9 +195,13 @@ func (b *body) readAll(c *call, src io.Reader, packed bool) error {
 	}
 }
 
-// more doubles the room.
+// more doubles the room, as far as the body can need it.
 func (b *body) more(c *call) error {
-	if err := b.share.grow(min(b.share.held, c.s.MaxBody-b.share.held)); err != nil {
+	step := min(b.share.held, c.s.MaxBody-b.share.held)
+	if rest := b.declared - b.share.held; rest > 0 {
+		step = min(step, rest)
+	}
+	if err := b.share.grow(step, b.declared); err != nil {
 		return err
 	}
 	if int64(cap(b.bytes)) <= b.share.held {
