@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -221,7 +222,7 @@ func passes(ctx context.Context, err error) bool {
 	var refused *Error
 	switch {
 	case errors.As(err, &b):
-		return !timedOut(b.err)
+		return !timedOut(b.err) && !mistaken(b.err)
 	case errors.As(err, &refused) && (refused.Kind() == "" || refused.Kind() == "busy"):
 		return refused.Status >= http.StatusBadGateway && refused.Status <= http.StatusGatewayTimeout
 	}
@@ -233,6 +234,13 @@ func passes(ctx context.Context, err error) bool {
 func timedOut(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()
+}
+
+// mistaken tells whether what is at the address is not what was expected there: it
+// will not change by itself.
+func mistaken(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // seconds reads the header Retry-After in seconds, which is how gatepost gives it.

@@ -1,10 +1,13 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +141,25 @@ func TestLimits(t *testing.T) {
 	WithTimeout(time.Second)(c)
 	if c.limit(plain) != time.Second || c.limit(patient) != time.Second {
 		t.Errorf("%s, %s", c.limit(plain), c.limit(patient))
+	}
+}
+
+// A server whose certificate is not trusted, or who speaks no TLS, is asked once.
+func TestMistakesAreNotRepeated(t *testing.T) {
+	asked := 0
+	s := httptest.NewUnstartedServer(nil)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	plain := serve(t, says(200, "{}"))
+	for _, address := range []string{s.URL, strings.Replace(plain.URL, "http:", "https:", 1)} {
+		c, err := New(address, testKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.wait = func(context.Context, time.Duration) error { asked++; return nil }
+		if _, err := c.Send(t.Context(), NewMessage{}, "k1"); err == nil || asked != 0 {
+			t.Errorf("%d further tries: %v", asked, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"slices"
@@ -31,6 +30,7 @@ func overAPI(env environment, cmd *cobra.Command, do func(ctx context.Context, r
 func overAPIWith(env environment, cmd *cobra.Command, which groups, do func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	defineFlags(cmd.Flags(), which)
+	timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r, err := dial(cmd, env, which)
 		if err != nil {
@@ -106,7 +106,11 @@ func dial(cmd *cobra.Command, env environment, which groups) (*remote, error) {
 	if s.key.Empty() {
 		return nil, usagef("no API key: put it into GATEPOST_KEY, or name its file by GATEPOST_KEY_FILE.\nThe first one is made where the server's data is: gatepost keys create --name NAME --data FOLDER")
 	}
-	c, err := s.client()
+	limits, err := patience(cmd)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.client(limits...)
 	if err != nil {
 		return nil, err
 	}
@@ -114,15 +118,13 @@ func dial(cmd *cobra.Command, env environment, which groups) (*remote, error) {
 }
 
 // client is for the gatepost that the settings name.
-func (s *settings) client() (*client.Client, error) {
+func (s *settings) client(options ...client.Option) (*client.Client, error) {
 	roots, err := s.authorities()
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	transport.ResponseHeaderTimeout = 3 * time.Minute
-	c, err := client.New(s.url, s.key.Reveal(), client.WithHTTPClient(&http.Client{Transport: transport}), client.WithUserAgent("gatepost-cli/"+strings.Fields(version())[0]))
+	options = append(options, client.WithHTTPClient(&http.Client{Transport: s.transport(roots)}), client.WithUserAgent("gatepost-cli/"+strings.Fields(version())[0]))
+	c, err := client.New(s.url, s.key.Reveal(), options...)
 	if err != nil {
 		return nil, usagef("%s: %w", s.name("url"), err)
 	}
