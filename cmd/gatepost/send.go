@@ -47,6 +47,7 @@ made from it.
 		Args: cobra.NoArgs,
 	}
 	s.flags(cmd.Flags())
+	s.completion(cmd, env)
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error { return s.run(ctx, r) })
 }
 
@@ -92,11 +93,7 @@ func (s *sending) run(ctx context.Context, r *remote) error {
 		s.wait = defaultWait
 	}
 	if s.wait > 0 {
-		m, err := r.settled(ctx, submitted.ID, s.wait)
-		if err != nil {
-			return err
-		}
-		return r.outcome(m)
+		return s.watched(ctx, r, submitted)
 	}
 	return r.show(submitted, func() { r.submitted(submitted) })
 }
@@ -145,7 +142,8 @@ func (s *sending) submit(ctx context.Context, r *remote) (client.Submitted, erro
 	if key == "" {
 		key = "cli-" + rand.Text() // a broken connection may then be tried again
 	}
-	return r.Send(ctx, m, key)
+	submitted, err := r.Send(ctx, m, key)
+	return submitted, s.doubtful(err, m, key)
 }
 
 func (s *sending) submitTest(ctx context.Context, r *remote) (client.Submitted, error) {
