@@ -2,11 +2,15 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
+
+	"gatepost/internal/vault"
 )
 
 func configCommand(env environment) *cobra.Command {
@@ -54,7 +58,7 @@ func configShowCommand(env environment) *cobra.Command {
 				return err
 			}
 			p, list := newPrinter(env, asJSON), shown(s, mine)
-			return p.show(list, func() {
+			return p.show(map[string][]shownSetting{"data": list}, func() {
 				var rows [][]string
 				for _, r := range list {
 					rows = append(rows, []string{r.Name, r.Value, r.From})
@@ -135,7 +139,7 @@ func configCheckCommand(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.checkDoor(); err != nil {
+			if err := errors.Join(s.checkDoor(), s.checkData()); err != nil {
 				return usageError{err}
 			}
 			roots, err := s.authorities()
@@ -152,6 +156,28 @@ func configCheckCommand(env environment) *cobra.Command {
 	defineFlags(cmd.Flags(), forAll)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// errUnmade stands in place of a key that a start would make.
+var errUnmade = errors.New("no key was made")
+
+// nothing is a source of random numbers that has none.
+type nothing struct{}
+
+// Read implements io.Reader.
+func (nothing) Read([]byte) (int, error) { return 0, errUnmade }
+
+// checkData finds mistakes about the data before anything is opened or made.
+func (s *settings) checkData() error {
+	var errs []error
+	if _, err := pgx.ParseConfig(s.database); s.database != "" && err != nil { // the error may show the password
+		errs = append(errs, fmt.Errorf("%s: it cannot be understood as a PostgreSQL URL: write it as postgres://user:password@host:5432/name", s.name("database")))
+	}
+	_, _, err := vault.LoadMaster(vault.Source{Value: s.masterKey, File: s.masterKeyFile, Dir: s.data, Random: nothing{}})
+	if err != nil && !errors.Is(err, errUnmade) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func configDocsCommand(env environment) *cobra.Command {
