@@ -69,12 +69,15 @@ func (c *consenting) common(cmd *cobra.Command) {
 }
 
 func (c *consenting) run(ctx context.Context, g *guide, args []string) error {
-	address := ""
-	if len(args) > 0 {
-		address = args[0]
+	address, err := addressOf(args)
+	if err != nil {
+		return err
 	}
 	if c.link && address == "" {
 		return usagef("--link: say whose mailbox is expected, for instance gatepost connect gmail colleague@example.com --link")
+	}
+	if err := g.another(ctx, address, c.transport(), c.way()); err != nil {
+		return err
 	}
 	credential, err := c.client(ctx, g)
 	if err != nil {
@@ -97,6 +100,14 @@ func (c *consenting) run(ctx context.Context, g *guide, args []string) error {
 	return g.finish(ctx, connected{Account: done.Account, Missing: done.Missing}, !c.noTest)
 }
 
+// way is the command that this is.
+func (c *consenting) way() string {
+	if c.link {
+		return "link"
+	}
+	return "gmail"
+}
+
 // clientType is the type of OAuth client that a way needs.
 func (c *consenting) clientType() string {
 	if c.link {
@@ -116,7 +127,7 @@ func (c *consenting) redirect() string {
 // client hands over the OAuth client, or finds the one that is stored.
 func (c *consenting) client(ctx context.Context, g *guide) (string, error) {
 	if c.credential != "" {
-		return c.credential, nil
+		return c.credential, g.known(ctx, c.credential, "google_oauth_client")
 	}
 	if c.file == "" {
 		old, there, err := g.stored(ctx, "google_oauth_client", "type", c.clientType())
@@ -141,6 +152,9 @@ func (c *consenting) keep(ctx context.Context, g *guide, b []byte) (string, erro
 		ID string `json:"client_id"`
 	}
 	_ = json.Unmarshal(b, &file) // gatepost says what is wrong with it
+	if file["web"].ID != "" && !c.link {
+		return "", usagef("--oauth-client: the file is of a Web application, which is for connect links; for connect gmail make a client of the type Desktop app at https://console.cloud.google.com/auth/clients")
+	}
 	id := file["installed"].ID + file["web"].ID
 	n := client.NewCredential{Kind: "google_oauth_client", Name: "OAuth client", Key: jsonOrText(b)}
 	old, there, err := g.stored(ctx, n.Kind, "client_id", id)

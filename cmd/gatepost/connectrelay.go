@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,9 +32,10 @@ func connectRelayCommand(env environment) *cobra.Command {
 		Short: "Connect an SMTP relay",
 		Long: `Connect an SMTP relay: any server that takes mail for other domains.
 
-The password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
-(--smtp-password-file). Without --user there is no sign-in. The certificate is
-always verified. If the live check fails, nothing is kept.`,
+Without --host the values are asked for at a terminal. The password is asked for,
+or taken from GATEPOST_SMTP_PASSWORD, or from a file (--smtp-password-file).
+Without a user there is no sign-in. The certificate is always verified. If the
+live check fails, nothing is kept.`,
 		Example: `  gatepost connect relay app@example.com --host smtp.example.com --user app@example.com
   gatepost connect relay app@example.com --host smtp.example.com --tls implicit --user app --smtp-password-file pw
   gatepost connect relay app@example.com --preset gmail_relay --hello example.com`,
@@ -60,19 +63,18 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	if err := w.authority(); err != nil {
 		return err
 	}
+	if err := w.free(ctx, g, address); err != nil {
+		return err
+	}
 	if w.Preset != "" || g.interactive && w.Host == "" {
-		if err := g.setup(ctx, client.SetupQuery{Kind: "relay"}); err != nil {
+		if err := w.tell(ctx, g); err != nil {
 			return err
 		}
 	}
 	if w.Host == "" && w.Preset == "" {
-		var err error
-		if w.Host, err = g.ask("--host", "name of the relay, such as smtp.example.com"); err != nil {
+		if err := w.ask(g); err != nil {
 			return err
 		}
-	}
-	if err := w.free(ctx, g, address); err != nil {
-		return err
 	}
 	credential, err := w.password(ctx, g)
 	if err != nil {
@@ -100,6 +102,52 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	}
 	g.errLine("\nNothing was kept. Mend what is marked ✗ and give the same command again.")
 	return toldError{exitFailed}
+}
+
+// tell says what to do for this relay: for a preset at its provider, else to have
+// its values at hand.
+func (w *relay) tell(ctx context.Context, g *guide) error {
+	s, err := g.Setup(ctx, client.SetupQuery{Kind: "relay"})
+	if err != nil {
+		return err
+	}
+	g.tellSteps(slices.DeleteFunc(s.Steps, func(step client.SetupStep) bool { return presetOf(step) != w.Preset }))
+	return nil
+}
+
+// presetOf is the preset that a step is about, empty for any other relay.
+func presetOf(step client.SetupStep) string {
+	for _, v := range step.Values {
+		if v.Name == "Preset" {
+			return v.Value
+		}
+	}
+	return ""
+}
+
+// ask gets from a person what was not given by flags.
+func (w *relay) ask(g *guide) (err error) {
+	if w.Host, err = g.ask("--host", "name of the relay, such as smtp.example.com"); err != nil {
+		return err
+	}
+	if w.TLS == "" {
+		w.TLS = g.askOr("TLS: starttls or implicit", "starttls")
+	}
+	if w.Port == nil {
+		usual := "587"
+		if w.TLS == "implicit" {
+			usual = "465"
+		}
+		given := g.askOr("port", usual)
+		if w.port, err = strconv.Atoi(given); err != nil {
+			return usagef("--port: %s is no number", given)
+		}
+		w.Port = &w.port
+	}
+	if w.User == "" {
+		w.User = g.askOr("name to sign in with; empty: no sign-in", "")
+	}
+	return nil
 }
 
 // maxAuthority is what gatepost takes of certificates.

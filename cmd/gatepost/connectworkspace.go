@@ -49,12 +49,18 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := g.another(ctx, address, w.transport(), "workspace"); err != nil {
+		return err
+	}
 	credential, err := w.key(ctx, g)
 	if err != nil {
 		return err
 	}
 	if address == "" {
 		if address, err = g.askAddress("the mailbox to connect, the primary address of a user"); err != nil {
+			return err
+		}
+		if err := g.another(ctx, address, w.transport(), "workspace"); err != nil {
 			return err
 		}
 	}

@@ -50,6 +50,16 @@ func (g *guide) ask(flag, question string) (string, error) {
 	return line, nil
 }
 
+// askOr gets a line from a person at a terminal; an empty one means otherwise.
+func (g *guide) askOr(question, otherwise string) string {
+	fmt.Fprintf(g.err, "%s [%s]: ", question, nameOr(otherwise, "none"))
+	line, _ := g.lines.ReadString('\n') // the end of input is an empty line
+	if line = strings.TrimSpace(line); line == "" {
+		return otherwise
+	}
+	return line
+}
+
 // addressOf is the address that a command was given, empty where there is none. It
 // is looked at before a person is told to do anything.
 func addressOf(args []string) (string, error) {
@@ -84,7 +94,12 @@ func (g *guide) setup(ctx context.Context, q client.SetupQuery) error {
 	if err != nil {
 		return err
 	}
-	for i, step := range s.Steps {
+	g.tellSteps(s.Steps)
+	return nil
+}
+
+func (g *guide) tellSteps(steps []client.SetupStep) {
+	for i, step := range steps {
 		g.note("")
 		g.note("%s", g.in(bold, fmt.Sprintf("%d. %s", i+1, step.Title)))
 		for _, line := range wrap(step.Text, 76) {
@@ -97,10 +112,9 @@ func (g *guide) setup(ctx context.Context, q client.SetupQuery) error {
 			g.note("     %s  %s", g.in(dim, fmt.Sprintf("%-12s", v.Name)), v.Value)
 		}
 	}
-	if len(s.Steps) > 0 {
+	if len(steps) > 0 {
 		g.note("")
 	}
-	return nil
 }
 
 // wrap breaks a text into lines at blanks.
@@ -165,6 +179,29 @@ func (g *guide) known(ctx context.Context, id, kind string) error {
 	return err
 }
 
+// another refuses an address that is connected by another transport, before a person
+// does anything for it; way is the command to connect by.
+func (g *guide) another(ctx context.Context, address, transport, way string) error {
+	if address == "" {
+		return nil // the user chooses it later
+	}
+	list, err := g.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range list.Data {
+		if strings.EqualFold(a.Address, address) && a.Transport != transport {
+			again := way + " " + a.Address
+			if transport == "gmail_smtp" {
+				again += " --smtp"
+			}
+			return usagef("%s is connected already, by %s, and an address is connected one way at a time:\n  gatepost accounts remove %s\n  gatepost connect %s",
+				a.Address, a.Transport, a.Address, again)
+		}
+	}
+	return nil
+}
+
 // place puts an account where it belongs: a new one, or the one of this address
 // with its new credential.
 func (g *guide) place(ctx context.Context, n client.NewAccount) (client.Account, error) {
@@ -177,9 +214,6 @@ func (g *guide) place(ctx context.Context, n client.NewAccount) (client.Account,
 		return g.CreateAccount(ctx, n)
 	}
 	old := list.Data[i]
-	if old.Transport != n.Transport {
-		return old, usagef("%s is connected already, by %s: remove it first (gatepost accounts remove %s)", old.Address, old.Transport, old.Address)
-	}
 	change := client.ChangeAccount{Gmail: n.Gmail, GmailSMTP: n.GmailSMTP, SMTP: n.SMTP}
 	if n.Credential != "" {
 		change.Credential = &n.Credential
