@@ -183,14 +183,33 @@ func (g *guide) pasted(ctx context.Context, n client.NewConsent) (client.Connect
 	}
 	g.note("\n1. Open this in a browser on any machine, choose the mailbox and press Allow:\n\n  %s\n", started.URL)
 	g.note("2. The browser then fails to open a page at %s: that is expected.\n   Copy the whole address from its address line and paste it here, before %s.", n.RedirectURI, when(started.ExpiresAt.Time))
-	fmt.Fprint(g.err, "\nAddress: ")
-	line, err := g.lines.ReadString('\n')
-	if strings.TrimSpace(line) == "" {
-		return client.Connected{}, usagef("no address was pasted (%v): give the same command again", err)
+	q, err := g.redirectPasted(n.RedirectURI, stateOf(started.URL))
+	if err != nil {
+		return client.Connected{}, err
 	}
-	u, err := url.Parse(strings.TrimSpace(line))
-	if err != nil || u.Query().Get("state") == "" {
-		return client.Connected{}, usagef("that is not the whole address: it begins with %s?state=… ; give the same command again", n.RedirectURI)
+	return g.FinishConsent(ctx, started.ID, redirected(q))
+}
+
+// redirectPasted asks until it gets the address where this consent ended.
+func (g *guide) redirectPasted(redirect, state string) (url.Values, error) {
+	for {
+		fmt.Fprint(g.err, "\nAddress: ")
+		line, err := g.lines.ReadString('\n')
+		line = strings.TrimSpace(line)
+		if line == "" && err != nil {
+			return nil, usagef("no address was pasted (%v): give the same command again", err)
+		}
+		switch got := stateOf(line); got {
+		case state:
+			u, err := url.Parse(line)
+			if err != nil {
+				return nil, err
+			}
+			return u.Query(), nil
+		case "":
+			g.errLine("That is not the whole address: it begins with %s?state=… Paste it again.", redirect)
+		default:
+			g.errLine("That is the address of another consent, perhaps an earlier one. Open the one above and paste where it ends.")
+		}
 	}
-	return g.FinishConsent(ctx, started.ID, redirected(u.Query()))
 }
