@@ -169,6 +169,7 @@ type sandboxFacts struct {
 	GmailSMTPSAddr     string           `json:"gmail_smtps_addr"`
 	GmailRelayAddr     string           `json:"gmail_relay_addr"`
 	RelayAddr          string           `json:"relay_addr"`
+	RelayTLSAddr       string           `json:"relay_tls_addr"`
 	RelayUser          string           `json:"relay_user"`
 	RelayPassword      string           `json:"relay_password"`
 }
@@ -218,7 +219,7 @@ func furnish(ctx context.Context, srv *server, w *sandbox.World) (*sandboxFacts,
 		MailboxURL: w.MailboxURL, ControlURL: w.ControlURL, LedgerURL: w.LedgerURL, CAFile: w.CAFile,
 		GoogleURL: w.GoogleURL, ServiceAccountFile: files.serviceAccount, OAuthClientFile: files.oauthClient, OAuthWebClientFile: files.webClient,
 		GmailSMTPAddr: w.GmailSMTPAddr, GmailSMTPSAddr: w.GmailSMTPSAddr, GmailRelayAddr: w.RelayOpenAddr,
-		RelayAddr: w.SMTPAddr, RelayUser: user, RelayPassword: password,
+		RelayAddr: w.SMTPAddr, RelayTLSAddr: w.SMTPSAddr, RelayUser: user, RelayPassword: password,
 	}
 	grant := access.Grant{Team: team, Scopes: []string{access.ScopeAll}}
 	for _, a := range accountsOf(w) {
@@ -278,6 +279,8 @@ Nothing leaves it.
   accounts   %[2]s  (Gmail API, service account)
              %[3]s  (SMTP relay)
   mailboxes  %[4]s
+  relay      %[11]s (STARTTLS), %[12]s (TLS)
+             user %[13]s, password %[14]s
 
 Paste this into another terminal:
 
@@ -301,7 +304,8 @@ Connect more mailboxes, as with the real Google:
   gatepost connect relay app@acme.example --host %[9]s
 
 Stop with Ctrl-C.
-`, f.APIURL, f.Accounts[0].Address, f.Accounts[1].Address, f.MailboxURL, f.APIKey, f.ServiceAccountFile, f.OAuthClientFile, f.OAuthWebClientFile, relayFlags(f), f.ControlURL)
+`, f.APIURL, f.Accounts[0].Address, f.Accounts[1].Address, f.MailboxURL, f.APIKey, f.ServiceAccountFile, f.OAuthClientFile, f.OAuthWebClientFile, relayFlags(f), f.ControlURL,
+		f.RelayAddr, f.RelayTLSAddr, f.RelayUser, f.RelayPassword)
 	return err
 }
 
