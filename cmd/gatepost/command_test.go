@@ -199,6 +199,8 @@ func TestHeadlessConsent(t *testing.T) {
 	go func() {
 		code <- run(context.Background(), []string{"connect", "gmail", "grace@gmail.example", "--headless", "--oauth-client", f.OAuthClientFile}, env)
 	}()
+	person.Write([]byte("http://127.0.0.1:53682/\n\nhttp://127.0.0.1:53682/?state=old&code=x\n"))
+	until(t, func() bool { return strings.Contains(printed.String(), "another consent") })
 	person.Write([]byte(ended(t, f, waitForURL(t, &printed)) + "\n"))
 	if got := <-code; got != 0 || !strings.Contains(printed.String(), "grace@gmail.example is connected") {
 		t.Errorf("code %d:\n%s", got, &printed)
@@ -242,8 +244,8 @@ func TestConsentOfSomebodyElseIsIgnored(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = g.pasted(t.Context(), client.NewConsent{Credential: credential, RedirectURI: pastedRedirect})
-	if err == nil || !strings.Contains(err.Error(), "whole address") || exitCode(err) != exitUsage {
-		t.Errorf("%v", err)
+	if err == nil || !strings.Contains(out.String(), "whole address") || exitCode(err) != exitUsage {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }
 
@@ -297,7 +299,7 @@ func TestSandboxSaysWhatToPaste(t *testing.T) {
 	}
 	go func() { code <- run(ctx, args, with(nil, &out, io.Discard)) }()
 	until(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") })
-	for _, want := range []string{"export GATEPOST_URL=http://127.0.0.1:", "GATEPOST_KEY=gp_live_", "gatepost send ", "gatepost connect workspace", "gatepost connect gmail", "gatepost connect relay"} {
+	for _, want := range []string{"export GATEPOST_URL=http://127.0.0.1:", "GATEPOST_KEY=gp_live_", "gatepost send ", "gatepost connect workspace", "gatepost connect gmail", "gatepost connect relay", "(STARTTLS), 127.0.0.1:", "user relay@acme.example, password "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,8 +104,8 @@ func TestStepsTellACauseOnce(t *testing.T) {
 		t.Error(out.String())
 	}
 	out.Reset()
-	printing(&out).steps(client.Proof{Steps: []client.Step{{Name: "token", OK: true}, bad("aliases", true), {Name: "redirect", Optional: true, Text: "No links.", Fix: "Register it."}}})
-	want := "  ✓ token                   \n  – send-as addresses       not allowed; sending works without\n  – redirect                No links.\n      Register it.\n"
+	printing(&out).steps(client.Proof{Steps: []client.Step{{Name: "token", OK: true}, bad("aliases", true), {Name: "senders", Optional: true, Cause: "scope_missing", Text: "Not checked."}, {Name: "redirect", Optional: true, Text: "No links.", Fix: "Register it."}}})
+	want := "  ✓ token                   \n  – send-as addresses       not allowed; sending works without\n  – senders                 Not checked.\n  – redirect                No links.\n      Register it.\n"
 	if out.String() != want {
 		t.Errorf("%q", out.String())
 	}
@@ -211,5 +212,64 @@ func TestWaitAtATerminal(t *testing.T) {
 	<-ended
 	if said := out.String(); strings.Contains(said, "Ctrl-C") || strings.Contains(said, ", then press") || !strings.Contains(said, "When that is done, press Enter.") {
 		t.Error(said)
+	}
+}
+
+// What cannot work is refused before anything is stored or a browser is opened.
+func TestConnectGmailIsRefusedEarly(t *testing.T) {
+	_, f := sandboxed(t)
+	ada, billing := f.Accounts[0].Address, f.Accounts[1].Address
+	says(t, f, 2, []string{"the file is of a Web application", "Desktop app"}, "connect", "gmail", "grace@gmail.example", "--oauth-client", f.OAuthWebClientFile)
+	says(t, f, 2, []string{"accounts remove " + ada + "\n", "connect gmail " + ada + " --smtp"}, "connect", "gmail", ada, "--smtp", "--oauth-client", f.OAuthClientFile)
+	says(t, f, 2, []string{"connect workspace " + ada + " --smtp"}, "connect", "workspace", ada, "--smtp", "--service-account", f.ServiceAccountFile)
+	says(t, f, 2, []string{"by smtp", "connect link " + billing + "\n"}, "connect", "link", billing, "--oauth-client", f.OAuthWebClientFile)
+	says(t, f, 2, []string{"is of the kind google_service_account"}, "connect", "gmail", "grace@gmail.example", "--credential", firstCredential(t, f))
+	says(t, f, 2, []string{"ADDRESS"}, "connect", "gmail", "no address")
+	if _, said := asUser(t, f, "", "credentials", "list"); strings.Contains(said, "google_oauth_client") {
+		t.Errorf("a client was stored:\n%s", said)
+	}
+}
+
+func firstCredential(t *testing.T, f sandboxFacts) string {
+	t.Helper()
+	list, err := guided(t, f, &bytes.Buffer{}, "").Credentials(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return credentialOfKind(list, "google_service_account")
+}
+
+// At a terminal a relay's values are asked for, and nothing is told of Google's.
+func TestRelayAtATerminal(t *testing.T) {
+	_, f := sandboxed(t)
+	host, port, _ := net.SplitHostPort(f.GmailRelayAddr)
+	var out bytes.Buffer
+	w := &relay{ca: f.CAFile, noTest: true}
+	w.Hello = "acme.example"
+	if err := w.run(t.Context(), guided(t, f, &out, host+"\n\n"+port+"\n\n"), "app@acme.example"); err != nil {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	for _, want := range []string{"name of the relay", "starttls or implicit [starttls]", "port [587]", "sign in with", "app@acme.example is connected"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+	if strings.Contains(out.String(), "SMTP relay service") {
+		t.Errorf("Google's relay is told of:\n%s", &out)
+	}
+
+	out.Reset()
+	w = &relay{ca: f.CAFile}
+	err := w.run(t.Context(), guided(t, f, &out, host+"\nimplicit\nsmtps\n"), "other@acme.example")
+	if err == nil || !strings.Contains(err.Error(), "--port: smtps is no number") || !strings.Contains(out.String(), "port [465]") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	out.Reset()
+	w = &relay{ca: f.CAFile}
+	w.Preset, w.Host = "gmail_relay", "127.0.0.1"
+	w.port = 1
+	_ = w.run(t.Context(), guided(t, f, &out, ""), "other@acme.example")
+	if !strings.Contains(out.String(), "SMTP relay service") || strings.Contains(out.String(), "Another relay") {
+		t.Errorf("the preset's steps:\n%s", &out)
 	}
 }
