@@ -34,7 +34,8 @@ var troubles = map[string][]trouble{
 		{words: "A box was left unticked", refuse: []string{scopeSend}, code: `gatepost connect gmail "$MAILBOX"`},
 		{words: "the box was left unticked; what needs it is off", refuse: []string{scopeMetadata}, code: `gatepost connect gmail "$SECOND"`},
 		{words: "Consent was not given", deny: true, code: `gatepost connect gmail "$MAILBOX"`},
-		{words: "is not among the client's registered ones", code: `gatepost connect gmail "$MAILBOX" --oauth-client client_secret_web.json`},
+		{words: "the file is of a Web application", code: `gatepost connect gmail "$MAILBOX" --oauth-client client_secret_web.json`},
+		{words: "is not among the client's registered ones", code: `gatepost connect link "$COLLEAGUE" --oauth-client client_secret_other.json`},
 		{words: "this is a service account's key", code: `gatepost connect gmail "$MAILBOX" --oauth-client service-account.json`},
 	},
 	relay.file: {
@@ -56,6 +57,7 @@ func TestTroubles(t *testing.T) {
 			r := j.begin(t, program)
 			r.file(t, "client_secret.json", read(t, r.OAuthClientFile))
 			r.file(t, "service-account.json", read(t, r.ServiceAccountFile))
+			r.file(t, "client_secret_other.json", r.control(t, "oauth-clients", `{"type":"web","redirect_uris":["https://other.example/connect/callback"]}`))
 			r.file(t, "undelegated.json", r.control(t, "service-accounts", `{"scopes":[]}`))
 			for _, x := range troubles[j.file] {
 				r.trouble(t, x)
