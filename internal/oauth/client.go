@@ -68,16 +68,13 @@ func (c *Client) Marshal() (email.Secret, error) {
 
 // ParseClient reads the file that Google gives for an OAuth client. Errors are a
 // KeyFileError that names every wrong field. A file that names other endpoints
-// than Google's is refused, but with simulated ones, which are used in any case.
+// than Google's or these is refused; these are used in any case.
 func ParseClient(fileJSON []byte, endpoints Endpoints) (*Client, error) {
 	kind, f, err := decodeClientFile(fileJSON)
 	if err != nil {
 		return nil, err
 	}
-	wrong := f.check(kind)
-	if !endpoints.Simulated() {
-		wrong = append(wrong, f.checkGoogle()...)
-	}
+	wrong := append(f.check(kind), f.checkGoogle(endpoints)...)
 	if len(wrong) > 0 {
 		return nil, wrong
 	}
@@ -159,19 +156,19 @@ func (f clientFile) check(kind string) (wrong KeyFileError) {
 	return wrong
 }
 
-// checkGoogle looks at what holds for files of Google itself.
-func (f clientFile) checkGoogle() (wrong KeyFileError) {
+// checkGoogle looks at where a file comes from, and at the endpoints that it names.
+func (f clientFile) checkGoogle(e Endpoints) (wrong KeyFileError) {
 	add := func(field, message string) {
 		wrong = append(wrong, provider.FieldError{Field: field, Message: message})
 	}
-	if f.ID != "" && !strings.HasSuffix(f.ID, ".apps.googleusercontent.com") {
+	if e = e.orGoogle(); !e.Simulated() && f.ID != "" && !strings.HasSuffix(f.ID, ".apps.googleusercontent.com") {
 		add("client_id", "does not end in .apps.googleusercontent.com: copy it again from "+consolePage)
 	}
-	if !googleToken(f.TokenURI) {
-		add("token_uri", "must be "+GoogleTokenURL+": a client's secret is never sent elsewhere")
+	if !knownEnd(f.TokenURI, tokenEnds(e.Token)) {
+		add("token_uri", "must be "+orSimulated(GoogleTokenURL, e.Token)+": a client's secret is never sent elsewhere")
 	}
-	if !slices.Contains([]string{"", Google().Auth, "https://accounts.google.com/o/oauth2/auth"}, f.AuthURI) {
-		add("auth_uri", "must be "+Google().Auth+": users are never sent elsewhere to sign in")
+	if !knownEnd(f.AuthURI, authEnds(e.Auth)) {
+		add("auth_uri", "must be "+orSimulated(Google().Auth, e.Auth)+": users are never sent elsewhere to sign in")
 	}
 	return wrong
 }

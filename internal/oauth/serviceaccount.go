@@ -25,14 +25,6 @@ import (
 // (developers.google.com/identity/protocols/oauth2/service-account).
 const GoogleTokenURL = "https://oauth2.googleapis.com/token"
 
-// olderTokenURLs stand in key files made years ago; Google's present endpoint
-// serves those keys too.
-var olderTokenURLs = []string{
-	"https://accounts.google.com/o/oauth2/token",
-	"https://www.googleapis.com/oauth2/v3/token",
-	"https://www.googleapis.com/oauth2/v4/token",
-}
-
 // ServiceAccount is a parsed Google key file. It never shows its key.
 type ServiceAccount struct {
 	email    string
@@ -84,7 +76,8 @@ const maxKeyFile = 64 << 10
 
 // ParseServiceAccount reads a Google key file. Errors are a KeyFileError that
 // names every wrong field. tokenURL replaces Google's token endpoint where it is
-// not empty (sandbox); the file itself cannot send the signed request elsewhere.
+// not empty (sandbox); the file itself cannot send the signed request elsewhere,
+// and one that names another endpoint than these two is refused.
 func ParseServiceAccount(keyJSON []byte, tokenURL string) (*ServiceAccount, error) {
 	f, err := decodeKeyFile(keyJSON)
 	if err != nil {
@@ -148,7 +141,7 @@ func (f keyFile) wrongType() string {
 }
 
 // check looks at all fields but the key.
-func (f keyFile) check(override string) KeyFileError {
+func (f keyFile) check(simulated string) KeyFileError {
 	var wrong KeyFileError
 	missing := func(field, value string) {
 		if value == "" {
@@ -160,19 +153,10 @@ func (f keyFile) check(override string) KeyFileError {
 	if f.ClientEmail != "" && !strings.Contains(f.ClientEmail, "@") {
 		wrong = append(wrong, provider.FieldError{Field: "client_email", Message: "is not an address"})
 	}
-	if override == "" && !googleToken(f.TokenURI) {
-		wrong = append(wrong, provider.FieldError{Field: "token_uri", Message: "must be " + GoogleTokenURL + ": a key is never used elsewhere"})
+	if !knownEnd(f.TokenURI, tokenEnds(simulated)) {
+		wrong = append(wrong, provider.FieldError{Field: "token_uri", Message: "must be " + orSimulated(GoogleTokenURL, simulated) + ": a key is never used elsewhere"})
 	}
 	return wrong
-}
-
-func googleToken(uri string) bool {
-	for _, known := range append(olderTokenURLs, GoogleTokenURL, "") {
-		if uri == known {
-			return true
-		}
-	}
-	return false
 }
 
 // parseKey reads the PEM text; line ends that were escaped twice (a "\n" of two

@@ -70,10 +70,29 @@ func TestParseServiceAccount(t *testing.T) {
 			t.Errorf("%s: %s %s %s", name, account.Email(), account.KeyID(), account.tokenURL)
 		}
 	}
-	account, err := ParseServiceAccount(append([]byte("\xef\xbb\xbf"), file(t, map[string]any{"token_uri": "https://evil.example"})...), "https://127.0.0.1:1/token")
-	if err != nil || account.tokenURL != "https://127.0.0.1:1/token" || account.ClientID() != "117" {
-		t.Errorf("with another token endpoint given: %+v %v", account, err)
+}
+
+// TestSimulatedGoogle: with a simulated Google a file may name that one or Google,
+// and nobody else. It is the one that is used, whatever the file names.
+func TestSimulatedGoogle(t *testing.T) {
+	const simulated = "https://127.0.0.1:1/token"
+	for _, named := range []any{simulated, GoogleTokenURL, "https://www.googleapis.com/oauth2/v4/token", nil} {
+		account, err := ParseServiceAccount(append([]byte("\xef\xbb\xbf"), file(t, map[string]any{"token_uri": named})...), simulated)
+		if err != nil || account.tokenURL != simulated || account.ClientID() != "117" {
+			t.Errorf("%v: %+v %v", named, account, err)
+		}
+		if _, err := ParseClient(clientJSON(t, ClientWeb, map[string]any{"token_uri": named}), At("https://127.0.0.1:1")); err != nil {
+			t.Errorf("client, %v: %v", named, err)
+		}
 	}
+	for _, named := range []string{"https://evil.example/token", simulated + "/", "http://127.0.0.1:1/token", "https://127.0.0.1:2/token"} {
+		_, err := ParseServiceAccount(file(t, map[string]any{"token_uri": named}), simulated)
+		checkFileError(t, "another end", err, "token_uri", simulated)
+		_, err = ParseClient(clientJSON(t, ClientWeb, map[string]any{"token_uri": named}), At("https://127.0.0.1:1"))
+		checkFileError(t, "another end", err, "token_uri", simulated)
+	}
+	_, err := ParseClient(clientJSON(t, ClientWeb, map[string]any{"auth_uri": "https://evil.example/auth"}), At("https://127.0.0.1:1"))
+	checkFileError(t, "another end", err, "auth_uri", "https://127.0.0.1:1/o/oauth2/v2/auth")
 }
 
 // TestKeyFileErrors: the error names each wrong field and never shows the key.
