@@ -4,6 +4,7 @@ package guides
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -49,7 +50,6 @@ var programs = map[string]struct {
 	"js":     {"run.mjs", []string{"node", "run.mjs"}},
 	"python": {"run.py", []string{"python3", "run.py"}},
 	"php":    {"run.php", []string{"php", "run.php"}},
-	"go":     {"main.go", []string{"go", "run", "main.go"}},
 }
 
 // box is a running sandbox into which the examples are pasted.
@@ -58,12 +58,66 @@ type box struct{ *running.Sandbox }
 // Each example of applications.md, as it stands there, sends its message.
 func TestApplications(t *testing.T) {
 	f := box{running.Start(t, running.Build(t))}
+	var module []example
 	for _, e := range examples(t, "../../docs/applications.md") {
-		if e.section == "" {
-			continue // says how to set the environment
+		switch e.section {
+		case "": // says how to set the environment
+		case "Go":
+			module = append(module, e)
+		default:
+			t.Run(e.section, func(t *testing.T) { f.paste(t, e) })
 		}
-		t.Run(e.section, func(t *testing.T) { f.paste(t, e) })
 	}
+	t.Run("Go", func(t *testing.T) { f.module(t, module) })
+}
+
+// module is a reader who has a checkout of gatepost and, beside it, an empty folder
+// for a program. Nothing else can be had: neither this test's module nor a proxy.
+func (f box) module(t *testing.T, blocks []example) {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "shop")
+	if err := errors.Join(os.Symlink(checkout, filepath.Join(parent, "gatepost")), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	var subject string
+	for _, e := range blocks {
+		if e.language == "go" {
+			subject = subjectOf(t, e)
+			if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(e.code), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", e.code)
+		cmd.Dir, cmd.Env = dir, append(f.environment(), "GOPROXY=off", "GOFLAGS=", "GOWORK=off")
+		if out, err = cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s\n%s", err, e.code, out)
+		}
+	}
+	if !bytes.Contains(out, []byte("msg_")) {
+		t.Fatalf("nothing was sent:\n%s", out)
+	}
+	f.arrives(t, subject)
+}
+
+// environment is what the guide exports.
+func (f box) environment() []string {
+	return append(os.Environ(), "GATEPOST_URL="+f.APIURL, "GATEPOST_KEY="+f.APIKey, "GATEPOST_FROM="+f.Accounts[0].Address)
+}
+
+// subjectOf is the subject of what an example sends.
+func subjectOf(t *testing.T, e example) string {
+	t.Helper()
+	subject := regexp.MustCompile(`(?:[Ss]ubject["']?\s*(?::|=>)\s*["']?)([^"'\\]+)`).FindStringSubmatch(e.code)
+	if subject == nil {
+		t.Fatal("the example has no subject")
+	}
+	return subject[1]
 }
 
 func (f box) paste(t *testing.T, e example) {
@@ -80,25 +134,15 @@ func (f box) paste(t *testing.T, e example) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), p.run[0], p.run[1:]...)
 	cmd.Dir = dir
-	if e.language == "go" { // within the module, or it could not import the client
-		dir, cmd.Dir = filepath.Join(dir, p.file), "."
-		cmd.Args[2] = dir
-	} else {
-		dir = filepath.Join(dir, p.file)
-	}
-	if err := os.WriteFile(dir, []byte(e.code), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, p.file), []byte(e.code), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), "GATEPOST_URL="+f.APIURL, "GATEPOST_KEY="+f.APIKey, "GATEPOST_FROM="+f.Accounts[0].Address)
+	cmd.Env = f.environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("msg_")) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	subject := regexp.MustCompile(`(?:[Ss]ubject["']?\s*(?::|=>)\s*["']?)([^"'\\]+)`).FindStringSubmatch(e.code)
-	if subject == nil {
-		t.Fatal("the example has no subject")
-	}
-	f.arrives(t, subject[1])
+	f.arrives(t, subjectOf(t, e))
 }
 
 // arrives waits until a message with the subject is in the recipient's mailbox.
