@@ -39,7 +39,7 @@ func explain(err error) string {
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return err.Error() + "\nThe key in GATEPOST_KEY (or GATEPOST_KEY_FILE) is not one of this gatepost. Make one: gatepost keys create --name NAME"
 	case errors.As(err, &refused) && refused.Kind() == "provider":
-		return "the provider refused or did not answer. What is wrong, step by step: gatepost accounts check ACCOUNT"
+		return "the provider refused or did not answer. What is wrong, step by step, tells gatepost accounts check with the account's address"
 	case errors.As(err, &refused) && len(refused.Errors) > 0:
 		return listed(refused)
 	case errors.As(err, &network) && network.Op == "dial":

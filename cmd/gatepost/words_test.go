@@ -273,3 +273,17 @@ func TestRelayAtATerminal(t *testing.T) {
 		t.Errorf("the preset's steps:\n%s", &out)
 	}
 }
+
+// What a sandbox tells of its relay is enough to connect it, with TLS from the
+// first byte, too.
+func TestRelayOfASandbox(t *testing.T) {
+	_, f := sandboxed(t)
+	for address, kind := range map[string]string{f.RelayAddr: "starttls", f.RelayTLSAddr: "implicit"} {
+		host, port, _ := net.SplitHostPort(address)
+		code, out, errs := command(map[string]string{"GATEPOST_URL": f.APIURL, "GATEPOST_KEY": f.APIKey, "GATEPOST_SMTP_PASSWORD": f.RelayPassword},
+			"connect", "relay", kind+"@acme.example", "--host", host, "--port", port, "--tls", kind, "--user", f.RelayUser, "--relay-ca", f.CAFile)
+		if code != exitOK {
+			t.Errorf("%s: exit code %d\n%s%s", kind, code, out, errs)
+		}
+	}
+}
