@@ -32,6 +32,8 @@ type dialect struct {
 	now string
 	// tagged is the condition that a message m has a tag, whose place is filled in.
 	tagged string
+	// messageOf joins to each id of d, in their order, its message m of the team $1.
+	messageOf string
 
 	insertKeys     func(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error)
 	insertMessages func(ctx context.Context, t *tx, ms []*NewMessage) error

@@ -6,6 +6,8 @@ import (
 	"testing/fstest"
 
 	"github.com/pressly/goose/v3"
+
+	"gatepost/internal/email"
 )
 
 // MigrateTo makes a database as an earlier gatepost left it, and runs statements
@@ -46,4 +48,21 @@ func MigrateTo(ctx context.Context, opt Options, files []string, statements ...s
 		}
 	}
 	return nil
+}
+
+// Prepared returns the texts that a store's readers have asked so far, by
+// themselves.
+func Prepared(s *Store) map[string]string {
+	s.read.mu.Lock()
+	defer s.read.mu.Unlock()
+	out := map[string]string{}
+	for text := range s.read.stmts {
+		out[text] = text
+	}
+	return out
+}
+
+// ListText is the text by which a list is asked for.
+func ListText(s *Store, team email.ID, q MessageQuery) string {
+	return q.plan(team, s.dialect.tagged).text(s.dialect, q.Limit)
 }

@@ -55,13 +55,32 @@ func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]*Entry
 	return es, nil
 }
 
-// Stranded are entries whose account has been removed: a submission may have known
-// it a moment longer than it was there. It steps through the routes as Dues does.
+// Stranded are entries whose account has been removed and that nobody is sending: a
+// submission, or a claim, may have known the account a moment longer than it was
+// there.
 func (s *Store) Stranded(ctx context.Context, limit int) ([]*Entry, error) {
-	es, err := s.entries(ctx, `state IN ('scheduled', 'queued', 'held') AND route IN (`+routesSQL+`
-		SELECT route FROM routes r WHERE route IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = r.route)) LIMIT $1`, limit)
+	routes, err := s.routesWithoutAccount(ctx)
+	var out []*Entry
+	for _, route := range routes {
+		if err != nil || len(out) >= limit {
+			break
+		}
+		var es []*Entry
+		es, err = s.entries(ctx, `route = $1 AND state IN ('scheduled', 'queued', 'held', 'unknown') LIMIT $2`, route, limit-len(out))
+		out = append(out, es...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("messages without an account: %w", err)
 	}
-	return es, nil
+	return out, nil
+}
+
+// routesWithoutAccount steps through the routes as Dues does.
+func (s *Store) routesWithoutAccount(ctx context.Context) ([]email.ID, error) {
+	rows, err := s.read.QueryContext(ctx, routesSQL+`
+		SELECT route FROM routes r WHERE route IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = r.route)`)
+	if err != nil {
+		return nil, err
+	}
+	return scanAll(rows, scanID)
 }
