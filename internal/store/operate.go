@@ -162,8 +162,13 @@ func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) error {
 }
 
 // mayRetry keeps the content until the next verdict, so that the retention comes
-// either before all of this or after it.
+// either before all of this or after it. It takes the place in the queue first, if
+// there is one: whoever cancels or finishes goes from there to the recipients, the
+// content and its key, and two that go in different orders deadlock.
 func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
+	if _, err := t.ExecContext(ctx, `UPDATE queue SET seq = seq WHERE message_id = $1`, m.ID); err != nil {
+		return err
+	}
 	states, err := statesOf(ctx, t, m.Team, m.ID)
 	switch {
 	case err != nil:
