@@ -113,10 +113,10 @@ func (e *Engine) lostOutcome(ctx context.Context, en *store.Entry, cause, text s
 		return outcome{}, err
 	}
 	a, err := e.accounts.get(ctx, en.Team, en.Route)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // one that has been removed cannot look
 		return outcome{}, err
 	}
-	return outcome{open: open, canLook: a.looker() != nil, err: &provider.Error{
+	return outcome{open: open, canLook: a != nil && a.looker() != nil, err: &provider.Error{
 		Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: cause, Text: text,
 	}}, nil
 }

@@ -41,11 +41,18 @@ func (e *Engine) expire(ctx context.Context) error {
 	})
 }
 
-// strand ends what waits for an account that has been removed: it came when the
-// account was still known here.
+// strand ends what waits for an account that has been removed: it came, or was
+// claimed, when the account was still known here. What may have left says so.
 func (e *Engine) strand(ctx context.Context) error {
 	find := func(ctx context.Context) ([]*store.Entry, error) { return e.cfg.Store.Stranded(ctx, endedAtOnce) }
 	return e.end(ctx, find, func(s *settling, open []store.OpenRecipient) {
+		if s.entry.Duplicate || !s.entry.UnknownAt.IsZero() {
+			s.failed(&provider.Error{
+				Cause: "outcome_unknown", Text: "the account was removed, and whether the last attempt was taken is not known",
+				Fix: "ask a recipient, or look at what the mailbox has sent, before you submit it again",
+			}, open...)
+			return
+		}
 		s.failed(&provider.Error{
 			Cause: "account_removed", Text: "the account was removed when the message came", Fix: "submit it again through another account",
 		}, open...)

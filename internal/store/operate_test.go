@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -120,6 +122,54 @@ func TestExpiredFindsWhatWaits(t *testing.T) {
 			t.Errorf("times: %+v", m)
 		}
 	})
+}
+
+// What waits for an account that is not there is found, whatever it waits for; what
+// is being sent is not.
+func TestStrandedFindsWhatHasNoAccount(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		here := addAccount(t, s)
+		must(t, s.AddMessage(t.Context(), newMessage(t, here, "a@b.example")))
+		unknown := addAccount(t, s)
+		looked := newMessage(t, unknown, "a@b.example")
+		must(t, s.AddMessage(t.Context(), looked))
+		f := store.FinishOf(claimOne(t, s, unknown), start)
+		f.Next = &store.Next{State: email.Unknown, DueAt: start, UnknownAt: start, Unsettled: 1}
+		must(t, s.FinishAttempts(t.Context(), f)...)
+		sending := newMessage(t, unknown, "a@b.example")
+		must(t, s.AddMessage(t.Context(), sending))
+		claimOne(t, s, unknown)
+		removeAccount(t, opt, unknown)
+		queued := newMessage(t, "acc_gone", "a@b.example")
+		must(t, s.AddMessage(t.Context(), queued))
+		for limit, want := range map[int]int{1: 1, 10: 2} {
+			es, err := s.Stranded(t.Context(), limit)
+			must(t, err)
+			if len(es) != want {
+				t.Errorf("at most %d: found %d, want %d", limit, len(es), want)
+			}
+			for _, e := range es {
+				if e.Message != looked.ID && e.Message != queued.ID {
+					t.Errorf("found %+v", e)
+				}
+			}
+		}
+	})
+}
+
+// removeAccount takes an account away though messages wait for it.
+func removeAccount(t *testing.T, opt store.Options, id email.ID) {
+	t.Helper()
+	driver, name := "sqlite", "file:"+filepath.Join(opt.Dir, store.DatabaseFile)+"?_pragma=busy_timeout(5000)"
+	if opt.Database != "" {
+		driver, name = "pgx", opt.Database
+	}
+	db, err := sql.Open(driver, name)
+	must(t, err)
+	defer db.Close()
+	_, err = db.Exec("DELETE FROM accounts WHERE id = $1", id)
+	must(t, err)
 }
 
 func TestCancelTakesBackWhatWaits(t *testing.T) {
