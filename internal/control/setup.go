@@ -133,8 +133,8 @@ func (s *setup) workspace() []SetupStep {
 	}
 	delegate := SetupStep{
 		Title: "Let the service account act for your users",
-		Text: "A super administrator presses Add new and pastes these two values. The list of scopes is compared as a whole: " +
-			"give all of them, and nothing else is allowed. It works after some minutes, at most 24 hours.",
+		Text: "A super administrator presses Add new and pastes these two values. Every one of these scopes must be on the list; where the client id " +
+			"has an entry already, add what is missing there, and what is on its list stays. It works after some minutes, at most 24 hours.",
 		URL: pageDelegation, Values: []SetupValue{{"Client ID", id}, s.scopeValue()},
 	}
 	mailbox := SetupStep{
