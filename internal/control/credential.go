@@ -42,15 +42,19 @@ type NewCredential struct {
 	OnlyCheck bool
 }
 
-// CreateCredential seals a secret in the vault. It is never shown again.
+// CreateCredential seals a secret in the vault. It is never shown again. A key or
+// client that Google says it does not know is *Invalid.
 func (c *Control) CreateCredential(ctx context.Context, g access.Grant, n NewCredential) (Credential, error) {
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Credential{}, err
 	}
 	var wrong problems
 	wrong.name(n.Name)
-	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL)
+	s := c.secret(n, &wrong)
 	if err := wrong.err(); err != nil || n.OnlyCheck {
+		return Credential{}, err
+	}
+	if err := c.recognised(ctx, n, s); err != nil {
 		return Credential{}, err
 	}
 	id, now, err := c.newID(email.PrefixCredential)
@@ -68,7 +72,8 @@ func (c *Control) CreateCredential(ctx context.Context, g access.Grant, n NewCre
 }
 
 // ReplaceCredential puts a new secret of the same kind in a credential's place.
-// An empty name or kind stays what it was. Accounts that use the credential and
+// An empty name or kind stays what it was, and a key or client that Google does not
+// know leaves the old one in force. Accounts that use the credential and
 // were held are released: should the new secret be refused too, they are held
 // again and no mail is lost.
 func (c *Control) ReplaceCredential(ctx context.Context, g access.Grant, id email.ID, n NewCredential) (Credential, error) {
@@ -96,11 +101,14 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 		wrong.add("kind", "cannot be changed: this credential is of the kind %s; make a new one", row.Kind)
 	}
 	n.Kind = row.Kind
-	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL)
+	s := c.secret(n, &wrong)
 	if err := c.checkSameClient(ctx, row, s, &wrong); err != nil {
 		return err
 	}
 	if err := wrong.err(); err != nil || n.OnlyCheck {
+		return err
+	}
+	if err := c.recognised(ctx, n, s); err != nil {
 		return err
 	}
 	sealed, err := c.cfg.Vault.SealSecret(ctx, row.Team, row.ID, s.value)

@@ -30,6 +30,8 @@ const (
 	grace = "grace@" + sandbox.Consumer
 	ada   = "ada@" + sandbox.Domain
 	back  = "http://127.0.0.1:53682/"
+
+	publicURL = "https://mail.acme.example"
 )
 
 // withGoogle is a world whose Google is simulated, over its real sockets.
@@ -57,10 +59,13 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 	v := vault.New(st, master, rand.Reader, time.Now, vault.WithGoogle(at, hc))
 	must(t, v.Start(t.Context()))
 	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), smtp.Kind()}
-	engine := queue.New(queue.Config{Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL}})
+	engine := queue.New(queue.Config{
+		Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL},
+		SMTPAddresses: map[string]string{"gmail_smtp": google.GmailSMTPAddr},
+	})
 	w := &withGoogle{google: google, now: new(time.Time)}
 	c := New(Config{
-		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, PublicURL: func() string { return "https://mail.acme.example" },
+		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, PublicURL: func() string { return publicURL },
 		Now: func() time.Time {
 			if w.now.IsZero() {
 				return time.Now()
@@ -74,9 +79,32 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 	return w
 }
 
-// oauthClient keeps a client of the simulated Google.
+// moveTo gives gatepost another public address.
+func (w *withGoogle) moveTo(public string) { w.cfg.PublicURL = func() string { return public } }
+
+// answering does something while Google's token endpoint, as control asks it, is
+// replaced.
+func (w *withGoogle) answering(answer roundTripper, do func()) {
+	was := w.cfg.HTTP
+	w.cfg.HTTP = &http.Client{Transport: answer}
+	do()
+	w.cfg.HTTP = was
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// noNetwork is how a call ends that reaches nobody.
+func noNetwork(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") }
+
+// oauthClient keeps a client of the simulated Google; one for the web lists
+// gatepost's own callback too.
 func (w *withGoogle) oauthClient(t *testing.T, kind string, redirects ...string) email.ID {
 	t.Helper()
+	if kind == "web" {
+		redirects = append(redirects, w.publicURL()+callbackPath)
+	}
 	made, err := w.CreateCredential(t.Context(), w.grant, NewCredential{Kind: KindOAuthClient, Name: kind, Key: w.google.OAuthClient(kind, redirects...)})
 	must(t, err)
 	return made.ID

@@ -2,12 +2,10 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"gatepost/internal/oauth"
-	"gatepost/internal/provider"
 	"gatepost/internal/store"
 )
 
@@ -41,28 +39,13 @@ func (c *Control) userProof(ctx context.Context, t trial) (Proof, error) {
 }
 
 // clientProof: Google knows the client and takes its secret, and sends browsers
-// back to gatepost. A code that cannot be one is refused as such only after the
-// client was recognised.
+// back to gatepost.
 func (c *Control) clientProof(ctx context.Context, row store.Credential) (Proof, error) {
 	client, err := c.client(ctx, row.Team, row.ID)
 	if err != nil {
 		return Proof{}, err
 	}
-	redirect := "http://127.0.0.1/"
-	if all := client.Redirects(); len(all) > 0 {
-		redirect = all[0]
-	}
-	random, err := c.draw()
-	if err != nil {
-		return Proof{}, err
-	}
-	ask := oauth.Consent{
-		Client: client, Endpoints: c.cfg.Endpoints, Redirect: redirect, Scopes: []string{oauth.PurposeSend.Scope()}, State: random, Verifier: random, Nonce: random,
-	}
-	_, err = ask.Exchange(ctx, c.cfg.HTTP, "not-a-code", c.cfg.Now())
-	if e, ok := errors.AsType[*provider.Error](err); ok && e.Cause == "grant_refused" {
-		err = nil
-	}
+	err = c.askOfClient(ctx, client)
 	return proofOf([]Step{
 		{Name: "key", OK: true, Detail: fmt.Sprintf("client %s of the type %s", client.ID(), client.Kind())},
 		tried("client", "Google knows the client and takes its secret", err),

@@ -41,6 +41,7 @@ type world struct {
 	control *control.Control
 	grant   access.Grant
 	client  email.ID // credential of the OAuth client
+	asked   int      // calls for tokens by which that client was tried
 	log     *record  // what was logged
 }
 
@@ -116,7 +117,7 @@ func (w *world) begin() {
 		Kind: control.KindOAuthClient, Name: "Web", Key: w.google.OAuthClient("web", w.url+"/connect/callback"),
 	})
 	must(w.t, err)
-	w.client = made.ID
+	w.client, w.asked = made.ID, len(w.google.TokenCalls())
 }
 
 func must(t *testing.T, err error) {
