@@ -179,7 +179,7 @@ func TestConnectWithoutTheRightToSend(t *testing.T) {
 // A key file is read also when its key is stored.
 func TestCutKeyFileIsRefused(t *testing.T) {
 	_, f := sandboxed(t)
-	says(t, f, 0, []string{"Every one of"}, "connect", "workspace", "app@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
+	says(t, f, 0, []string{"must be on the list"}, "connect", "workspace", "app@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
 	b, err := os.ReadFile(f.ServiceAccountFile)
 	if err != nil {
 		t.Fatal(err)
