@@ -76,7 +76,11 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 	if err != nil {
 		return err
 	}
-	return g.finish(ctx, connected{Account: a, Missing: missing(proof), Proof: proof}, !w.noTest)
+	done := connected{Account: a, Missing: missing(proof), Proof: proof}
+	if len(a.Senders) > 0 {
+		done.Proof = client.Proof{} // that was the key's; the account's tells of its senders too
+	}
+	return g.finish(ctx, done, !w.noTest)
 }
 
 // key hands over the key file, unless its key is stored already.

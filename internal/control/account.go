@@ -65,6 +65,10 @@ func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccoun
 	if err != nil || n.OnlyCheck {
 		return Account{}, err
 	}
+	a.Team = g.Team
+	if err := c.checkSenders(ctx, a); err != nil {
+		return Account{}, err
+	}
 	if a.ID, a.CreatedAt, err = c.newID(email.PrefixAccount); err != nil {
 		return Account{}, err
 	}

@@ -39,6 +39,11 @@ func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID
 	if err := c.apply(ctx, g, row, n); err != nil || n.OnlyCheck {
 		return Account{}, err
 	}
+	if n.Senders != nil {
+		if err := c.checkSenders(ctx, row); err != nil {
+			return Account{}, err
+		}
+	}
 	row.UpdatedAt = c.cfg.Now().UTC().Truncate(time.Millisecond)
 	if err := c.cfg.Store.UpdateAccount(ctx, row); err != nil {
 		return Account{}, err

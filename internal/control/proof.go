@@ -70,7 +70,11 @@ func (c *Control) prove(ctx context.Context, g access.Grant, a Account) (Proof, 
 	if err != nil {
 		return Proof{}, err
 	}
-	return proofOf(stepsOf(steps)), nil
+	all, err := c.proveSenders(ctx, a, g.Team, stepsOf(steps))
+	if err != nil {
+		return Proof{}, err
+	}
+	return proofOf(all), nil
 }
 
 // Alias is an address that an account's mailbox may send as.
