@@ -25,7 +25,7 @@ func (r *Refusal) Error() string {
 	if r.Fix == "" {
 		return r.Text
 	}
-	return r.Text + ": " + r.Fix
+	return strings.TrimSuffix(r.Text, ".") + ". " + r.Fix
 }
 
 // The causes of refusals that are not a provider's.

@@ -18,7 +18,9 @@ type InUse struct {
 // Error implements error.
 func (u *InUse) Error() string {
 	switch {
-	case u.Messages > 0:
+	case u.Messages == 1:
+		return "1 message waits for this account"
+	case u.Messages > 1:
 		return fmt.Sprintf("%d messages wait for this account", u.Messages)
 	case len(u.Users) > 0:
 		return "used by " + strings.Join(u.Users, ", ")
