@@ -3,12 +3,15 @@ package store_test
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"gatepost/internal/email"
 	"gatepost/internal/store"
 	"gatepost/internal/store/storetest"
 )
@@ -118,4 +121,47 @@ func carry(c net.Conn, server string, lose *atomic.Bool) {
 func crashed(w io.Writer) {
 	body := "SFATAL\x00VFATAL\x00C08P01\x00Mserver conn crashed?\x00\x00"
 	_, _ = w.Write(append([]byte{'E', 0, 0, 0, byte(len(body) + 4)}, body...))
+}
+
+// What a person did to a message is done though the answer to its COMMIT was lost.
+// Where nothing tells whether a change is there, the answer does not say that it is
+// not.
+func TestOperationsWhoseAnswerIsLost(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		var lose atomic.Bool
+		opt.Fault = func(at string) error {
+			if at == "commit.after" && lose.Load() {
+				return errors.New("the connection broke")
+			}
+			return nil
+		}
+		s := storetest.Open(t, opt)
+		route := addAccount(t, s)
+		add := func() *store.Entry {
+			must(t, s.AddMessage(t.Context(), newMessage(t, route, "a@b.example")))
+			return claimOne(t, s, route)
+		}
+		failed, held := add(), add()
+		finish(t, s, failed, email.Failed)
+		f := store.FinishOf(held, start)
+		f.Next = &store.Next{State: email.Held, DueAt: start, Unsettled: 1}
+		must(t, s.FinishAttempts(t.Context(), f)...)
+		lose.Store(true)
+		_, err := s.Retry(t.Context(), store.Retry{Team: team, Message: failed.Message, KeepUntil: start, Event: event(t, email.EventRetried)})
+		must(t, err)
+		_, err = s.Release(t.Context(), team, held.Message, event(t, email.EventReleased))
+		must(t, err)
+		for range 2 { // the second one has nothing to do
+			must(t, s.Cancel(t.Context(), team, failed.Message, event(t, email.EventCanceled)))
+		}
+		err = s.Keep(t.Context(), store.Keeping{Team: team, Message: held.Message}, start)
+		if err == nil || strings.Contains(err.Error(), "not committed") {
+			t.Errorf("a change that nothing tells of: %v", err)
+		}
+		lose.Store(false)
+		if a, b := states(t, s, failed.Message), states(t, s, held.Message); a[0] != email.Canceled || b[0] != email.Queued {
+			t.Errorf("states: %v, %v", a, b)
+		}
+		checkCounts(t, s)
+	})
 }

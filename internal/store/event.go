@@ -71,6 +71,16 @@ func (s *Store) Events(ctx context.Context, team, subject email.ID) ([]Event, er
 	return events(ctx, s.read, team, subject)
 }
 
+// noted tells whether an event is there. One without an id was not to be.
+func noted(ctx context.Context, q querier, e Event) (bool, error) {
+	if e.ID == "" {
+		return true, nil
+	}
+	var n int
+	err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE team_id = $1 AND subject = $2 AND id = $3`, e.Team, e.Subject, e.ID).Scan(&n)
+	return n == 1, err
+}
+
 func events(ctx context.Context, q querier, team, subject email.ID) ([]Event, error) {
 	rows, err := q.QueryContext(ctx, `SELECT team_id, subject, seq, id, kind, at, data FROM events
 		WHERE team_id = $1 AND subject = $2 ORDER BY seq`, team, subject)

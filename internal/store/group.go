@@ -34,7 +34,7 @@ type change struct {
 	apply func(ctx context.Context, t *tx) error
 	// landed tells, after a connection was lost at COMMIT, whether the change is
 	// in the database. Nil where doing it again is harmless: the caller is told
-	// that it failed.
+	// that the outcome is not known.
 	landed func(ctx context.Context, q querier) (bool, error)
 }
 
@@ -70,7 +70,22 @@ func (t *tx) move(team email.ID, from, to email.State, n int) {
 
 // do commits one change and returns when it is on disk.
 func (s *Store) do(ctx context.Context, what string, apply func(ctx context.Context, t *tx) error) error {
-	r := &request{change: &change{apply: apply}}
+	return s.doChange(ctx, what, &change{apply: apply})
+}
+
+// doNoted commits a change that adds an event, which apply returns: by that it is
+// found when the answer to its COMMIT is lost. An event without an id says that
+// there was nothing to change.
+func (s *Store) doNoted(ctx context.Context, what string, apply func(ctx context.Context, t *tx) (Event, error)) error {
+	var ev Event
+	return s.doChange(ctx, what, &change{
+		apply:  func(ctx context.Context, t *tx) (err error) { ev, err = apply(ctx, t); return err },
+		landed: func(ctx context.Context, q querier) (bool, error) { return noted(ctx, q, ev) },
+	})
+}
+
+func (s *Store) doChange(ctx context.Context, what string, c *change) error {
+	r := &request{change: c}
 	s.submit(ctx, r)
 	if r.err != nil {
 		return fmt.Errorf("%s: %w", what, r.err)
@@ -295,6 +310,10 @@ func (w *writer) resolve(ctx context.Context, group []*request, cause error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for _, r := range group {
+		if !r.tellable() {
+			r.err = cause
+			continue
+		}
 		landed, err := w.landed(ctx, r)
 		switch {
 		case err != nil:
@@ -307,6 +326,17 @@ func (w *writer) resolve(ctx context.Context, group []*request, cause error) {
 	}
 }
 
+// tellable says whether anything tells afterwards that a request was committed.
+func (r *request) tellable() bool {
+	switch {
+	case r.change != nil:
+		return r.change.landed != nil
+	case r.finish != nil:
+		return !r.finish.applied || len(r.finish.Events) > 0
+	}
+	return true
+}
+
 func (w *writer) landed(ctx context.Context, r *request) (bool, error) {
 	var landed bool
 	err := retryFresh(ctx, func() (err error) {
@@ -317,7 +347,7 @@ func (w *writer) landed(ctx context.Context, r *request) (bool, error) {
 			landed, err = w.s.finishLanded(ctx, r.finish)
 		case r.claim != nil:
 			landed, err = w.s.claimLanded(ctx, r.claim)
-		case r.change.landed != nil:
+		default:
 			landed, err = r.change.landed(ctx, w.s.read)
 		}
 		return err

@@ -32,28 +32,33 @@ func (s *Store) Waiting(ctx context.Context, team, account email.ID) (n int, err
 // It is one statement that a claim either comes before, then it is ErrTooLate, or
 // after, and finds nothing. Canceling again is no error.
 func (s *Store) Cancel(ctx context.Context, team, message email.ID, ev Event) error {
-	return s.do(ctx, "cancel message "+message, func(ctx context.Context, t *tx) error {
+	return s.doNoted(ctx, "cancel message "+message, func(ctx context.Context, t *tx) (Event, error) {
 		e, err := scanEntry(t.QueryRowContext(ctx, `DELETE FROM queue WHERE team_id = $1 AND message_id = $2
 			AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, team, message))
 		if errors.Is(found(err), ErrNotFound) {
-			return notCanceled(ctx, t, team, message)
+			return Event{}, notCanceled(ctx, t, team, message)
 		}
 		if err != nil {
-			return err
+			return Event{}, err
 		}
-		if e.Unsettled, err = closeOpen(ctx, t, e, email.Canceled, ev.At); err != nil {
-			return err
-		}
-		ev.Team, ev.Subject, ev.Seq = team, message, e.Seq+1
-		ev.Data.Account, ev.Data.Attempt, ev.Data.PossibleDuplicate = e.Route, e.Attempt, e.Duplicate
-		if !e.UnknownAt.IsZero() {
-			ev.Data.Cause = "outcome_unknown" // an attempt before may have left
-		}
-		if err := insertEvent(ctx, t, ev); err != nil || !e.Shred {
-			return err
-		}
-		return shred(ctx, t, team, message, ev.At)
+		return cancel(ctx, t, e, ev)
 	})
+}
+
+func cancel(ctx context.Context, t *tx, e *Entry, ev Event) (Event, error) {
+	var err error
+	if e.Unsettled, err = closeOpen(ctx, t, e, email.Canceled, ev.At); err != nil {
+		return ev, err
+	}
+	ev.Team, ev.Subject, ev.Seq = e.Team, e.Message, e.Seq+1
+	ev.Data.Account, ev.Data.Attempt, ev.Data.PossibleDuplicate = e.Route, e.Attempt, e.Duplicate
+	if !e.UnknownAt.IsZero() {
+		ev.Data.Cause = "outcome_unknown" // an attempt before may have left
+	}
+	if err := insertEvent(ctx, t, ev); err != nil || !e.Shred {
+		return ev, err
+	}
+	return ev, shred(ctx, t, e.Team, e.Message, ev.At)
 }
 
 // closeOpen gives all recipients without a verdict the same one.
@@ -129,10 +134,10 @@ func (s *Store) Retry(ctx context.Context, r Retry) (Retried, error) {
 		return Retried{}, err
 	}
 	var out Retried
-	err = s.do(ctx, "try message "+r.Message+" again", func(ctx context.Context, t *tx) (err error) {
+	err = s.doNoted(ctx, "try message "+r.Message+" again", func(ctx context.Context, t *tx) (Event, error) {
 		m, err := scanMessage(t.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, r.Team, r.Message))
 		if err != nil {
-			return found(err)
+			return Event{}, found(err)
 		}
 		out.Route = m.Account
 		return retry(ctx, t, m, r, fence)
@@ -140,25 +145,25 @@ func (s *Store) Retry(ctx context.Context, r Retry) (Retried, error) {
 	return out, err
 }
 
-func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) error {
+func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) (Event, error) {
+	ev := r.Event
 	if err := mayRetry(ctx, t, m, r); err != nil {
-		return err
+		return ev, err
 	}
-	failed, err := reopen(ctx, t, m, r.Event.At)
+	failed, err := reopen(ctx, t, m, ev.At)
 	if err == nil && len(failed) == 0 {
 		err = ErrNothingToRetry // somebody else was quicker
 	}
 	if err != nil {
-		return err
+		return ev, err
 	}
-	e, err := waitAgain(ctx, t, m, fence, len(failed), r.Event.At)
+	e, err := waitAgain(ctx, t, m, fence, len(failed), ev.At)
 	if err != nil {
-		return err
+		return ev, err
 	}
 	t.move(m.Team, email.Failed, e.State, len(failed))
-	ev := r.Event
 	ev.Team, ev.Subject, ev.Seq, ev.Data.Recipients, ev.Data.Account = m.Team, m.ID, e.Seq, failed, m.Account
-	return insertEvent(ctx, t, ev)
+	return ev, insertEvent(ctx, t, ev)
 }
 
 // mayRetry keeps the content until the next verdict, so that the retention comes

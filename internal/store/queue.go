@@ -319,13 +319,7 @@ func (s *Store) finishLanded(ctx context.Context, f *Finish) (bool, error) {
 	if !f.applied {
 		return true, nil
 	}
-	if len(f.Events) == 0 {
-		return false, nil
-	}
-	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE team_id = $1 AND subject = $2 AND seq = $3 AND id = $4`,
-		f.Team, f.Message, f.Seq+1, f.Events[0].ID).Scan(&n)
-	return n == 1, err
+	return noted(ctx, s.read, f.events()[0])
 }
 
 // Orphans are the entries that an earlier epoch of a node was sending: whoever
@@ -456,20 +450,21 @@ var ErrNotHeld = errors.New("the message is not held")
 // is marked so.
 func (s *Store) Release(ctx context.Context, team, message email.ID, event Event) (Released, error) {
 	var out Released
-	err := s.do(ctx, "release message "+message, func(ctx context.Context, t *tx) error {
+	err := s.doNoted(ctx, "release message "+message, func(ctx context.Context, t *tx) (Event, error) {
+		ev := event
 		e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET state = 'queued', due_at = $3, seq = seq + 1,
 			duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, retries = 0, retry_ms = 0, cause = ''
-			WHERE team_id = $1 AND message_id = $2 AND state = 'held' RETURNING `+queueColumns, team, message, millis(event.At)))
+			WHERE team_id = $1 AND message_id = $2 AND state = 'held' RETURNING `+queueColumns, team, message, millis(ev.At)))
 		if errors.Is(found(err), ErrNotFound) {
-			return notHeld(ctx, t, team, message)
+			return ev, notHeld(ctx, t, team, message)
 		}
 		if err != nil {
-			return err
+			return ev, err
 		}
 		out.Route = e.Route
 		t.move(team, email.Held, email.Queued, e.Unsettled)
-		event.Team, event.Subject, event.Seq = team, message, e.Seq
-		return insertEvent(ctx, t, event)
+		ev.Team, ev.Subject, ev.Seq = team, message, e.Seq
+		return ev, insertEvent(ctx, t, ev)
 	})
 	return out, err
 }
