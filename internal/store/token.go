@@ -91,8 +91,8 @@ type TokenResult struct {
 	Life    time.Duration
 	Failure string
 	Pause   time.Duration
-	// Secret, when set, is the sealed secret that replaces Used in the credential,
-	// because the provider gave a new one.
+	// Used is the sealed secret that was used. Secret, when set, replaces it in the
+	// credential, because the provider gave a new one.
 	Secret, Used []byte
 }
 
@@ -100,7 +100,8 @@ type TokenResult struct {
 // if any, is committed with it, even when the lease has run out meanwhile.
 //
 // kept is false when nothing of the token was kept: the lease had run out, or the
-// credential was replaced while the call was under way, and what is new wins.
+// credential was replaced while the call was under way, and what is new wins; a
+// failure is not kept either when another holder has kept a new secret meanwhile.
 func (s *Store) StoreToken(ctx context.Context, t TokenResult) (kept bool, err error) {
 	err = s.alone(ctx, "keep the token of "+t.Key.Credential, func(ctx context.Context, q querier) error {
 		now, err := s.clock(ctx, q)
@@ -137,8 +138,10 @@ func keepSecret(ctx context.Context, q querier, t TokenResult) error {
 const (
 	storeWhere = ` WHERE team_id = $1 AND credential_id = $2 AND subject = $3 AND scopes = $4 AND holder = $5
 		AND EXISTS (SELECT 1 FROM credentials c WHERE c.team_id = $1 AND c.id = $2 AND c.updated_at = $6)`
+	// A refusal of a secret that was replaced meanwhile says nothing of the new one.
 	storeFailure = `UPDATE live_tokens SET revision = revision + 1, holder = '', leased_until = 0, failure = $7, paused_until = $8,
-		sealed = CASE WHEN version = $6 THEN sealed ELSE $9 END, version = $6` + storeWhere
+		sealed = CASE WHEN version = $6 THEN sealed ELSE $9 END, version = $6` + storeWhere + `
+		AND EXISTS (SELECT 1 FROM credentials c WHERE c.team_id = $1 AND c.id = $2 AND c.sealed = $10)`
 	storeToken = `UPDATE live_tokens SET revision = revision + 1, holder = '', leased_until = 0, failure = '', paused_until = 0,
 		version = $6, sealed = $7, fetched_at = $8, refresh_at = $9, expires_at = $10` + storeWhere
 )
@@ -153,7 +156,7 @@ func storeSQL(t TokenResult) string {
 func storeArgs(t TokenResult, now int64) []any {
 	args := []any{t.Key.Team, t.Key.Credential, t.Key.Subject, t.Key.Scopes, t.Holder, millis(t.Version)}
 	if len(t.Sealed) == 0 {
-		return append(args, t.Failure, now+t.Pause.Milliseconds(), []byte{})
+		return append(args, t.Failure, now+t.Pause.Milliseconds(), []byte{}, t.Used)
 	}
 	return append(args, t.Sealed, now, now+t.Refresh.Milliseconds(), now+t.Life.Milliseconds())
 }

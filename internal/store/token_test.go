@@ -159,7 +159,7 @@ func TestFailureIsSharedAndForgotten(t *testing.T) {
 		lease(t, s, 0, "h", time.Hour)
 		keep(t, s, store.TokenResult{Holder: "h", Version: start, Sealed: []byte("T1"), Life: time.Hour})
 		lease(t, s, 1, "h", time.Hour)
-		keep(t, s, store.TokenResult{Holder: "h", Version: start, Failure: "refused", Pause: time.Minute})
+		keep(t, s, store.TokenResult{Holder: "h", Version: start, Used: c.Sealed, Failure: "refused", Pause: time.Minute})
 		got := liveToken(t, s)
 		if got.Failure != "refused" || got.Pause < 50*time.Second || got.Pause > time.Minute || string(got.Sealed) != "T1" {
 			t.Errorf("failure beside a token: %+v", got)
@@ -167,7 +167,7 @@ func TestFailureIsSharedAndForgotten(t *testing.T) {
 		c.UpdatedAt = start.Add(time.Second)
 		must(t, s.ReplaceCredential(t.Context(), c))
 		lease(t, s, 2, "h", time.Hour)
-		keep(t, s, store.TokenResult{Holder: "h", Version: c.UpdatedAt, Failure: "refused again", Pause: time.Minute})
+		keep(t, s, store.TokenResult{Holder: "h", Version: c.UpdatedAt, Used: c.Sealed, Failure: "refused again", Pause: time.Minute})
 		if got := liveToken(t, s); len(got.Sealed) != 0 || !got.Version.Equal(c.UpdatedAt) || got.Failure != "refused again" {
 			t.Errorf("the failure of a new credential stands beside the token of the old one: %+v", got)
 		}
