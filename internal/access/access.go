@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gatepost/internal/email"
 )
@@ -39,6 +40,7 @@ type Grant struct {
 	Key     email.ID
 	KeyName string
 	Scopes  []string
+	Ends    time.Time // when the key expires; zero: never
 }
 
 // May tells whether the grant holds a scope.

@@ -43,7 +43,7 @@ func grant(key store.APIKey, now time.Time) (Grant, error) {
 	if !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
 		return Grant{}, refuse("this API key expired at " + key.ExpiresAt.UTC().Format(time.RFC3339))
 	}
-	return Grant{Team: key.Team, Key: key.ID, KeyName: key.Name, Scopes: key.Scopes}, nil
+	return Grant{Team: key.Team, Key: key.ID, KeyName: key.Name, Scopes: key.Scopes, Ends: key.ExpiresAt}, nil
 }
 
 const (

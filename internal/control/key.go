@@ -35,8 +35,8 @@ type NewKey struct {
 	OnlyCheck bool
 }
 
-// CreateKey makes an API key with no more scopes than the caller's own. The plain
-// key is given once and kept nowhere.
+// CreateKey makes an API key with no more scopes than the caller's own, which ends
+// no later than that. The plain key is given once and kept nowhere.
 func (c *Control) CreateKey(ctx context.Context, g access.Grant, n NewKey) (email.Secret, Key, error) {
 	if err := may(g, access.ScopeKeysWrite); err != nil {
 		return email.Secret{}, Key{}, err
@@ -47,6 +47,9 @@ func (c *Control) CreateKey(ctx context.Context, g access.Grant, n NewKey) (emai
 		if slices.Contains(access.Scopes(), s) && !g.May(s) {
 			wrong.add(fmt.Sprintf("scopes[%d]", i), "is more than this API key may itself: ask with one that has the scope %s", s)
 		}
+	}
+	if !g.Ends.IsZero() && (n.ExpiresAt.IsZero() || n.ExpiresAt.After(g.Ends)) {
+		wrong.add("expires_at", "must be no later than %s, when this API key itself expires", g.Ends.UTC().Format(time.RFC3339))
 	}
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return email.Secret{}, Key{}, err
