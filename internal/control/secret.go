@@ -97,6 +97,9 @@ func (ps *problems) serviceAccount(key json.RawMessage, tokenURL string) secret 
 		return secret{}
 	}
 	account, err := oauth.ParseServiceAccount(file, tokenURL)
+	if err == nil {
+		err = account.Try()
+	}
 	if err != nil {
 		ps.keyFile("key", err)
 		return secret{}

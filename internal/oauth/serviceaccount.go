@@ -11,10 +11,7 @@ package oauth
 import (
 	"bytes"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -157,30 +154,4 @@ func (f keyFile) check(simulated string) KeyFileError {
 		wrong = append(wrong, provider.FieldError{Field: "token_uri", Message: "must be " + orSimulated(GoogleTokenURL, simulated) + ": a key is never used elsewhere"})
 	}
 	return wrong
-}
-
-// parseKey reads the PEM text; line ends that were escaped twice (a "\n" of two
-// characters, the usual harm when a key passes through an environment variable)
-// are repaired.
-func parseKey(text string) (*rsa.PrivateKey, error) {
-	if text == "" {
-		return nil, errors.New("is missing; download the key again as JSON")
-	}
-	text = strings.NewReplacer(`\r\n`, "\n", `\n`, "\n", "\r\n", "\n").Replace(text)
-	block, _ := pem.Decode([]byte(strings.TrimSpace(text) + "\n"))
-	if block == nil {
-		return nil, errors.New("is damaged: no PEM block with its line ends could be found; download the key again as JSON")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-			return key, nil
-		}
-		return nil, errors.New("is damaged: its PEM block holds no private key; download the key again as JSON")
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("is not an RSA key, which Google's service accounts use")
-	}
-	return key, nil
 }
