@@ -32,7 +32,8 @@ type Consent struct {
 type Grant struct {
 	Access  Token
 	Refresh email.Secret
-	// Scopes are those that the user left ticked; compare with Covers or Granted.
+	// Scopes are those of the consent that the user left ticked; compare with Covers
+	// or Granted. What the token may do besides is not among them.
 	Scopes []string
 	// Subject is Google's lasting id of the user, Email the mailbox: compare it
 	// with the expected one before anything is kept.
@@ -42,7 +43,9 @@ type Grant struct {
 
 // URL is where the user's browser is sent. PKCE is always S256; access_type and
 // prompt make Google give a refresh token each time
-// (developers.google.com/identity/protocols/oauth2/web-server).
+// (developers.google.com/identity/protocols/oauth2/web-server). What the user
+// granted before is not added (include_granted_scopes): the token is good for no
+// more than the page asks.
 func (c Consent) URL() string {
 	options := []oauth2.AuthCodeOption{
 		oauth2.AccessTypeOffline, oauth2.SetAuthURLParam("prompt", "consent"),
@@ -50,9 +53,6 @@ func (c Consent) URL() string {
 	}
 	if c.Hint != "" {
 		options = append(options, oauth2.SetAuthURLParam("login_hint", c.Hint))
-	}
-	if c.Client.kind == ClientWeb { // not for installed apps
-		options = append(options, oauth2.SetAuthURLParam("include_granted_scopes", "true"))
 	}
 	return c.config().AuthCodeURL(c.State, options...)
 }
@@ -74,7 +74,9 @@ var errUnbound = errors.New("a consent without state, verifier and nonce is not 
 
 // Exchange turns the code of the redirect into a grant, by one request. The ID
 // token must be this Google's, for this client and this consent. Errors are
-// *provider.Error, but for a consent that lacks its random values.
+// *provider.Error, but for a consent that lacks its random values. Beside an
+// error, the grant holds what Google gave all the same and has to be revoked:
+// Refresh, and the Subject that the ID token names, for what that is worth.
 func (c Consent) Exchange(ctx context.Context, client *http.Client, code string, now time.Time) (Grant, error) {
 	if c.State == "" || c.Verifier == "" || c.Nonce == "" {
 		return Grant{}, errUnbound
@@ -86,25 +88,31 @@ func (c Consent) Exchange(ctx context.Context, client *http.Client, code string,
 	if err != nil {
 		return Grant{}, userError(err, about, now)
 	}
+	who, unproven := c.identity(t, now)
+	g := Grant{Refresh: email.NewSecret(t.RefreshToken), Subject: who.Subject}
 	access, err := tokenOf(t, about, now)
-	if err != nil {
-		return Grant{}, err
+	switch {
+	case err != nil:
+		return g, err
+	case g.Refresh.Empty():
+		return g, noRefreshToken()
+	case unproven != nil:
+		return g, unproven
 	}
-	if t.RefreshToken == "" {
-		return Grant{}, noRefreshToken()
-	}
-	who, err := c.identity(t, now)
-	if err != nil {
-		return Grant{}, err
-	}
-	g := Grant{Access: access, Refresh: email.NewSecret(t.RefreshToken), Scopes: scopesOf(t), Subject: who.Subject, Email: who.Email}
-	if g.Scopes == nil { // the same as asked for (RFC 6749 section 5.1)
-		g.Scopes = slices.Clone(c.Scopes)
-	}
+	g.Access, g.Email, g.Scopes = access, who.Email, c.allowed(scopesOf(t))
 	if life := secondsOf(t.Extra("refresh_token_expires_in")); life > 0 {
 		g.RefreshExpires = now.Add(life)
 	}
 	return g, nil
+}
+
+// allowed are the scopes of the consent that were granted, each by itself or by a
+// wider one. An answer that names none means all (RFC 6749 section 5.1).
+func (c Consent) allowed(granted []string) []string {
+	if granted == nil {
+		return slices.Clone(c.Scopes)
+	}
+	return slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return !Covers(granted, s) })
 }
 
 func noRefreshToken() error {

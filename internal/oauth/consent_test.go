@@ -42,7 +42,7 @@ func TestConsentURL(t *testing.T) {
 		"client_id": {clientID}, "redirect_uri": {"https://mail.acme.example/connect/callback"}, "response_type": {"code"},
 		"scope": {ScopeSend + " " + ScopeMetadata + " openid email"}, "state": {"state-1"}, "nonce": {"nonce-1"},
 		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
-		"access_type": {"offline"}, "prompt": {"consent"}, "login_hint": {"ada@acme.example"}, "include_granted_scopes": {"true"},
+		"access_type": {"offline"}, "prompt": {"consent"}, "login_hint": {"ada@acme.example"},
 	}
 	if d := cmp.Diff(want, u.Query()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -121,7 +121,7 @@ func TestExchange(t *testing.T) {
 	}
 	want := Grant{
 		Access: Token{email.NewSecret("ya29.canary"), noon.Add(3599 * time.Second)}, Refresh: email.NewSecret("1//canary"),
-		Scopes:  []string{ScopeSend, scopeEmailLong, "openid"},
+		Scopes:  []string{ScopeSend},
 		Subject: "1098", Email: "ada@acme.example", RefreshExpires: noon.Add(604799 * time.Second),
 	}
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b email.Secret) bool { return a == b })); d != "" {
@@ -139,6 +139,23 @@ func TestExchange(t *testing.T) {
 	delete(p.answer, "scope") // the same as asked for
 	if got, err := p.exchange(t); err != nil || !cmp.Equal(got.Scopes, []string{ScopeSend, ScopeMetadata}) {
 		t.Errorf("without scope: %v %v", got.Scopes, err)
+	}
+}
+
+// A token that may do more than was asked is relied on for no more; a wider scope
+// stands for one that was asked.
+func TestScopesBeyondTheConsent(t *testing.T) {
+	for said, want := range map[string][]string{
+		ScopeSend + " " + ScopeMetadata + " " + ScopeFull: {ScopeSend, ScopeMetadata},
+		ScopeModify + " openid":                           {ScopeSend, ScopeMetadata},
+		ScopeMetadata + " " + ScopeSettings:               {ScopeMetadata},
+		"openid":                                          {},
+	} {
+		p := newIDP(t)
+		p.answer["scope"] = said
+		if got, err := p.exchange(t); err != nil || !cmp.Equal(got.Scopes, want) {
+			t.Errorf("%s: %v %v", said, got.Scopes, err)
+		}
 	}
 }
 
@@ -197,8 +214,8 @@ func wantUnproven(t *testing.T, name string, p *idp, says string) {
 	if !ok || e.Class != provider.Hold || e.Cause != "identity_unproven" || !strings.Contains(e.Text, says) {
 		t.Errorf("%s: %v; want it to say %q", name, err, says)
 	}
-	if !got.Refresh.Empty() || !got.Access.Access.Empty() || strings.Contains(fmt.Sprint(err), "canary") {
-		t.Errorf("%s: something of the grant came out: %v", name, err)
+	if got.Refresh.Reveal() != "1//canary" || !got.Access.Access.Empty() || got.Email != "" || got.Scopes != nil || strings.Contains(fmt.Sprint(err), "canary") {
+		t.Errorf("%s: not what has to be revoked alone came out: %+v %v", name, got, err)
 	}
 }
 

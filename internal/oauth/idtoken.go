@@ -53,7 +53,8 @@ func (y *yes) UnmarshalJSON(b []byte) error {
 
 // identity reads who consented. The token came from the token endpoint itself
 // over verified TLS, which stands in for its signature (OpenID Connect Core
-// section 3.1.3.7, rule 6); everything else is compared.
+// section 3.1.3.7, rule 6); everything else is compared. Beside an error stands
+// what the token claims, as far as it can be read.
 func (c Consent) identity(t *oauth2.Token, now time.Time) (claims, error) {
 	text, _ := t.Extra("id_token").(string)
 	who, err := parseIDToken(text)
@@ -61,7 +62,7 @@ func (c Consent) identity(t *oauth2.Token, now time.Time) (claims, error) {
 		err = who.check(c, now)
 	}
 	if err != nil {
-		return claims{}, Held("identity_unproven", "Google did not prove whose consent this is: "+err.Error()+".",
+		return who, Held("identity_unproven", "Google did not prove whose consent this is: "+err.Error()+".",
 			"Start the consent again, and check this machine's clock (NTP).", err)
 	}
 	return who, nil
