@@ -65,15 +65,14 @@ func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccoun
 	if err != nil || n.OnlyCheck {
 		return Account{}, err
 	}
-	a.Team = g.Team
 	if err := c.checkSenders(ctx, a); err != nil {
 		return Account{}, err
 	}
 	if a.ID, a.CreatedAt, err = c.newID(email.PrefixAccount); err != nil {
 		return Account{}, err
 	}
-	a.Team, a.UpdatedAt = g.Team, a.CreatedAt
-	if err := c.cfg.Store.AddAccount(ctx, a); err != nil {
+	a.UpdatedAt = a.CreatedAt
+	if err := refusedAccount(c.cfg.Store.OpenAccount(ctx, a, fit), a); err != nil {
 		return Account{}, err
 	}
 	c.cfg.Engine.AccountChanged(a.Team, a.ID)
@@ -83,7 +82,7 @@ func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccoun
 // check validates a new account and completes its settings.
 func (c *Control) check(ctx context.Context, g access.Grant, n NewAccount) (*store.Account, error) {
 	var wrong problems
-	a := &store.Account{Transport: n.Transport, Credential: n.Credential, Address: wrong.address("address", n.Address), Senders: wrong.senders(n.Senders)}
+	a := &store.Account{Team: g.Team, Transport: n.Transport, Credential: n.Credential, Address: wrong.address("address", n.Address), Senders: wrong.senders(n.Senders)}
 	kind, ok := c.kinds[n.Transport]
 	if ok {
 		var fields []provider.FieldError
@@ -98,8 +97,31 @@ func (c *Control) check(ctx context.Context, g access.Grant, n NewAccount) (*sto
 	if err := c.checkTwin(ctx, g, a, &wrong); err != nil {
 		return nil, err
 	}
+	if err := c.checkPlace(ctx, a, &wrong); err != nil {
+		return nil, err
+	}
 	return a, wrong.err()
 }
+
+// refusedAccount says what the store found wrong at the last moment in the words of
+// the checks before it.
+func refusedAccount(err error, a *store.Account) error {
+	var wrong problems
+	if invalid, ok := errors.AsType[*Invalid](err); ok {
+		return invalid
+	}
+	switch {
+	case errors.Is(err, store.ErrNoCredential):
+		wrong.add("credential", noCredential)
+	case errors.Is(err, store.ErrExists):
+		wrong.add("address", "is connected by %s already", a.Transport)
+	default:
+		return err
+	}
+	return wrong.err()
+}
+
+const noCredential = "there is no such credential: make one by POST /v1/credentials"
 
 // Transports lists the names of the kinds of providers.
 func (c *Control) Transports() []string {
@@ -158,27 +180,15 @@ func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAcco
 	row, err := c.credential(ctx, g, n.Credential)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		wrong.add("credential", "there is no such credential: make one by POST /v1/credentials")
+		wrong.add("credential", noCredential)
 	case err != nil:
 		return err
 	case kind.Name != "" && !slices.Contains(kind.Credentials, row.Kind):
 		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, strings.Join(named(kind.Credentials), " or a "))
-	case row.Kind == KindGoogleUser && !sameMailbox(publicOf(row.Public, "email"), n.Address):
+	case row.Kind == KindGoogleUser && !store.SameMailbox(publicOf(row.Public, "email"), n.Address):
 		wrong.add("credential", "opens the mailbox %s, not %s", publicOf(row.Public, "email"), n.Address)
 	}
 	return nil
-}
-
-// sameMailbox compares as Google does: case does not count, and at gmail.com no
-// dots (support.google.com/mail/answer/7436150).
-func sameMailbox(a, b string) bool { return mailboxKey(a) == mailboxKey(b) }
-
-func mailboxKey(address string) string {
-	local, domain, _ := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
-	if domain == "gmail.com" || domain == "googlemail.com" {
-		return strings.ReplaceAll(local, ".", "") + "@gmail.com"
-	}
-	return local + "@" + domain
 }
 
 // named leaves out the empty kind, which says that none is needed.
@@ -194,7 +204,7 @@ func (c *Control) checkTwin(ctx context.Context, g access.Grant, a *store.Accoun
 		return err
 	}
 	for _, b := range all {
-		if strings.EqualFold(a.Address, b.Address) && a.Transport == b.Transport {
+		if store.SameMailbox(a.Address, b.Address) && a.Transport == b.Transport {
 			wrong.add("address", "is connected by %s already, as %s", a.Transport, b.ID)
 		}
 	}

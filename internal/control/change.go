@@ -9,7 +9,6 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
-	"gatepost/internal/oauth"
 	"gatepost/internal/provider"
 	"gatepost/internal/store"
 )
@@ -44,8 +43,19 @@ func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID
 			return Account{}, err
 		}
 	}
-	row.UpdatedAt = c.cfg.Now().UTC().Truncate(time.Millisecond)
-	if err := c.cfg.Store.UpdateAccount(ctx, row); err != nil {
+	// What was not given is written as it is then, not as it was seen above.
+	err = c.cfg.Store.UpdateAccount(ctx, g.Team, id, c.cfg.Now().UTC().Truncate(time.Millisecond), func(now *store.Account) {
+		if n.Credential != nil {
+			now.Credential = row.Credential
+		}
+		if n.Senders != nil {
+			now.Senders = row.Senders
+		}
+		if n.Config != nil {
+			now.Config = row.Config
+		}
+	}, fit)
+	if err := refusedAccount(err, row); err != nil {
 		return Account{}, err
 	}
 	c.cfg.Engine.AccountChanged(g.Team, id)
@@ -67,6 +77,9 @@ func (c *Control) apply(ctx context.Context, g access.Grant, row *store.Account,
 		if err := c.checkCredential(ctx, g, NewAccount{Credential: row.Credential, Address: row.Address}, kind, &wrong); err != nil {
 			return err
 		}
+	}
+	if err := c.checkPlace(ctx, row, &wrong); err != nil {
+		return err
 	}
 	return wrong.err()
 }
@@ -129,27 +142,4 @@ func (c *Control) DeleteCredential(ctx context.Context, g access.Grant, id email
 	c.cfg.Vault.Forget(id)
 	c.giveBack(ctx, publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
 	return nil
-}
-
-// giveBack revokes what a user granted and is not kept. Google ends the whole
-// consent of a user to a client with any one token of it, so nothing is revoked
-// where a credential of the same user and client is in use.
-func (c *Control) giveBack(ctx context.Context, clientID, subject string, token email.Secret) {
-	if token.Empty() {
-		return
-	}
-	ctx = context.WithoutCancel(ctx)
-	all, err := c.cfg.Store.CredentialsOfKind(ctx, KindGoogleUser)
-	for _, r := range all {
-		if publicOf(r.Public, "client_id") == clientID && publicOf(r.Public, "subject") == subject {
-			return
-		}
-	}
-	if err == nil {
-		err = oauth.Revoke(ctx, c.cfg.HTTP, c.cfg.Endpoints, token)
-	}
-	if err != nil {
-		c.cfg.Log.Warn("a user's consent was not revoked at Google; the user can do it at https://myaccount.google.com/connections",
-			"client", clientID, "error", err)
-	}
 }

@@ -32,7 +32,7 @@ func (c *Control) FinishConsent(ctx context.Context, g access.Grant, id email.ID
 	if subtle.ConstantTimeCompare(row.State, access.Hash(r.State)) != 1 {
 		return Connected{}, stale(store.ErrNotFound)
 	}
-	if row, err = c.cfg.Store.TakeConsent(ctx, row.State, c.cfg.Now()); err != nil {
+	if row, err = c.cfg.Store.TakeConsent(ctx, row, nil, c.cfg.Now()); err != nil {
 		return Connected{}, stale(err)
 	}
 	return c.finish(ctx, row, r)
@@ -53,39 +53,51 @@ func (c *Control) finish(ctx context.Context, row *store.Consent, r Redirected) 
 	case r.Code == "":
 		return Connected{}, denied("no code")
 	}
-	client, grant, err := c.exchange(ctx, row, r)
-	if err != nil {
-		return Connected{}, refusalOf(err)
+	client, err := c.client(ctx, row.Team, row.Credential)
+	if errors.Is(err, ErrNotFound) {
+		return Connected{}, clientGone()
 	}
-	made, err := c.judge(ctx, row, client, grant)
+	if err != nil {
+		return Connected{}, err
+	}
+	made, grant, err := c.settle(ctx, row, client, r)
 	if err != nil {
 		c.giveBack(ctx, client.ID(), grant.Subject, grant.Refresh)
 	}
 	return made, err
 }
 
-func (c *Control) exchange(ctx context.Context, row *store.Consent, r Redirected) (*oauth.Client, oauth.Grant, error) {
-	client, err := c.client(ctx, row.Team, row.Credential)
-	if errors.Is(err, ErrNotFound) {
-		return nil, oauth.Grant{}, &Refusal{
-			Cause: "client_gone", Text: "The OAuth client that asked was removed from gatepost meanwhile: nothing was connected.",
-			Fix: "Ask for a new link.",
-		}
-	}
-	if err != nil {
-		return nil, oauth.Grant{}, err
-	}
+// settle exchanges the code and keeps what came of it, in one turn at the client:
+// a revocation in between would end what is being kept. Beside an error stands
+// what has to be given back.
+func (c *Control) settle(ctx context.Context, row *store.Consent, client *oauth.Client, r Redirected) (Connected, oauth.Grant, error) {
 	p, err := c.openProof(ctx, row)
 	if err != nil {
-		return nil, oauth.Grant{}, err
+		return Connected{}, oauth.Grant{}, err
 	}
+	end, err := c.turn(ctx, client.ID(), false)
+	if err != nil {
+		return Connected{}, oauth.Grant{}, err
+	}
+	defer end()
 	grant, err := c.question(client, row, p, r.State).Exchange(ctx, c.cfg.HTTP, r.Code, c.cfg.Now())
-	return client, grant, err
+	if err != nil {
+		return Connected{}, grant, refusalOf(err)
+	}
+	made, err := c.judge(ctx, row, client, grant)
+	return made, grant, err
+}
+
+func clientGone() *Refusal {
+	return &Refusal{
+		Cause: "client_gone", Text: "The OAuth client that asked was removed from gatepost meanwhile: nothing was connected.",
+		Fix: "Ask for a new link.",
+	}
 }
 
 // judge compares what was granted with what was wished, before anything is kept.
 func (c *Control) judge(ctx context.Context, row *store.Consent, client *oauth.Client, grant oauth.Grant) (Connected, error) {
-	if row.Address != "" && !sameMailbox(row.Address, grant.Email) {
+	if row.Address != "" && !store.SameMailbox(row.Address, grant.Email) {
 		return Connected{}, wrongMailbox(row.Address, grant.Email)
 	}
 	out := Connected{Granted: []string{}, Missing: []string{}}
@@ -119,8 +131,11 @@ func (c *Control) connect(ctx context.Context, n *consented) (Connected, error) 
 			return Connected{}, err
 		}
 		err = c.cfg.Store.Connect(ctx, k)
-		if errors.Is(err, store.ErrExists) || k.Again && errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrChanged) || k.Again != nil && errors.Is(err, store.ErrNotFound) {
 			continue
+		}
+		if errors.Is(err, store.ErrNoCredential) {
+			return Connected{}, clientGone()
 		}
 		if errors.Is(err, store.ErrLinkClosed) {
 			return Connected{}, c.linkRefusal(ctx, n.row)
@@ -142,6 +157,6 @@ func (c *Control) connected(ctx context.Context, n *consented, k store.Connectio
 		return Connected{}, err
 	}
 	out := n.out
-	out.Credential, out.Again, out.Account = k.Credential.ID, k.Again, accountOf(a)
+	out.Credential, out.Again, out.Account = k.Credential.ID, k.Again != nil, accountOf(a)
 	return out, nil
 }

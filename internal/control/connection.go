@@ -22,8 +22,8 @@ func (c *Control) connection(ctx context.Context, n *consented) (store.Connectio
 	if err != nil {
 		return store.Connection{}, err
 	}
-	k := store.Connection{Link: n.row.Link}
-	if k.Account, k.Again, err = c.accountFor(n.row, n.grant, all); err != nil {
+	k := store.Connection{Link: n.row.Link, Client: n.row.Credential}
+	if err := c.accountFor(&k, n, all); err != nil {
 		return k, err
 	}
 	if k.Credential, k.Replace, err = c.credentialFor(ctx, k, all, n.grant); err != nil {
@@ -32,7 +32,9 @@ func (c *Control) connection(ctx context.Context, n *consented) (store.Connectio
 	if err := c.fill(ctx, &k.Credential, n); err != nil {
 		return k, err
 	}
-	k.Account.Credential = k.Credential.ID
+	if k.Again == nil {
+		k.Account.Credential = k.Credential.ID
+	}
 	k.Event, err = c.event(email.EventAccountConnected)
 	k.Event.Data.Text = connectedText(k, n.out)
 	return k, err
@@ -43,39 +45,41 @@ func connectedText(k store.Connection, out Connected) string {
 	if len(out.Missing) > 0 {
 		text += ", not for " + strings.Join(out.Missing, ", ")
 	}
-	if k.Again {
+	if k.Again != nil {
 		text += "; it was connected before"
 	}
 	return text
 }
 
 // accountFor finds the account of the mailbox and transport, or makes one, with
-// looking in Sent as the user agreed to it.
-func (c *Control) accountFor(row *store.Consent, grant oauth.Grant, all []*store.Account) (*store.Account, bool, error) {
-	look := oauth.Covers(grant.Scopes, oauth.PurposeLook.Scope())
+// looking in Sent where that was asked and the user agreed to it.
+func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Account) error {
+	look := slices.Contains(n.out.Granted, string(oauth.PurposeLook))
 	for _, a := range all {
-		if a.Transport != row.Transport || !sameMailbox(a.Address, grant.Email) {
+		if a.Transport != n.row.Transport || !store.SameMailbox(a.Address, n.grant.Email) {
 			continue
 		}
-		if len(row.Senders) > 0 {
-			a.Senders = row.Senders
+		k.Account, k.Again = a, func(now *store.Account) error {
+			if len(n.row.Senders) > 0 {
+				now.Senders = n.row.Senders
+			}
+			return c.mayLook(now, look)
 		}
-		a.UpdatedAt = c.cfg.Now().UTC().Truncate(time.Millisecond)
-		return a, true, c.mayLook(a, look)
+		return nil
 	}
 	id, now, err := c.newID(email.PrefixAccount)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	address, err := email.ParseAddress(grant.Email)
+	address, err := email.ParseAddress(n.grant.Email)
 	if err != nil {
-		return nil, false, fmt.Errorf("the mailbox that Google names: %w", err)
+		return fmt.Errorf("the mailbox that Google names: %w", err)
 	}
-	a := &store.Account{
-		Team: row.Team, ID: id, Address: address.Addr(), Transport: row.Transport, Senders: row.Senders,
+	k.Account = &store.Account{
+		Team: n.row.Team, ID: id, Address: address.Addr(), Transport: n.row.Transport, Senders: n.row.Senders,
 		Config: json.RawMessage("{}"), CreatedAt: now, UpdatedAt: now,
 	}
-	return a, false, c.mayLook(a, look)
+	return c.mayLook(k.Account, look)
 }
 
 // mayLook sets whether Sent may be read, and leaves the other settings.
@@ -98,7 +102,7 @@ func (c *Control) mayLook(a *store.Account, look bool) error {
 // replaced when it is of the same user, by Google's id and not by the address
 // alone (OpenID Connect Core section 5.7), and nobody else would lose a scope.
 func (c *Control) credentialFor(ctx context.Context, k store.Connection, all []*store.Account, grant oauth.Grant) (store.Credential, bool, error) {
-	if k.Again && k.Account.Credential != "" {
+	if k.Again != nil && k.Account.Credential != "" {
 		old, err := c.cfg.Store.Credential(ctx, k.Account.Team, k.Account.Credential)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return old, false, err

@@ -200,7 +200,7 @@ func TestSecondTransport(t *testing.T) {
 	client := w.oauthClient(t, "installed")
 	api := w.connected(t, NewConsent{Credential: client}, grace)
 	smtp := w.connected(t, NewConsent{Credential: client, Transport: "gmail_smtp"}, grace)
-	if smtp.Again || smtp.Account.ID == api.Account.ID || smtp.Credential == api.Credential || !slices.Equal(smtp.Granted, []string{"smtp"}) {
+	if smtp.Again || smtp.Account.ID == api.Account.ID || smtp.Credential == api.Credential || !slices.Equal(smtp.Granted, []string{"smtp", "look"}) {
 		t.Errorf("%+v and %+v", api, smtp)
 	}
 }

@@ -115,7 +115,11 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 	if err != nil {
 		return fmt.Errorf("seal credential %s: %w", row.ID, err)
 	}
-	row.Name, row.Public, row.Sealed, row.UpdatedAt = n.Name, s.public, sealed, laterThan(row.UpdatedAt, c.cfg.Now())
+	row.Name, row.Sealed, row.UpdatedAt = n.Name, sealed, laterThan(row.UpdatedAt, c.cfg.Now())
+	if row.Kind == KindPassword { // it stays good for the place where it is used alone
+		return c.cfg.Store.ReplaceSecret(ctx, *row)
+	}
+	row.Public = s.public
 	return c.cfg.Store.ReplaceCredential(ctx, *row)
 }
 

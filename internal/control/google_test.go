@@ -116,12 +116,18 @@ func (w *withGoogle) consent(t *testing.T, n NewConsent, d sandbox.Decision) (em
 	n.RedirectURI = back
 	made, err := w.StartConsent(t.Context(), w.grant, n)
 	must(t, err)
-	to, err := w.google.Decide(made.URL, d)
+	return made.ID, w.decided(t, made.URL, d)
+}
+
+// decided is what the redirect brings once the user has decided.
+func (w *withGoogle) decided(t *testing.T, at string, d sandbox.Decision) Redirected {
+	t.Helper()
+	to, err := w.google.Decide(at, d)
 	must(t, err)
 	u, err := url.Parse(to)
 	must(t, err)
 	q := u.Query()
-	return made.ID, Redirected{Code: q.Get("code"), State: q.Get("state"), Issuer: q.Get("iss"), Error: q.Get("error")}
+	return Redirected{Code: q.Get("code"), State: q.Get("state"), Issuer: q.Get("iss"), Error: q.Get("error")}
 }
 
 // connected is a mailbox whose user agreed.

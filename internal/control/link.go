@@ -38,6 +38,9 @@ type Link struct {
 }
 
 func (c *Control) linkOf(l *store.Link) Link {
+	if l.Status == store.LinkOpen && c.keyEnded(l) {
+		l.Problem = keyEndedText
+	}
 	return Link{
 		ID: l.ID, Address: l.Address, Purposes: l.Purposes, Transport: l.Transport, Status: c.linkStatus(l), Account: l.Account,
 		Problem: l.Problem, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
@@ -48,11 +51,23 @@ func (c *Control) linkOf(l *store.Link) Link {
 const linkExpired = "expired"
 
 func (c *Control) linkStatus(l *store.Link) string {
-	if l.Status == store.LinkOpen && !c.cfg.Now().Before(l.ExpiresAt) {
+	switch {
+	case l.Status != store.LinkOpen:
+		return l.Status
+	case !c.cfg.Now().Before(l.ExpiresAt):
 		return linkExpired
+	case c.keyEnded(l):
+		return store.LinkCanceled
 	}
 	return l.Status
 }
+
+// keyEnded tells whether the API key that made a link was deleted or has expired.
+func (c *Control) keyEnded(l *store.Link) bool {
+	return l.KeyGone || !l.KeyEnds.IsZero() && !c.cfg.Now().Before(l.KeyEnds)
+}
+
+const keyEndedText = "The API key that made this link was deleted or has expired, and the link has ended with it."
 
 // How long links last, in hours.
 const (
@@ -66,7 +81,8 @@ const (
 	callbackPath = "/connect/callback"
 )
 
-// CreateLink makes a connect link. Its URL is given once and kept nowhere.
+// CreateLink makes a connect link, which ends with the API key that asks for it.
+// Its URL is given once and kept nowhere.
 func (c *Control) CreateLink(ctx context.Context, g access.Grant, n NewLink) (Link, error) {
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Link{}, err
@@ -82,7 +98,7 @@ func (c *Control) CreateLink(ctx context.Context, g access.Grant, n NewLink) (Li
 	if l.ID, l.CreatedAt, err = c.newID(prefixLink); err != nil {
 		return Link{}, err
 	}
-	l.Team, l.Token, l.AskedBy, l.Status = g.Team, access.Hash(token), g.KeyName, store.LinkOpen
+	l.Team, l.Token, l.AskedBy, l.Key, l.KeyEnds, l.Status = g.Team, access.Hash(token), g.KeyName, g.Key, g.Ends, store.LinkOpen
 	l.ExpiresAt = l.CreatedAt.Add(time.Duration(n.hours()) * time.Hour)
 	if err := c.cfg.Store.AddLink(ctx, *l); err != nil {
 		return Link{}, err

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -49,6 +50,9 @@ func (c *Control) closed(l *store.Link) error {
 			Fix: "There is nothing left to do. To connect again, ask whoever sent it for a new one.",
 		}
 	case store.LinkCanceled:
+		if l.Status == store.LinkOpen {
+			return &Refusal{Cause: CauseLinkKeyEnded, Expected: l.Address, Text: keyEndedText, Fix: fix}
+		}
 		return &Refusal{Cause: CauseLinkCanceled, Expected: l.Address, Text: "This link was canceled by whoever made it.", Fix: fix}
 	case linkExpired:
 		return &Refusal{
@@ -110,6 +114,12 @@ func (c *Control) startLink(ctx context.Context, l *store.Link) (string, email.S
 	made, err := c.begin(ctx, client, &store.Consent{
 		Team: l.Team, Link: l.ID, Session: access.Hash(session), Redirect: c.publicURL() + callbackPath, Wish: l.Wish,
 	})
+	if errors.Is(err, store.ErrTooManyOpen) {
+		return "", email.Secret{}, &Refusal{
+			Cause: CauseTooManyOpen, Expected: l.Address, Text: "This link was opened many times within ten minutes, and none was finished.",
+			Fix: "Finish one of them, or wait ten minutes and open the link again.",
+		}
+	}
 	return made.URL, email.NewSecret(session), err
 }
 

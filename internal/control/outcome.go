@@ -19,17 +19,18 @@ type Outcome struct {
 
 // FinishRedirect takes what the redirect brought to a browser with a session, and
 // connects the account. An error is for the log: nothing is known of an outcome.
+// A browser that did not start the consent causes no write, and leaves it to the
+// one that did.
 func (c *Control) FinishRedirect(ctx context.Context, session string, r Redirected) (Outcome, error) {
-	row, err := c.cfg.Store.TakeConsent(ctx, access.Hash(r.State), c.cfg.Now())
+	row, err := c.cfg.Store.ConsentByState(ctx, access.Hash(r.State))
 	if err != nil {
-		return c.staleOutcome(ctx, session, row, stale(err))
+		return outcome(Outcome{}, stale(err))
 	}
-	own := ours(row, session)
-	if row.Link == "" || !own {
-		return outcome(Outcome{}, &Refusal{
-			Cause: CauseOtherBrowser, Text: "This answer belongs to another browser, or its cookie is gone: nothing was connected.",
-			Fix: "Open the link again, and stay in one browser until the end.",
-		})
+	if !ours(row, session) {
+		return outcome(Outcome{}, c.notOurs(row))
+	}
+	if row, err = c.cfg.Store.TakeConsent(ctx, row, access.Hash(session), c.cfg.Now()); err != nil {
+		return c.staleOutcome(ctx, row, stale(err))
 	}
 	o := Outcome{Address: row.Address}
 	if o.Connected, err = c.finishLink(ctx, row, r); err == nil {
@@ -56,16 +57,27 @@ func (c *Control) finishLink(ctx context.Context, row *store.Consent, r Redirect
 	return c.finish(ctx, row, r)
 }
 
-// staleOutcome tells the browser that started it more than a stranger.
-func (c *Control) staleOutcome(ctx context.Context, session string, row *store.Consent, err error) (Outcome, error) {
-	o := Outcome{}
-	if row != nil && ours(row, session) {
-		o.Address = row.Address
-		if l, linkErr := c.cfg.Store.Link(ctx, row.Team, row.Link); linkErr == nil {
-			o.Retry = c.closed(l) == nil
-			if l.Status == store.LinkUsed {
-				err = c.closed(l)
-			}
+// notOurs is for a stranger, who is told no more than that.
+func (c *Control) notOurs(row *store.Consent) error {
+	if err := row.Over(c.cfg.Now()); err != nil {
+		return stale(err)
+	}
+	return &Refusal{
+		Cause: CauseOtherBrowser, Text: "This answer belongs to another browser, or its cookie is gone: nothing was connected.",
+		Fix: "Open the link again, and stay in one browser until the end.",
+	}
+}
+
+// staleOutcome tells the browser that started it what became of its link.
+func (c *Control) staleOutcome(ctx context.Context, row *store.Consent, err error) (Outcome, error) {
+	if row == nil {
+		return outcome(Outcome{}, err)
+	}
+	o := Outcome{Address: row.Address}
+	if l, linkErr := c.cfg.Store.Link(ctx, row.Team, row.Link); linkErr == nil {
+		o.Retry = c.closed(l) == nil
+		if l.Status == store.LinkUsed {
+			err = c.closed(l)
 		}
 	}
 	return outcome(o, err)

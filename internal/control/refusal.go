@@ -41,6 +41,8 @@ const (
 	CauseLinkUsed     = "link_used"
 	CauseLinkExpired  = "link_expired"
 	CauseLinkCanceled = "link_canceled"
+	CauseLinkKeyEnded = "link_key_ended" // with the API key that made it
+	CauseTooManyOpen  = "too_many_open"  // as many consents of the link wait as may
 )
 
 // refusalOf tells what Google said to a consent. Other errors are nobody's

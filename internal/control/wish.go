@@ -29,10 +29,7 @@ func needed(transport string) oauth.Purpose {
 
 // usual is what a transport is for when nobody says.
 func usual(transport string) []oauth.Purpose {
-	if transport == transportSMTP {
-		return []oauth.Purpose{oauth.PurposeSMTP}
-	}
-	return []oauth.Purpose{oauth.PurposeSend, oauth.PurposeLook}
+	return []oauth.Purpose{needed(transport), oauth.PurposeLook}
 }
 
 // purposes reads what a mailbox is to be used for, in the usual order.

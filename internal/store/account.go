@@ -43,18 +43,17 @@ func scanAccount(row interface{ Scan(...any) error }) (*Account, error) {
 	return &a, json.Unmarshal([]byte(senders), &a.Senders)
 }
 
-// AddAccount keeps a new account.
+// AddAccount keeps a new account as it is, whatever its credential and whether it
+// has a twin; OpenAccount looks at both.
 func (s *Store) AddAccount(ctx context.Context, a *Account) error {
-	return s.do(ctx, "keep account "+a.ID, func(ctx context.Context, t *tx) error {
-		senders := a.Senders
-		if senders == nil {
-			senders = []string{}
-		}
-		_, err := t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`, released_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8, 0)`,
-			a.Team, a.ID, a.Address, a.Transport, a.Credential, jsonText(senders), string(a.Config), millis(a.CreatedAt))
-		return err
-	})
+	return s.do(ctx, "keep account "+a.ID, func(ctx context.Context, t *tx) error { return addAccount(ctx, t, a) })
+}
+
+func addAccount(ctx context.Context, t *tx, a *Account) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`, released_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8, 0)`,
+		a.Team, a.ID, a.Address, a.Transport, a.Credential, listText(a.Senders), string(a.Config), millis(a.CreatedAt))
+	return err
 }
 
 // Account returns one account of a team, or ErrNotFound.

@@ -30,29 +30,39 @@ const (
 // Link is a connect link. Its token is kept as a SHA-256 alone.
 type Link struct {
 	Team, ID email.ID
-	Token    []byte // SHA-256
-	AskedBy  string // name of the key that made it
+	Token    []byte   // SHA-256
+	AskedBy  string   // name of the key that made it
+	Key      email.ID // the key itself, with which the link ends; empty: with none
 	Wish
 	Status    string
 	Account   email.ID // what it connected
 	Problem   string   // why the last try did not work
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	// KeyGone says that the key was deleted; KeyEnds is when it expires, zero: never.
+	// Both are read with the link.
+	KeyGone bool
+	KeyEnds time.Time
 }
 
-const linkColumns = `team_id, id, token_hash, credential_id, asked_by, address, transport, purposes, senders, status, account_id,
+const linkColumns = `team_id, id, token_hash, credential_id, asked_by, key_id, address, transport, purposes, senders, status, account_id,
 	problem, created_at, expires_at`
+
+// linkSelect reads the end of the key with the link: below 0 it was deleted.
+const linkSelect = `SELECT ` + linkColumns + `, CASE WHEN key_id = '' THEN 0 ELSE COALESCE((SELECT k.expires_at FROM api_keys k
+	WHERE k.team_id = connect_links.team_id AND k.id = connect_links.key_id), -1) END FROM connect_links`
 
 func scanLink(row interface{ Scan(...any) error }) (*Link, error) {
 	var l Link
 	var purposes, senders string
-	var created, expires int64
-	err := row.Scan(&l.Team, &l.ID, &l.Token, &l.Credential, &l.AskedBy, &l.Address, &l.Transport, &purposes, &senders, &l.Status,
-		&l.Account, &l.Problem, &created, &expires)
+	var created, expires, keyEnds int64
+	err := row.Scan(&l.Team, &l.ID, &l.Token, &l.Credential, &l.AskedBy, &l.Key, &l.Address, &l.Transport, &purposes, &senders, &l.Status,
+		&l.Account, &l.Problem, &created, &expires, &keyEnds)
 	if err != nil {
 		return nil, err
 	}
 	l.CreatedAt, l.ExpiresAt = fromMillis(created), fromMillis(expires)
+	l.KeyGone, l.KeyEnds = keyEnds < 0, fromMillis(max(keyEnds, 0))
 	return &l, l.readLists(purposes, senders)
 }
 
@@ -72,8 +82,8 @@ func listText(s []string) string {
 func (s *Store) AddLink(ctx context.Context, l Link) error {
 	return s.do(ctx, "keep connect link "+l.ID, func(ctx context.Context, t *tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO connect_links (`+linkColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', '', $11, $12)`,
-			l.Team, l.ID, l.Token, l.Credential, l.AskedBy, l.Address, l.Transport, listText(l.Purposes), listText(l.Senders), LinkOpen,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', '', $12, $13)`,
+			l.Team, l.ID, l.Token, l.Credential, l.AskedBy, l.Key, l.Address, l.Transport, listText(l.Purposes), listText(l.Senders), LinkOpen,
 			millis(l.CreatedAt), millis(l.ExpiresAt))
 		return err
 	})
@@ -81,7 +91,7 @@ func (s *Store) AddLink(ctx context.Context, l Link) error {
 
 // Links lists a team's connect links, newest first.
 func (s *Store) Links(ctx context.Context, team email.ID) ([]*Link, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+linkColumns+` FROM connect_links WHERE team_id = $1 ORDER BY id DESC`, team)
+	rows, err := s.read.QueryContext(ctx, linkSelect+` WHERE team_id = $1 ORDER BY id DESC`, team)
 	if err != nil {
 		return nil, fmt.Errorf("list connect links: %w", err)
 	}
@@ -90,7 +100,7 @@ func (s *Store) Links(ctx context.Context, team email.ID) ([]*Link, error) {
 
 // Link returns one connect link of a team, or ErrNotFound.
 func (s *Store) Link(ctx context.Context, team, id email.ID) (*Link, error) {
-	l, err := scanLink(s.read.QueryRowContext(ctx, `SELECT `+linkColumns+` FROM connect_links WHERE team_id = $1 AND id = $2`, team, id))
+	l, err := scanLink(s.read.QueryRowContext(ctx, linkSelect+` WHERE team_id = $1 AND id = $2`, team, id))
 	if err != nil {
 		return nil, fmt.Errorf("connect link %s: %w", id, found(err))
 	}
@@ -99,7 +109,7 @@ func (s *Store) Link(ctx context.Context, team, id email.ID) (*Link, error) {
 
 // LinkByToken finds the link whose token has this SHA-256, or ErrNotFound.
 func (s *Store) LinkByToken(ctx context.Context, hash []byte) (*Link, error) {
-	l, err := scanLink(s.read.QueryRowContext(ctx, `SELECT `+linkColumns+` FROM connect_links WHERE token_hash = $1`, hash))
+	l, err := scanLink(s.read.QueryRowContext(ctx, linkSelect+` WHERE token_hash = $1`, hash))
 	if err != nil {
 		return nil, fmt.Errorf("connect link: %w", found(err))
 	}

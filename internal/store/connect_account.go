@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"gatepost/internal/email"
 )
@@ -14,34 +16,47 @@ type Connection struct {
 	Credential Credential
 	Replace    bool // the credential is there already and gets a new secret
 	Account    *Account
-	Again      bool // the account is there already and goes on
-	Event      Event
-	Link       email.ID // the connect link that this uses up, if any
+	// Again, when set, says that the account is there already and goes on: it puts
+	// what the consent changes into the account as it is now. Account is how it was
+	// seen; one that got another credential since is ErrChanged.
+	Again  func(now *Account) error
+	Client email.ID // the OAuth client's credential; one that is gone is ErrNoCredential
+	Event  Event
+	Link   email.ID // the connect link that this uses up, if any
 }
 
-// ErrLinkClosed says that a connect link was used or canceled meanwhile.
-var ErrLinkClosed = errors.New("the connect link is not open any more")
+// Errors of changes to accounts, besides ErrNotFound and ErrExists.
+var (
+	// ErrLinkClosed says that a connect link was used or canceled meanwhile.
+	ErrLinkClosed = errors.New("the connect link is not open any more")
+	// ErrNoCredential says that the credential of an account was removed.
+	ErrNoCredential = errors.New("the credential is not there any more")
+	// ErrChanged says that an account is no longer as it was seen.
+	ErrChanged = errors.New("the account was changed meanwhile")
+)
 
 // Connect keeps a connection, all of it or nothing: credential, account, event,
 // and the end of the link. A held account is released; a parked one stays parked,
 // because a quota knows no new secret. A new account whose address is connected
 // by the same transport already is ErrExists.
 func (s *Store) Connect(ctx context.Context, c Connection) error {
-	return s.do(ctx, "connect account "+c.Account.ID, func(ctx context.Context, t *tx) error {
+	return s.inTeam(ctx, c.Account.Team, "connect account "+c.Account.ID, func(ctx context.Context, t *tx) error {
 		if err := useLink(ctx, t, c); err != nil {
 			return err
 		}
-		keep, account := insertCredential, insertAccount
+		if c.Client != "" {
+			if _, err := readCredential(ctx, t, c.Account.Team, c.Client); err != nil {
+				return err
+			}
+		}
+		keep := insertCredential
 		if c.Replace {
 			keep = updateCredential
-		}
-		if c.Again {
-			account = reconnectAccount
 		}
 		if err := keep(ctx, t, c.Credential); err != nil {
 			return err
 		}
-		if err := account(ctx, t, c.Account); err != nil {
+		if err := connectAccount(ctx, t, c); err != nil {
 			return err
 		}
 		e := c.Event
@@ -50,12 +65,15 @@ func (s *Store) Connect(ctx context.Context, c Connection) error {
 	})
 }
 
+// useLink uses a link up whose key, if any, is still there.
 func useLink(ctx context.Context, t *tx, c Connection) error {
 	if c.Link == "" {
 		return nil
 	}
 	r, err := t.ExecContext(ctx, `UPDATE connect_links SET status = $4, account_id = $3, problem = ''
-		WHERE team_id = $1 AND id = $2 AND status = $5`, c.Account.Team, c.Link, c.Account.ID, LinkUsed, LinkOpen)
+		WHERE team_id = $1 AND id = $2 AND status = $5 AND (key_id = '' OR EXISTS (SELECT 1 FROM api_keys k
+			WHERE k.team_id = connect_links.team_id AND k.id = connect_links.key_id AND (k.expires_at = 0 OR k.expires_at > $6)))`,
+		c.Account.Team, c.Link, c.Account.ID, LinkUsed, LinkOpen, millis(c.Event.At))
 	return oneRow(r, err, ErrLinkClosed)
 }
 
@@ -73,18 +91,31 @@ func oneRow(r rowsAffected, err, none error) error {
 	return none
 }
 
-func insertCredential(ctx context.Context, t *tx, c Credential) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO credentials (`+credentialColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
-		c.Team, c.ID, c.Kind, c.Name, string(c.Public), c.Sealed, millis(c.CreatedAt))
+func connectAccount(ctx context.Context, t *tx, c Connection) error {
+	if c.Again == nil {
+		return insertAccount(ctx, t, c.Account)
+	}
+	now, err := readAccount(ctx, t, c.Account.Team, c.Account.ID)
+	if err != nil {
+		return err
+	}
+	if now.Credential != c.Account.Credential {
+		return ErrChanged
+	}
+	now.Credential, now.UpdatedAt = c.Credential.ID, c.Event.At
+	if err := c.Again(now); err != nil {
+		return err
+	}
+	if err := updateAccount(ctx, t, now); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE accounts SET held = 0, cause = '', reason = '', released_at = $3
+		WHERE team_id = $1 AND id = $2 AND held <> 0`, now.Team, now.ID, millis(now.UpdatedAt))
 	return err
 }
 
-func updateCredential(ctx context.Context, t *tx, c Credential) error {
-	r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, public = $4, sealed = $5, updated_at = $6
-		WHERE team_id = $1 AND id = $2`, c.Team, c.ID, c.Name, string(c.Public), c.Sealed, millis(c.UpdatedAt))
-	return oneRow(r, err, ErrNotFound)
-}
-
+// insertAccount keeps a new account that has no twin: none of the same mailbox
+// by the same transport.
 func insertAccount(ctx context.Context, t *tx, a *Account) error {
 	rows, err := t.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND transport = $2`, a.Team, a.Transport)
 	if err != nil {
@@ -95,29 +126,62 @@ func insertAccount(ctx context.Context, t *tx, a *Account) error {
 		return err
 	}
 	for _, b := range all {
-		if strings.EqualFold(a.Address, b.Address) {
+		if SameMailbox(a.Address, b.Address) {
 			return ErrExists
 		}
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`, released_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8, 0)`,
-		a.Team, a.ID, a.Address, a.Transport, a.Credential, listText(a.Senders), string(a.Config), millis(a.CreatedAt))
-	return err
+	return addAccount(ctx, t, a)
 }
 
-func reconnectAccount(ctx context.Context, t *tx, a *Account) error {
-	if err := updateAccount(ctx, t, a); err != nil {
-		return err
+// SameMailbox compares as Google does: case does not count, and at gmail.com no
+// dots (support.google.com/mail/answer/7436150).
+func SameMailbox(a, b string) bool { return mailboxKey(a) == mailboxKey(b) }
+
+func mailboxKey(address string) string {
+	local, domain, _ := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
+	if domain == "gmail.com" || domain == "googlemail.com" {
+		return strings.ReplaceAll(local, ".", "") + "@gmail.com"
 	}
-	_, err := t.ExecContext(ctx, `UPDATE accounts SET held = 0, cause = '', reason = '', released_at = $3
-		WHERE team_id = $1 AND id = $2 AND held <> 0`, a.Team, a.ID, millis(a.UpdatedAt))
-	return err
+	return local + "@" + domain
 }
 
-// UpdateAccount changes the credential, the senders and the settings of an
-// account to what a says.
-func (s *Store) UpdateAccount(ctx context.Context, a *Account) error {
-	return s.do(ctx, "change account "+a.ID, func(ctx context.Context, t *tx) error { return updateAccount(ctx, t, a) })
+// Fit tells whether an account may use its credential. What it returns, if
+// anything, is what is public of the credential from then on.
+type Fit func(a *Account, c Credential) (public json.RawMessage, err error)
+
+// OpenAccount keeps a new account that fits its credential. One whose credential
+// is gone is ErrNoCredential, one of a mailbox that is connected by the same
+// transport already ErrExists.
+func (s *Store) OpenAccount(ctx context.Context, a *Account, fit Fit) error {
+	return s.inTeam(ctx, a.Team, "keep account "+a.ID, func(ctx context.Context, t *tx) error {
+		if err := useCredential(ctx, t, a, fit); err != nil {
+			return err
+		}
+		return insertAccount(ctx, t, a)
+	})
+}
+
+// UpdateAccount lets change alter the credential, the senders and the settings of
+// an account as it is now; then it must fit its credential. Nothing else changes
+// the account or the credential meanwhile. change may be called more than once.
+func (s *Store) UpdateAccount(ctx context.Context, team, id email.ID, at time.Time, change func(*Account), fit Fit) error {
+	return s.inTeam(ctx, team, "change account "+id, func(ctx context.Context, t *tx) error {
+		a, err := readAccount(ctx, t, team, id)
+		if err != nil {
+			return err
+		}
+		change(a)
+		a.UpdatedAt = at
+		if err := useCredential(ctx, t, a, fit); err != nil {
+			return err
+		}
+		return updateAccount(ctx, t, a)
+	})
+}
+
+func readAccount(ctx context.Context, t *tx, team, id email.ID) (*Account, error) {
+	a, err := scanAccount(t.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND id = $2`, team, id))
+	return a, found(err)
 }
 
 func updateAccount(ctx context.Context, t *tx, a *Account) error {

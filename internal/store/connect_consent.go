@@ -43,9 +43,20 @@ func scanConsent(row interface{ Scan(...any) error }) (*Consent, error) {
 // comes late is told so.
 const consentKept = 24 * time.Hour
 
-// AddConsent keeps a consent that was started, and drops what is long over.
+// mostOpen is how many consents of one link may wait at a time: whoever has a
+// link must not fill the database.
+const mostOpen = 20
+
+// ErrTooManyOpen says that as many consents of a link wait as may.
+var ErrTooManyOpen = errors.New("too many consents of this link wait")
+
+// AddConsent keeps a consent that was started, and drops what is long over. Of a
+// connect link at most 20 wait at a time; one more is ErrTooManyOpen.
 func (s *Store) AddConsent(ctx context.Context, c Consent) error {
-	return s.do(ctx, "keep consent "+c.ID, func(ctx context.Context, t *tx) error {
+	return s.alone(ctx, "keep consent "+c.ID, func(ctx context.Context, t querier) error {
+		if err := roomForConsent(ctx, t, c); err != nil {
+			return err
+		}
 		if _, err := t.ExecContext(ctx, `DELETE FROM consents WHERE expires_at < $1`, millis(c.CreatedAt.Add(-consentKept))); err != nil {
 			return err
 		}
@@ -61,35 +72,74 @@ func (s *Store) AddConsent(ctx context.Context, c Consent) error {
 	})
 }
 
+func roomForConsent(ctx context.Context, q querier, c Consent) error {
+	if c.Link == "" {
+		return nil
+	}
+	if err := holdUp(ctx, q, "link "+c.Link); err != nil {
+		return err
+	}
+	var n int
+	err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM consents WHERE link_id = $1 AND link_id <> '' AND expires_at > $2 AND used_at = 0`,
+		c.Link, millis(c.CreatedAt)).Scan(&n)
+	if err == nil && n >= mostOpen {
+		return ErrTooManyOpen
+	}
+	return err
+}
+
 // Errors of TakeConsent besides ErrNotFound.
 var (
 	ErrConsentUsed    = errors.New("this consent was used already")
 	ErrConsentExpired = errors.New("this consent took too long")
 )
 
-// TakeConsent finds the consent of a state and marks it used in the same
-// statement, so that of any number who come with it one gets it. The others get
-// ErrConsentUsed or ErrConsentExpired, with the consent, so that they can be told.
-func (s *Store) TakeConsent(ctx context.Context, state []byte, now time.Time) (c *Consent, err error) {
+// TakeConsent marks a consent used that waits, in the same statement in which its
+// session and link are compared: of any number who come with it one gets it, and
+// who knows a state but not the session cannot use it up. The others get
+// ErrConsentUsed or ErrConsentExpired, or ErrNotFound where it is not theirs.
+func (s *Store) TakeConsent(ctx context.Context, c *Consent, session []byte, now time.Time) (taken *Consent, err error) {
+	if session == nil {
+		session = []byte{}
+	}
 	var refused error
 	err = s.do(ctx, "take a consent", func(ctx context.Context, t *tx) (err error) {
 		refused = nil
-		c, err = scanConsent(t.QueryRowContext(ctx, `UPDATE consents SET used_at = $2
-			WHERE state_hash = $1 AND used_at = 0 AND expires_at > $2 RETURNING `+consentColumns, state, millis(now)))
+		const own = ` WHERE state_hash = $1 AND session_hash = $2 AND link_id = $3`
+		taken, err = scanConsent(t.QueryRowContext(ctx, `UPDATE consents SET used_at = $4`+own+`
+			AND used_at = 0 AND expires_at > $4 RETURNING `+consentColumns, c.State, session, c.Link, millis(now)))
 		if err = found(err); !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		c, err = scanConsent(t.QueryRowContext(ctx, `SELECT `+consentColumns+` FROM consents WHERE state_hash = $1`, state))
+		taken, err = scanConsent(t.QueryRowContext(ctx, `SELECT `+consentColumns+` FROM consents`+own, c.State, session, c.Link))
 		if err = found(err); err != nil {
 			return err
 		}
-		refused = ErrConsentExpired
-		if !c.UsedAt.IsZero() {
-			refused = ErrConsentUsed
-		}
+		refused = taken.Over(now)
 		return nil
 	})
-	return c, errors.Join(err, refused)
+	return taken, errors.Join(err, refused)
+}
+
+// Over tells why a consent cannot be taken any more: ErrConsentUsed or
+// ErrConsentExpired; nil: it can.
+func (c *Consent) Over(now time.Time) error {
+	switch {
+	case !c.UsedAt.IsZero():
+		return ErrConsentUsed
+	case !now.Before(c.ExpiresAt):
+		return ErrConsentExpired
+	}
+	return nil
+}
+
+// ConsentByState finds the consent whose state has this SHA-256, or ErrNotFound.
+func (s *Store) ConsentByState(ctx context.Context, state []byte) (*Consent, error) {
+	c, err := scanConsent(s.read.QueryRowContext(ctx, `SELECT `+consentColumns+` FROM consents WHERE state_hash = $1`, state))
+	if err != nil {
+		return nil, fmt.Errorf("consent of a state: %w", found(err))
+	}
+	return c, nil
 }
 
 // ConsentOfSession finds the newest consent that a browser started, or ErrNotFound.

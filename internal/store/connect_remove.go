@@ -34,7 +34,7 @@ const waitingShown = 1000
 // DeleteAccount removes an account. While messages wait for it the error is an
 // *InUse. Its messages and events stay.
 func (s *Store) DeleteAccount(ctx context.Context, team, id email.ID) error {
-	return s.do(ctx, "remove account "+id, func(ctx context.Context, t *tx) error {
+	return s.inTeam(ctx, team, "remove account "+id, func(ctx context.Context, t *tx) error {
 		var n int
 		err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 AS waits FROM queue WHERE route = $1 AND team_id = $2 LIMIT $3) AS w`,
 			id, team, waitingShown).Scan(&n)
@@ -53,7 +53,7 @@ func (s *Store) DeleteAccount(ctx context.Context, team, id email.ID) error {
 // credentials that stand on it, the error is an *InUse. Open connect links of an
 // OAuth client are canceled. uses tells whether another credential stands on this.
 func (s *Store) DeleteCredential(ctx context.Context, team, id email.ID, uses func(Credential) bool) error {
-	return s.do(ctx, "remove credential "+id, func(ctx context.Context, t *tx) error {
+	return s.inTeam(ctx, team, "remove credential "+id, func(ctx context.Context, t *tx) error {
 		used, err := usersOf(ctx, t, team, id, uses)
 		if err != nil {
 			return err

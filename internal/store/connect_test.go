@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -94,7 +95,7 @@ func TestConsentIsTakenOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		errs := make([]error, 16)
 		for i := range errs {
-			wg.Go(func() { _, errs[i] = s.TakeConsent(ctx, []byte("cons_1"), start.Add(time.Second)) })
+			wg.Go(func() { _, errs[i] = s.TakeConsent(ctx, &want, want.Session, start.Add(time.Second)) })
 		}
 		wg.Wait()
 		taken := 0
@@ -110,6 +111,113 @@ func TestConsentIsTakenOnce(t *testing.T) {
 		want.UsedAt = start.Add(time.Second)
 		if diff := cmp.Diff(&want, got); taken != 1 || diff != "" {
 			t.Errorf("taken %d times: %s", taken, diff)
+		}
+	})
+}
+
+// Who knows a state and not the session, or comes by another way, gets nothing and
+// uses nothing up.
+func TestConsentIsTakenByItsOwn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s, ctx := storetest.Open(t, opt), t.Context()
+		own := consent("cons_1")
+		check(t, s.AddConsent(ctx, own))
+		elsewhere := own
+		elsewhere.Link = ""
+		for what, try := range map[string]func() error{
+			"another session": func() error { _, err := s.TakeConsent(ctx, &own, []byte("other"), start); return err },
+			"no session":      func() error { _, err := s.TakeConsent(ctx, &own, nil, start); return err },
+			"another way":     func() error { _, err := s.TakeConsent(ctx, &elsewhere, own.Session, start); return err },
+		} {
+			if err := try(); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		_, err := s.TakeConsent(ctx, &own, own.Session, start.Add(time.Second))
+		check(t, err)
+	})
+}
+
+// Of one link twenty consents wait at most, of those that are not over.
+func TestOpenConsentsOfALink(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s, ctx := storetest.Open(t, opt), t.Context()
+		var wg sync.WaitGroup
+		errs := make([]error, 40)
+		for i := range errs {
+			c := consent(fmt.Sprint("cons_", i))
+			wg.Go(func() { errs[i] = s.AddConsent(ctx, c) })
+		}
+		wg.Wait()
+		added := 0
+		for _, err := range errs {
+			if err == nil {
+				added++
+			} else if !errors.Is(err, store.ErrTooManyOpen) {
+				t.Error(err)
+			}
+		}
+		if added != 20 {
+			t.Errorf("%d wait", added)
+		}
+		later, own := consent("cons_later"), consent("cons_own")
+		later.CreatedAt, own.Link = start.Add(time.Minute), ""
+		check(t, s.AddConsent(ctx, later))
+		check(t, s.AddConsent(ctx, own))
+	})
+}
+
+// A link whose key is gone or over is not used up by a connection.
+func TestConnectNeedsTheKeyOfTheLink(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s, ctx := storetest.Open(t, opt), t.Context()
+		for id, ends := range map[email.ID]time.Time{"key_lives": start.Add(time.Hour), "key_over": start, "key_ever": {}} {
+			check(t, s.AddAPIKey(ctx, store.APIKey{Team: "team_a", ID: id, Hash: []byte(id), ExpiresAt: ends, CreatedAt: start}))
+		}
+		for id, want := range map[email.ID]error{"key_over": store.ErrLinkClosed, "key_gone": store.ErrLinkClosed, "key_lives": nil, "key_ever": nil} {
+			l := link("link_" + id)
+			l.Key = id
+			check(t, s.AddLink(ctx, l))
+			got, err := s.Link(ctx, "team_a", l.ID)
+			check(t, err)
+			if got.KeyGone != (id == "key_gone") || id == "key_lives" && !got.KeyEnds.Equal(start.Add(time.Hour)) {
+				t.Errorf("%s: %+v", id, got)
+			}
+			k := connection("acc_"+id, "cred_"+id, l.ID)
+			k.Account.Address = id + "@b.example"
+			if err := s.Connect(ctx, k); !errors.Is(err, want) {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+	})
+}
+
+// Turns stand side by side, one alone stands alone, and each ends in time.
+func TestTurns(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s, ctx := storetest.Open(t, opt), t.Context()
+		take := func(name, holder string, alone bool, life time.Duration) bool {
+			t.Helper()
+			got, err := s.TakeTurn(ctx, store.Turn{Name: name, Holder: holder, Alone: alone}, life)
+			check(t, err)
+			return got
+		}
+		if !take("c", "1", false, time.Hour) || !take("c", "2", false, time.Hour) || take("c", "3", true, time.Hour) || !take("d", "3", true, time.Hour) {
+			t.Error("side by side")
+		}
+		for _, holder := range []string{"1", "2"} {
+			check(t, s.EndTurn(ctx, store.Turn{Name: "c", Holder: holder}))
+		}
+		if !take("c", "3", true, 20*time.Millisecond) {
+			t.Error("nobody is there, and nobody may be alone")
+		}
+		for end := time.Now().Add(10 * time.Second); !take("c", "4", true, time.Hour); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the turn of one who died does not end")
+			}
+		}
+		if take("c", "5", false, time.Hour) || take("c", "6", true, time.Hour) {
+			t.Error("somebody stands beside one who is alone")
 		}
 	})
 }
@@ -136,13 +244,14 @@ func TestConsentRows(t *testing.T) {
 				t.Errorf("%q: %v", none, err)
 			}
 		}
-		if c, err := s.TakeConsent(ctx, []byte("cons_1"), start.Add(time.Minute)); !errors.Is(err, store.ErrConsentExpired) || c.ID != "cons_1" {
+		first := consent("cons_1")
+		if c, err := s.TakeConsent(ctx, &first, first.Session, start.Add(time.Minute)); !errors.Is(err, store.ErrConsentExpired) || c.ID != "cons_1" {
 			t.Errorf("late: %v", err)
 		}
 		late := consent("cons_4")
 		late.CreatedAt = start.Add(25 * time.Hour)
 		check(t, s.AddConsent(ctx, late))
-		if _, err := s.TakeConsent(ctx, []byte("cons_1"), late.CreatedAt); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.TakeConsent(ctx, &first, first.Session, late.CreatedAt); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a day later: %v", err)
 		}
 	})
@@ -180,6 +289,8 @@ func TestConnect(t *testing.T) {
 	})
 }
 
+func unchanged(*store.Account) error { return nil }
+
 // Connecting again releases a held account; a parked one stays parked.
 func TestConnectAgain(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
@@ -189,8 +300,7 @@ func TestConnectAgain(t *testing.T) {
 			c.Event = store.Event{ID: "evt_x" + c.Until.String(), Kind: email.EventAccountHeld, At: start, Data: store.EventData{Cause: "c"}}
 			check(t, s.ChangeAccount(ctx, "team_a", "acc_1", c))
 			k := connection("acc_1", "cred_1", "")
-			k.Replace, k.Again, k.Event.ID = true, true, k.Event.ID+c.Until.String()
-			k.Account.UpdatedAt = start.Add(time.Second)
+			k.Replace, k.Again, k.Event.ID = true, unchanged, k.Event.ID+c.Until.String()
 			check(t, s.Connect(ctx, k))
 			a, err := s.Account(ctx, "team_a", "acc_1")
 			check(t, err)
@@ -198,8 +308,13 @@ func TestConnectAgain(t *testing.T) {
 				t.Errorf("%+v: %+v", c, a)
 			}
 		}
+		seen := connection("acc_1", "cred_1", "")
+		seen.Replace, seen.Again, seen.Account.Credential = true, unchanged, "cred_before"
+		if err := s.Connect(ctx, seen); !errors.Is(err, store.ErrChanged) {
+			t.Errorf("an account that got another credential meanwhile: %v", err)
+		}
 		k := connection("acc_9", "cred_1", "")
-		k.Replace, k.Again = true, true
+		k.Replace, k.Again = true, unchanged
 		if err := s.Connect(ctx, k); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an account that is gone: %v", err)
 		}

@@ -168,7 +168,7 @@ func TestBrowserChoosesAnotherMailbox(t *testing.T) {
 	b.sees("Mail can be sent through this mailbox now.")
 }
 
-// The answer of one browser is worth nothing in another, and no more in its own.
+// The answer of one browser is worth nothing in another, however often that tries.
 func TestBrowserBringsAnothersAnswer(t *testing.T) {
 	w := start(t)
 	l := w.link()
@@ -178,7 +178,7 @@ func TestBrowserBringsAnothersAnswer(t *testing.T) {
 	b.open(back)
 	b.sees("Another browser began this")
 	b.open(back)
-	b.sees("This page was opened before")
+	b.sees("Another browser began this")
 	if n := len(w.google.TokenCalls()) - w.asked; n != 0 || w.accounts() != 0 {
 		t.Errorf("%d calls for tokens, %d accounts", n, w.accounts())
 	}

@@ -26,7 +26,7 @@ func (s *server) showLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, http.StatusOK, "link", linkPage{
-		s.page("Connect " + l.Address), l, permissions(l.Purposes), l.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC"),
+		s.page("Connect " + l.Address), l, asked(l.Purposes), l.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC"),
 	})
 }
 

@@ -70,6 +70,82 @@ func TestOtherBrowser(t *testing.T) {
 	}
 }
 
+// A stranger who knows the state does not use it up: the visitor's own browser
+// connects afterwards.
+func TestStrangerLeavesTheStateGood(t *testing.T) {
+	w := start(t)
+	v := w.visitor()
+	back, err := w.google.Decide(v.press(w.link().URL), sandbox.Decision{Account: grace})
+	must(t, err)
+	w.visitor().do(http.MethodGet, back).want(t, http.StatusBadRequest, "Another browser began this")
+	other := w.visitor()
+	other.press(w.link().URL)
+	other.do(http.MethodGet, back).want(t, http.StatusBadRequest, "Another browser began this")
+	v.do(http.MethodGet, back).want(t, http.StatusOK, "Connected", grace)
+}
+
+// HEAD, which programs send to look at links, uses nothing up.
+func TestHeadDoesNothing(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	back, err := w.google.Decide(v.press(l.URL), sandbox.Decision{Account: grace})
+	must(t, err)
+	for _, address := range []string{l.URL, back} {
+		if a := v.do(http.MethodHead, address); a.StatusCode != http.StatusOK || len(a.Cookies()) > 0 {
+			t.Errorf("%d %v", a.StatusCode, a.Cookies())
+		}
+	}
+	if n := w.accounts(); n != 0 {
+		t.Fatalf("%d accounts by HEAD", n)
+	}
+	v.do(http.MethodGet, back).want(t, http.StatusOK, "Connected", grace)
+}
+
+// Who has a link cannot fill the database with it, and who finishes one of the
+// consents that wait still connects.
+func TestOpenConsentsAreBounded(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	first := w.visitor()
+	to := first.press(l.URL)
+	for range 19 {
+		w.visitor().press(l.URL)
+	}
+	for range 3 {
+		a := w.visitor().do(http.MethodPost, l.URL, "Sec-Fetch-Site", "same-origin")
+		a.want(t, http.StatusTooManyRequests, "This link was opened many times", "wait ten minutes")
+	}
+	w.visitor().press(w.link().URL) // another link has room of its own
+	first.decide(to, sandbox.Decision{Account: grace}).want(t, http.StatusOK, "Connected")
+}
+
+// What a visitor invents is read and not written.
+func TestInventedStateWritesNothing(t *testing.T) {
+	w := start(t)
+	must(t, w.store.Close()) // writes are refused from here on, as are reads
+	a := w.visitor().do(http.MethodGet, w.url+"/connect/callback?state=x&code=y")
+	if a.StatusCode != http.StatusInternalServerError || strings.Contains(w.log.String(), "take a consent") {
+		t.Errorf("%d: %s", a.StatusCode, w.log)
+	}
+}
+
+// All that Google's page will name is told before, also what is wide.
+func TestAllThatIsAskedIsTold(t *testing.T) {
+	w := start(t)
+	for _, c := range []struct{ purposes, parts []string }{
+		{[]string{"send"}, []string{"Send mail from this mailbox", "See the address of the account"}},
+		{[]string{"send", "look", "read"}, []string{"Send mail from this mailbox", "Read mail"}},
+		{[]string{"modify"}, []string{"Read, send and sort mail"}},
+	} {
+		l := w.link(c.purposes...)
+		w.visitor().do(http.MethodGet, l.URL).want(t, http.StatusOK, c.parts...)
+		if to := w.visitor().press(l.URL); query(t, to, "include_granted_scopes") != "" {
+			t.Errorf("%v: more is asked for: %s", c.purposes, to)
+		}
+	}
+}
+
 // Another mailbox is told with both addresses, kept nowhere and given back; the
 // right one can be chosen afterwards.
 func TestWrongMailbox(t *testing.T) {

@@ -72,6 +72,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("X-Robots-Tag", "noindex, nofollow")
+		if r.Method == http.MethodHead { // of programs that look at links beforehand
+			return
+		}
 		inner.ServeHTTP(w, r)
 	})
 }

@@ -14,7 +14,7 @@ type permission struct {
 }
 
 // permissions says what is asked for, in words for somebody who never heard of
-// scopes. What is asked for is named, also when it is much.
+// scopes. All that is asked for is named, also when it is much.
 func permissions(purposes []string) []permission {
 	wide := slices.ContainsFunc(purposes, func(p string) bool { return p == "read" || p == "modify" || p == "smtp" })
 	var out []permission
@@ -33,9 +33,17 @@ func permissions(purposes []string) []permission {
 			out = append(out, permission{"Read, send and sort mail", "Also labels and the trash. Nothing can be deleted for good."})
 		case "smtp":
 			out = append(out, permission{"Use the whole mailbox", "Google has no smaller permission for sending through its mail server. Only allow it if you trust whoever asks."})
+		default:
+			out = append(out, permission{"Use this mailbox for " + p, "Google's page says more."})
 		}
 	}
 	return out
+}
+
+// asked are the permissions that Google's page will name: the purposes, and the
+// address, by which gatepost sees whose consent it is.
+func asked(purposes []string) []permission {
+	return append(permissions(purposes), permission{"See the address of the account that you choose", "By it gatepost makes sure that it is the right mailbox."})
 }
 
 // saying is a refusal in words for the visitor.
@@ -80,6 +88,10 @@ func words(r *control.Refusal, retry bool) saying {
 		s.status, s.title = http.StatusGone, "This link has ended"
 	case control.CauseLinkCanceled:
 		s.status, s.title = http.StatusGone, "This link was canceled"
+	case control.CauseLinkKeyEnded:
+		s.status, s.title = http.StatusGone, "This link has ended"
+	case control.CauseTooManyOpen:
+		s.status, s.title = http.StatusTooManyRequests, "This link was opened many times"
 	}
 	return s
 }
