@@ -62,7 +62,7 @@ func Prepared(s *Store) map[string]string {
 	return out
 }
 
-// ListText is the text by which a list is asked for.
-func ListText(s *Store, team email.ID, q MessageQuery) string {
-	return q.plan(team, s.dialect.tagged).text(s.dialect, q.Limit)
+// ListText is the text by which a list is asked for; few: where little waits.
+func ListText(s *Store, team email.ID, q MessageQuery, few bool) string {
+	return q.plan(team, s.dialect.tagged, few).text(s.dialect, q.Limit)
 }

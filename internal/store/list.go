@@ -52,8 +52,24 @@ func (p *plan) arg(v any) string {
 
 func (p *plan) and(format string, places ...any) { p.where += " AND " + fmt.Sprintf(format, places...) }
 
+// waitingSQL are the entries of a team by its accounts: the queue's own order is
+// that of all teams. What waits for an account that has been removed is not among
+// them, for the seconds that it waits.
+const waitingSQL = "SELECT message_id AS id FROM queue WHERE route IN (SELECT id FROM accounts WHERE team_id = $1) AND team_id = $1 LIMIT "
+
+// few tells whether so little waits for a team's accounts that it is best read
+// whole, and not looked for among what waits for others.
+func (q MessageQuery) few(ctx context.Context, x querier, team email.ID) (bool, error) {
+	if q.Recipient != "" || q.Status != email.Queued && q.Status != email.Sending {
+		return false, nil
+	}
+	var n int
+	err := x.QueryRowContext(ctx, `SELECT COUNT(*) FROM (`+waitingSQL+`$2) w`, team, scanned).Scan(&n)
+	return n < scanned, err
+}
+
 // plan takes the source that is likely to be the narrowest.
-func (q MessageQuery) plan(team email.ID, tagged string) *plan {
+func (q MessageQuery) plan(team email.ID, tagged string, few bool) *plan {
 	p := &plan{most: scanned}
 	if q.Status == "" && q.Account == "" && q.Type == "" && q.Tag == "" {
 		p.most = q.Limit // every id is a message of the page
@@ -69,6 +85,8 @@ func (q MessageQuery) plan(team email.ID, tagged string) *plan {
 			" AND lower(address) = lower(" + p.arg(q.Recipient) + ")" + ids("message_id")
 	case q.Status == email.Scheduled || q.Status == email.Unknown || q.Status == email.Held:
 		p.source = fmt.Sprintf("SELECT message_id AS id FROM queue WHERE team_id = %s AND state = '%s' AND %s", own, q.Status, rare) + ids("message_id")
+	case few:
+		p.source = "SELECT id FROM (" + waitingSQL + fmt.Sprint(scanned) + ") own WHERE 1 = 1" + ids("id")
 	case q.Status == email.Queued || q.Status == email.Sending:
 		p.source = "SELECT message_id AS id FROM queue WHERE team_id = " + own + ids("message_id")
 	case q.Status != "" && q.Status != email.Accepted:
@@ -103,10 +121,14 @@ func (q MessageQuery) conditions(p *plan, own, tagged string) {
 // Messages lists a team's messages, newest first.
 func (s *Store) Messages(ctx context.Context, team email.ID, q MessageQuery) (MessagePage, error) {
 	var page MessagePage
-	p := q.plan(team, s.dialect.tagged)
-	text := p.text(s.dialect, q.Limit)
 	err := s.snapshot(ctx, func(x querier) error {
 		page = MessagePage{}
+		few, err := q.few(ctx, x, team)
+		if err != nil {
+			return err
+		}
+		p := q.plan(team, s.dialect.tagged, few)
+		text := p.text(s.dialect, q.Limit)
 		rows, err := x.QueryContext(ctx, text, p.args...)
 		if err != nil {
 			return err

@@ -129,6 +129,49 @@ func TestPagesOfAFilterAreBounded(t *testing.T) {
 	})
 }
 
+// A team with little that waits sees it among much that waits for others, and one
+// with much sees it in pages.
+func TestWhatWaitsIsListedByTeam(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		const n = 5100
+		var ms []*store.NewMessage
+		route, other := addAccount(t, s), addAccountOf(t, s, "team_2")
+		for i := range n {
+			m := newMessage(t, other, "a@b.example")
+			m.Team, m.ID = "team_2", idAt(t, start.Add(time.Duration(i)*time.Second))
+			ms = append(ms, m)
+		}
+		for part := range slices.Chunk(ms, 500) {
+			must(t, s.AddAll(t.Context(), part))
+		}
+		ours := newMessage(t, route, "a@b.example")
+		ours.ID = idAt(t, start.Add(time.Minute))
+		must(t, s.AddMessage(t.Context(), ours))
+		page, err := s.Messages(t.Context(), team, store.MessageQuery{Status: email.Queued, Limit: 10})
+		must(t, err)
+		if len(page.Messages) != 1 || page.Messages[0].ID != ours.ID || page.Next != "" {
+			t.Errorf("ours: %d, next %q", len(page.Messages), page.Next)
+		}
+		seen := 0
+		for before, more := "", true; more; more = before != "" {
+			page, err := s.Messages(t.Context(), "team_2", store.MessageQuery{Status: email.Queued, Limit: 2000, Before: before})
+			must(t, err)
+			seen, before = seen+len(page.Messages), page.Next
+		}
+		if seen != n {
+			t.Errorf("of the other team %d were listed, want %d", seen, n)
+		}
+	})
+}
+
+func addAccountOf(t *testing.T, s *store.Store, team email.ID) email.ID {
+	t.Helper()
+	a := &store.Account{Team: team, ID: newID(t, email.PrefixAccount), Address: "app@acme.example", Transport: "smtp", Config: []byte("{}"), CreatedAt: start}
+	must(t, s.AddAccount(t.Context(), a))
+	return a.ID
+}
+
 // Whatever is asked, an index answers it in the order of the list: no sorting of
 // all there is, no reading of whole tables.
 func TestPostgresListsByIndexes(t *testing.T) {

@@ -44,14 +44,7 @@ func newMessage(t testing.TB, route email.ID, to ...string) *store.NewMessage {
 	return m
 }
 
-func addAccount(t *testing.T, s *store.Store) email.ID {
-	t.Helper()
-	a := &store.Account{Team: team, ID: newID(t, email.PrefixAccount), Address: "app@acme.example", Transport: "smtp", Config: []byte("{}"), CreatedAt: start}
-	if err := s.AddAccount(t.Context(), a); err != nil {
-		t.Fatal(err)
-	}
-	return a.ID
-}
+func addAccount(t *testing.T, s *store.Store) email.ID { return addAccountOf(t, s, team) }
 
 func claimRequest(route email.ID, limit int) store.ClaimRequest {
 	return store.ClaimRequest{Team: team, Route: route, Node: "node_1", Epoch: 1, Now: start, Limit: limit}
