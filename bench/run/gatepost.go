@@ -114,10 +114,14 @@ func (g *gatepost) connect(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	authority, err := os.ReadFile(b.sink.caFile)
+	if err != nil {
+		return err
+	}
 	_, err = g.post(ctx, "/v1/accounts", map[string]any{
 		"address": sender, "transport": "smtp", "credential": credential,
 		"smtp": map[string]any{
-			"host": "127.0.0.1", "port": port, "tls": "starttls", "ca_file": b.sink.caFile,
+			"host": "127.0.0.1", "port": port, "tls": "starttls", "ca": string(authority),
 			"user": relayUser, "max_connections": b.plan.relayConnections,
 		},
 	})

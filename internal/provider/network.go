@@ -57,6 +57,7 @@ const smtpAdvice = "Check port and TLS mode"
 
 const (
 	blockedPort = smtpAdvice + ". Many hosting providers block the SMTP ports 25, 465 and 587: ask them to open the port, or send through an account that uses HTTPS (Gmail API)."
+	trustIt     = "Give the authority's certificate: as ca of the account (gatepost connect relay --relay-ca FILE), or as ca_file of the server for all."
 	wrongMode   = smtpAdvice + ": port 465 speaks TLS at once (implicit), ports 587 and 25 start plain (starttls)."
 )
 
@@ -72,9 +73,9 @@ type networkRow struct {
 var networkRows = []networkRow{
 	{as[x509.HostnameError], Hold, "tls_wrong_host", "The server's certificate is for another host name.", "Use the host name that the certificate names, or correct the certificate."},
 	{expired, Hold, "tls_certificate_expired", "The server's certificate is expired or not valid yet.", "Renew the certificate on the server; check this machine's clock."},
-	{as[x509.UnknownAuthorityError], Hold, "tls_unknown_authority", "The server's certificate comes from an authority that this machine does not know.", "Give the authority's certificate as ca_file. If the server should have a public certificate, something between may be intercepting TLS."},
-	{as[*tls.CertificateVerificationError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server, or give its authority as ca_file."},
-	{as[x509.CertificateInvalidError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server, or give its authority as ca_file."},
+	{as[x509.UnknownAuthorityError], Hold, "tls_unknown_authority", "The server's certificate comes from an authority that this machine does not know.", trustIt + " If the server should have a public certificate, something between may be intercepting TLS."},
+	{as[*tls.CertificateVerificationError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server. " + trustIt},
+	{as[x509.CertificateInvalidError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server. " + trustIt},
 	{as[tls.RecordHeaderError], Hold, "tls_wrong_mode", "The server does not speak TLS where it was expected to.", wrongMode},
 	{refusedTLS, Hold, "tls_refused", "The server refused the TLS handshake.", "The server must speak TLS 1.2 or later with a common cipher; check its TLS settings."},
 	{as[*net.DNSError], Retry, "host_not_found", "The provider's host name could not be resolved.", "Check the host name and this machine's DNS."},

@@ -39,8 +39,8 @@ func TestProve(t *testing.T) {
 		scopes          []string
 		want            []string
 	}{
-		"everything":     {"ada@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook, gmail.ScopeRead}, []string{"token", "scope:send", "scope:look", "(scope:read)", "mailbox", "(aliases)"}},
-		"no Gmail":       {"no-gmail@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook, gmail.ScopeRead}, []string{"token", "scope:send gmail_off", "scope:look", "(scope:read)", "mailbox gmail_off", "(aliases) gmail_off"}},
+		"everything": {"ada@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook, gmail.ScopeRead}, []string{"token", "scope:send", "scope:look", "(scope:read)", "mailbox", "(aliases)"}},
+		"no Gmail":   {"no-gmail@acme.example", `{}`, []string{gmail.ScopeSend, gmail.ScopeLook, gmail.ScopeRead}, []string{"token", "scope:send gmail_off", "scope:look", "(scope:read)", "mailbox gmail_off", "(aliases) gmail_off"}},
 	} {
 		p := openScoped(t, w, c.address, c.config, c.scopes...)
 		proof := p.(provider.Prover).Prove(t.Context())

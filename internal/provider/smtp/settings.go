@@ -133,6 +133,7 @@ func limits(config json.RawMessage) provider.Limits {
 	return provider.Limits{
 		MaxRecipients: s.MaxRecipients,
 		MaxParallel:   s.MaxConnections,
+		EightBit:      true, // where the relay does not offer it, Send encodes anew
 		Source:        "the account's settings; RFC 5321 section 4.5.3.1.8",
 	}
 }

@@ -62,3 +62,11 @@ func TestSettings(t *testing.T) {
 		t.Errorf("limits %+v", l)
 	}
 }
+
+// Text goes to a relay as 8bit, because Send encodes it anew for one that does not
+// offer that (TestEncodedAnew).
+func TestRelaysGetEightBit(t *testing.T) {
+	if l := smtp.Kind().Limits(json.RawMessage(`{"host":"smtp.example.com"}`)); !l.EightBit || l.HeaderDecides {
+		t.Errorf("%+v", l)
+	}
+}
