@@ -62,6 +62,7 @@ type server struct {
 	bodies   *budget
 	buffers  buffers
 	metrics  *metrics
+	ready    *readiness
 	requests *requestIDs
 	openapi  []byte
 
@@ -106,5 +107,6 @@ func newServer(cfg Config) *server {
 	}
 	s.bodies = newBudget(s.Bodies, s.MaxBody)
 	s.metrics = newMetrics(s.Engine)
+	s.ready = newReadiness(s.Engine.Ready)
 	return s
 }

@@ -20,7 +20,7 @@ func describeHealth(d *describer) {
 }
 
 func describeReady(d *describer) {
-	d.about("showReady", "Whether messages can be taken", "Commits a write to find out.")
+	d.about("showReady", "Whether messages can be taken", "Commits a write to find out; one in a second for all who ask.")
 	d.gives(http.StatusOK, "They can.", client.Health{}, `{"status": "ok"}`)
 }
 
