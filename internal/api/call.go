@@ -128,16 +128,17 @@ func (c *call) run(o operation) error {
 	return o.serve(c)
 }
 
-// recovered turns a panic into an answer. http.ErrAbortHandler means to cut the
-// connection and goes on.
+// recovered turns a panic into an answer. Its value is told to nobody: it may hold
+// what the request holds. http.ErrAbortHandler means to cut the connection and
+// goes on.
 func (c *call) recovered(p any) {
 	if p == nil {
 		return
 	}
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		panic(p)
+		panic(http.ErrAbortHandler)
 	}
-	c.s.Log.Error("a request panicked", "request", c.id, "panic", p, "stack", string(debug.Stack()))
+	c.s.Log.Error("a request panicked", "request", c.id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 	if c.status == 0 {
 		c.writeProblem(internalProblem())
 	}
