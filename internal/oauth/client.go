@@ -174,9 +174,11 @@ func (f clientFile) checkGoogle(e Endpoints) (wrong KeyFileError) {
 }
 
 // clip keeps words from outside short in a sentence.
-func clip(s string) string {
-	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
+func clip(s string) string { return clipTo(s, 60) }
+
+func clipTo(s string, most int) string {
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }

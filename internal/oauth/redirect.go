@@ -68,7 +68,7 @@ func notRegistered(registered []string, uri string) error {
 		}
 	}
 	return fmt.Errorf("redirect %s is not among the client's registered ones (%s): add it under Authorized redirect URIs at %s, "+
-		"then download the client's file again", uri, clip(strings.Join(registered, ", ")), consolePage)
+		"then download the client's file again", uri, clipTo(strings.Join(registered, ", "), 300), consolePage)
 }
 
 // differsBy names the usual small differences between two addresses.

@@ -23,7 +23,7 @@ func TestCheckRedirectURI(t *testing.T) {
 		{web, "https://mail.acme.example:8443/connect/callback", "by the port"},
 		{web, "http://localhost:8081/cb", "by the port"},
 		{web, "https://localhost:8080/cb", "by http and https"},
-		{web, "https://new.example/connect/callback", "not among the client's registered ones"},
+		{web, "https://new.example/connect/callback", "not among the client's registered ones (https://other.example/, " + registered + ", http://localhost:8080/cb)"},
 		{web, "http://mail.acme.example/connect/callback", "https alone"},
 		{web, registered + "#x", "no # part"},
 		{web, "https://a@mail.acme.example/connect/callback", "no user name"},
