@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -172,6 +173,9 @@ func (s *settings) checkData() error {
 	var errs []error
 	if _, err := pgx.ParseConfig(s.database); s.database != "" && err != nil { // the error may show the password
 		errs = append(errs, fmt.Errorf("%s: it cannot be understood as a PostgreSQL URL: write it as postgres://user:password@host:5432/name", s.name("database")))
+	}
+	if at, err := os.Stat(s.data); err == nil && !at.IsDir() {
+		return errors.Join(append(errs, fmt.Errorf("%s: %s is a file; name a folder", s.name("data"), s.data))...)
 	}
 	_, _, err := vault.LoadMaster(vault.Source{Value: s.masterKey, File: s.masterKeyFile, Dir: s.data, Random: nothing{}})
 	if err != nil && !errors.Is(err, errUnmade) {

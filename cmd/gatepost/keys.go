@@ -89,7 +89,7 @@ func makeKey(cmd *cobra.Command, env environment, s *settings, n client.NewKey, 
 		}
 	}
 	if err != nil {
-		return err
+		return keyInFlags(err, cmd)
 	}
 	if asJSON {
 		return p.json(key)
@@ -97,6 +97,19 @@ func makeKey(cmd *cobra.Command, env environment, s *settings, n client.NewKey, 
 	p.errLine("A key for the gatepost in %s. This is the only time it is shown:", where)
 	p.line("%s", key.Key)
 	return nil
+}
+
+// keyInFlags names wrong fields as the command line does, whoever found them.
+func keyInFlags(err error, cmd *cobra.Command) error {
+	var invalid *control.Invalid
+	if errors.As(err, &invalid) {
+		for i, p := range invalid.Problems {
+			if flag := flagOf(p.Field, cmd); flag != "" {
+				invalid.Problems[i].Field = flag
+			}
+		}
+	}
+	return inFlags(err, cmd)
 }
 
 // firstKey makes a key beside a running server too: SQLite lets a second process

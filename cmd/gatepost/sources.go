@@ -163,10 +163,20 @@ func (c content) ReadBytes() ([]byte, error) { return c, nil }
 // Read implements koanf.Provider; koanf does not call it beside a parser.
 func (c content) Read() (map[string]any, error) { return nil, errors.ErrUnsupported }
 
+// place is where a file is not TOML, where the parser tells.
+func place(path string, err error) string {
+	var at interface{ Position() (row, column int) }
+	if !errors.As(err, &at) {
+		return path
+	}
+	row, column := at.Position()
+	return fmt.Sprintf("%s:%d:%d", path, row, column)
+}
+
 func parseFile(path string, b []byte) (source, error) {
 	k := koanf.New(".")
 	if err := k.Load(content(b), toml.Parser()); err != nil {
-		return source{}, usagef("%s: not TOML: %w", path, err)
+		return source{}, usagef("%s: not TOML: %w", place(path, err), err)
 	}
 	var keys []string
 	for _, r := range allRows() {

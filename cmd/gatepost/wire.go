@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -57,7 +58,7 @@ func open(ctx context.Context, s *settings, log *slog.Logger) (*server, error) {
 }
 
 func (srv *server) build(ctx context.Context, s *settings) (err error) {
-	if err := s.checkDoor(); err != nil {
+	if err := errors.Join(s.checkDoor(), s.checkData()); err != nil {
 		return usageError{err}
 	}
 	if srv.roots, err = s.authorities(); err != nil {

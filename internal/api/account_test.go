@@ -133,7 +133,7 @@ func TestBadAccounts(t *testing.T) {
 		},
 		{"unknown transport", `{"address": "a@b.example", "transport": "pigeon", "credential": "` + w.smtpKey + `"}`, []string{"transport"}},
 		{"unknown credential", `{"address": "a@b.example", "transport": "gmail", "credential": "cred_\u0000"}`, []string{"credential"}},
-		{"again", `{"address": "APP@example.com", "transport": "smtp", "credential": "` + w.smtpKey + `", "smtp": {"host": "127.0.0.1"}}`, []string{"address"}},
+		{"again", `{"address": "APP@example.com", "transport": "smtp", "credential": "` + w.smtpKey + `", "smtp": {"host": "127.0.0.1", "port": 2525, "user": "app"}}`, []string{"address"}},
 	} {
 		r := w.post("/v1/accounts", c.body)
 		t.Run(c.name, func(t *testing.T) {

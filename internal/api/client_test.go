@@ -253,3 +253,26 @@ func TestBadQueries(t *testing.T) {
 	wantFields(t, w.get("/v1/setup?kind=relay&kind=gmail").problem(http.StatusUnprocessableEntity, "invalid"), []string{"kind"})
 	wantFields(t, w.get("/v1/keys?x=1").problem(http.StatusUnprocessableEntity, "invalid"), []string{"x"})
 }
+
+// An account is named by its id or by its address, by keys that may read messages
+// alone.
+func TestMessagesOfAnAccountByAddress(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		sent := w.post("/v1/messages", simple).want(http.StatusAccepted).object()["id"]
+		reader := []string{"Authorization", "Bearer " + w.newKey("messages:read")}
+		of := func(account string) []any {
+			return w.get("/v1/messages?account="+account, reader...).want(http.StatusOK).object()["data"].([]any)
+		}
+		for account, want := range map[string]int{w.smtp: 1, "app@example.com": 1, "APP@example.com": 1, w.gmail: 0, "box@example.net": 0} {
+			got := of(account)
+			if len(got) != want || want == 1 && got[0].(map[string]any)["id"] != sent {
+				t.Errorf("%s: %v", account, got)
+			}
+		}
+		for _, account := range []string{"nobody@example.com", "app", "acc_x"} {
+			wantFields(t, w.get("/v1/messages?account="+account, reader...).problem(http.StatusUnprocessableEntity, "invalid"), []string{"account"})
+		}
+		w.get("/v1/messages?account=app@example.com", "Authorization", "Bearer "+w.newKey("accounts:read")).problem(http.StatusForbidden, "forbidden")
+	})
+}

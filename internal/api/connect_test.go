@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"gatepost/client"
+	"gatepost/internal/control"
 	"gatepost/internal/oauth"
 	"gatepost/internal/sandbox"
 	"gatepost/internal/store"
@@ -162,15 +164,15 @@ func TestChangeAccount(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
 		w := start(t, opt)
 		c, ctx := w.client("accounts:write"), t.Context()
-		port, other := 587, []string{"@example.org"}
+		port, most, other := 2525, 3, []string{"@example.org"}
 		a, err := c.ChangeAccount(ctx, w.smtp, client.ChangeAccount{Senders: &other})
 		w.must(err)
 		if !slices.Equal(a.Senders, other) || *a.SMTP.Port != 2525 {
 			t.Errorf("%+v", a)
 		}
-		a, err = c.ChangeAccount(ctx, w.smtp, client.ChangeAccount{SMTP: &client.SMTPSettings{Host: "127.0.0.1", Port: &port, User: "app"}})
+		a, err = c.ChangeAccount(ctx, w.smtp, client.ChangeAccount{SMTP: &client.SMTPSettings{Host: "127.0.0.1", Port: &port, User: "app", MaxConnections: &most}})
 		w.must(err)
-		if !slices.Equal(a.Senders, other) || *a.SMTP.Port != 587 {
+		if !slices.Equal(a.Senders, other) || *a.SMTP.MaxConnections != 3 {
 			t.Errorf("%+v", a)
 		}
 		r := w.do("PATCH", "/v1/accounts/"+w.smtp, strings.NewReader(`{"senders": ["@"], "gmail": {}, "smtp": {"port": "x", "host": "a b"}, "address": "x"}`), "Content-Type", "application/json")
@@ -184,14 +186,17 @@ func TestChangeAccount(t *testing.T) {
 	})
 }
 
-// An account of Gmail's whose provider cannot be asked is not a defect of ours.
-func TestAliasesOfAProviderThatRefuses(t *testing.T) {
-	w, c := office(t, store.Options{Dir: t.TempDir()})
-	w.connect() // box@example.net is no user of the simulated Google
-	_, err := c.Aliases(t.Context(), w.gmail)
-	if e := w.refused(err, http.StatusBadGateway, "provider"); !strings.Contains(e.Detail, "/check") {
-		t.Errorf("%+v", e)
+// Only what control calls a refusal is a provider's trouble. A store that fails is
+// ours, and what it said stays in the log.
+func TestAliasesThatCannotBeHad(t *testing.T) {
+	refused := fmt.Errorf("ask for aliases: %w", &control.Refusal{Cause: "no_such_mailbox", Text: "Google does not know the mailbox."})
+	if p := problemOf(aliasError(refused)); p.Status != http.StatusBadGateway || p.Detail != "Google does not know the mailbox." || p.Cause != "no_such_mailbox" {
+		t.Errorf("%+v", p)
 	}
+	w := sqlite(t)
+	w.get("/v1/messages").want(http.StatusOK) // the key is known for a while
+	w.must(w.store.Close())
+	w.get("/v1/accounts/"+w.gmail+"/aliases").problem(http.StatusInternalServerError, "internal")
 }
 
 // A key makes keys that may do no more than itself.

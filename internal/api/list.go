@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gatepost/client"
+	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/queue"
 )
@@ -48,9 +49,33 @@ func (c *call) messageQuery() (queue.MessageQuery, error) {
 		Status: email.State(one["status"]), Account: one["account"], Recipient: one["recipient"], Tag: one["tag"], Type: one["type"],
 		Since: wrong.time("since", one["since"]), Until: wrong.time("until", one["until"]), Limit: defaultLimit,
 	}
+	if q.Account, err = c.accountNamed(q.Account, &wrong); err != nil {
+		return q, err
+	}
 	wrong.words(q)
 	wrong.page(one, &q)
 	return q, invalid(wrong)
+}
+
+// accountNamed is the id of an account that is named by its id or its address. Keys
+// that may read messages see there which accounts sent them.
+func (c *call) accountNamed(name string, wrong *wrongFields) (id string, err error) {
+	if name == "" || isID(email.PrefixAccount, name) == nil {
+		return name, nil
+	}
+	reader := c.grant
+	reader.Scopes = append(slices.Clone(reader.Scopes), access.ScopeAccountsRead)
+	all, err := c.s.Control.Accounts(c.r.Context(), reader)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range all {
+		if strings.EqualFold(a.Address, name) { // as a message names its account
+			return a.ID, nil
+		}
+	}
+	wrong.add("account", "not the id or address of an account: GET /v1/accounts lists them")
+	return "", nil
 }
 
 // words refuses what nothing can be found by, which is a slip of the pen rather
@@ -61,9 +86,6 @@ func (w *wrongFields) words(q queue.MessageQuery) {
 	}
 	if q.Type != "" && !slices.Contains(queue.Types(), q.Type) {
 		w.add("type", "not a type: one of "+joined(queue.Types()))
-	}
-	if q.Account != "" && isID(email.PrefixAccount, q.Account) != nil {
-		w.add("account", "not the id of an account: GET /v1/accounts lists them")
 	}
 }
 

@@ -168,8 +168,9 @@ type documented struct{ path, name, body string }
 func (w *world) prepare(c *client.Client, installed string, e *documented) {
 	w.t.Helper()
 	switch {
-	case strings.HasSuffix(e.path, "/accounts"): // one that is not there yet
+	case strings.HasSuffix(e.path, "/accounts"): // one that is not there yet, with a password that is used nowhere
 		e.body = strings.Replace(e.body, "app@example.com", e.name+"@other.example", 1)
+		e.body = strings.Replace(e.body, w.smtpKey, w.password(), 1)
 	case strings.HasPrefix(e.path, "/v1/accounts/"):
 		e.path = strings.Replace(e.path, "{id}", w.smtp, 1)
 	case strings.HasSuffix(e.path, "/check"):
@@ -286,7 +287,7 @@ func TestDocumentedRequests(t *testing.T) {
 	w, c := office(t, store.Options{Dir: t.TempDir()})
 	w.connect()
 	message := w.post("/v1/messages", simple).object()["id"].(string)
-	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.smtpKey, "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey(),
+	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.password(), "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey(),
 		"cred_01jd2q0000e0080g40r40m30e4", w.oauthClient(c, "installed", "http://127.0.0.1"),
 		"cred_01jd2q0000e0080g40r40m30e5", w.oauthClient(c, "web", w.callback()),
 		"acc_01jd2q0000e0080g40r40m30e2", w.smtp, "msg_01m7ykyfv3ev7avt2kyygnd12d", message,
@@ -324,7 +325,7 @@ func problemNames(t *testing.T) map[string]bool {
 		&unsupported{},
 		wrongFields{},
 		queue.ErrKeyReused, errors.New("other"), queue.ErrBusy, queue.ErrTooLate, queue.ErrNothingToRetry, queue.ErrShredded,
-		queue.ErrNoAliases, control.ErrInUse, control.ErrLinkClosed, &control.Refusal{}, errProvider,
+		queue.ErrNoAliases, control.ErrInUse, control.ErrLinkClosed, &control.Refusal{}, &providerRefusal{&control.Refusal{}},
 	} {
 		names[strings.TrimPrefix(problemOf(err).Type, "urn:gatepost:problem:")] = true
 	}

@@ -31,7 +31,6 @@ var (
 	errTooLarge    = errors.New("the body is too large")
 	errOverloaded  = errors.New("too many bytes of requests are in hand at the moment")
 	errStalled     = errors.New("the body did not arrive whole")
-	errProvider    = errors.New("the provider was asked in vain")
 	errNotReady    = errors.New("the store does not take writes")
 )
 
@@ -40,6 +39,9 @@ type unsupported struct{ text string }
 
 // Error implements error.
 func (e *unsupported) Error() string { return e.text }
+
+// providerRefusal is what the provider said in place of an answer.
+type providerRefusal struct{ *control.Refusal }
 
 // malformed says that a body cannot be read at all.
 type malformed struct{ text string }
@@ -164,14 +166,15 @@ func bodyProblem(err error) *problem {
 // outsideProblem tells what a provider refused, or somebody in front of a browser.
 func outsideProblem(err error) *problem {
 	var refusal *control.Refusal
+	var provider *providerRefusal
 	switch {
+	case errors.As(err, &provider):
+		p := told(kind(http.StatusBadGateway, "provider", "The provider refused or did not answer"), provider)
+		p.Cause = provider.Cause
+		return p
 	case errors.As(err, &refusal):
 		p := told(kind(http.StatusUnprocessableEntity, "consent_refused", "The consent led to no account"), refusal)
 		p.Cause = refusal.Cause
-		return p
-	case errors.Is(err, errProvider):
-		p := kind(http.StatusBadGateway, "provider", "The provider refused or did not answer")
-		p.Detail = "POST /v1/accounts/{id}/check tells step by step what is wrong and what to do."
 		return p
 	case errors.Is(err, queue.ErrNoAliases):
 		return told(kind(http.StatusConflict, "no_aliases", "The provider does not tell that"), err)
@@ -185,7 +188,7 @@ func (c *call) fail(err error) {
 	switch gone := c.r.Context().Err() != nil; {
 	case gone: // nobody reads the answer
 		c.s.Log.Info("a request was given up by its client", "request", c.id, "err", err)
-	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady) || errors.Is(err, errProvider):
+	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady):
 		c.s.Log.Error("a request failed", "request", c.id, "err", err)
 	}
 	if p.Status == http.StatusUnauthorized {

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 
 	"gatepost/client"
@@ -46,17 +46,23 @@ func proofOf(p control.Proof) client.Proof {
 // listAliases shows the addresses that an account's mailbox may send as.
 func (s *server) listAliases(c *call) error {
 	all, err := s.Control.Aliases(c.r.Context(), c.grant, c.r.PathValue("id"))
-	if err != nil && problemOf(err).Status == http.StatusInternalServerError {
-		return fmt.Errorf("%w: %w", errProvider, err)
-	}
 	if err != nil {
-		return err
+		return aliasError(err)
 	}
 	list := client.AliasList{Data: make([]client.Alias, len(all))}
 	for i, a := range all {
 		list.Data[i] = client.Alias(a)
 	}
 	return c.answer(http.StatusOK, list)
+}
+
+// aliasError calls that a provider's trouble which control says is one: all else
+// is ours.
+func aliasError(err error) error {
+	if refusal, ok := errors.AsType[*control.Refusal](err); ok {
+		return &providerRefusal{refusal}
+	}
+	return err
 }
 
 // testAccount sends a test message through an account.

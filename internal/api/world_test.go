@@ -113,11 +113,17 @@ func sqlite(t testing.TB, change ...func(*Config)) *world {
 
 func (w *world) connect() {
 	w.t.Helper()
-	w.smtpKey = w.made("/v1/credentials", `{"kind": "smtp_password", "name": "Relay", "password": "hunter2"}`)
+	w.smtpKey = w.password()
 	key := w.made("/v1/credentials", `{"kind": "google_service_account", "name": "Workspace", "key": `+w.serviceAccount()+`}`)
 	w.smtp = w.made("/v1/accounts", `{"address": "app@example.com", "transport": "smtp", "credential": "`+w.smtpKey+`",
 		"senders": ["@shop.example.com", "team@example.org"], "smtp": {"host": "127.0.0.1", "port": 2525, "user": "app", "max_recipients": 5}}`)
 	w.gmail = w.made("/v1/accounts", `{"address": "box@example.net", "transport": "gmail", "credential": "`+key+`"}`)
+}
+
+// password is a credential that no account uses yet.
+func (w *world) password() string {
+	w.t.Helper()
+	return w.made("/v1/credentials", `{"kind": "smtp_password", "name": "Relay", "password": "hunter2"}`)
 }
 
 // made creates something and returns its id.

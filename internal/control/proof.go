@@ -98,7 +98,7 @@ func (c *Control) Aliases(ctx context.Context, g access.Grant, id email.ID) ([]A
 	}
 	all, err := c.cfg.Engine.Aliases(ctx, g.Team, id)
 	if err != nil {
-		return nil, err
+		return nil, providersWord(err)
 	}
 	out := make([]Alias, len(all))
 	for i, x := range all {

@@ -58,6 +58,15 @@ func refusalOf(err error) error {
 			Fix: "Start again; each consent is good once.", Reply: e.Reply,
 		}
 	}
+	return providersWord(err)
+}
+
+// providersWord makes what a provider said a refusal; other errors stay ours.
+func providersWord(err error) error {
+	e, ok := errors.AsType[*provider.Error](err)
+	if !ok {
+		return err
+	}
 	return &Refusal{Cause: e.Cause, Text: e.Text, Fix: e.Fix, Reply: e.Reply}
 }
 
