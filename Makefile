@@ -11,8 +11,8 @@ HISTORIES ?= 5000
 
 .PHONY: run build test check format kill simulate powercut race fuzz bench
 
-run:
-	go run ./cmd/gatepost sandbox
+run: build
+	bin/gatepost sandbox
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/gatepost ./cmd/gatepost

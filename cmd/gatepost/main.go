@@ -22,14 +22,23 @@ func main() { os.Exit(mainCode()) }
 func mainCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	return run(ctx, os.Args[1:], environment{os.Environ, os.Stdin, os.Stdout, os.Stderr})
+	return run(ctx, os.Args[1:], environment{os.Args[0], os.Environ, os.Stdin, os.Stdout, os.Stderr})
 }
 
 // environment is what a command is given from outside.
 type environment struct {
+	program        string // as it was called
 	environ        func() []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+}
+
+// calledAs is what to type to call the program again in the same folder.
+func (e environment) calledAs() string {
+	if strings.Contains(e.program, "go-build") { // by go run, in a folder that is gone afterwards
+		return "go run ./cmd/gatepost"
+	}
+	return e.program
 }
 
 // lookup gives a variable.

@@ -87,7 +87,7 @@ func with(vars map[string]string, stdout, stderr io.Writer) environment {
 	for name, value := range vars {
 		list = append(list, name+"="+value)
 	}
-	return environment{func() []string { return list }, strings.NewReader(""), stdout, stderr}
+	return environment{"gatepost", func() []string { return list }, strings.NewReader(""), stdout, stderr}
 }
 
 // command runs a command to its end.

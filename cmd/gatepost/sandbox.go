@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"text/template"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -193,7 +193,7 @@ func (s *sandboxSettings) whole(ctx context.Context, env environment, w *sandbox
 	if s.asJSON {
 		err = json.NewEncoder(env.stdout).Encode(facts)
 	} else {
-		err = welcome(env.stdout, facts)
+		err = welcome(env, facts)
 	}
 	return errors.Join(err, srv.run(ctx))
 }
@@ -271,42 +271,46 @@ func (a furniture) connect(ctx context.Context, c *control.Control, g access.Gra
 	return account.ID, err
 }
 
-func welcome(out io.Writer, f *sandboxFacts) error {
-	_, err := fmt.Fprintf(out, `gatepost is running, with a simulated Google and a simulated relay on this machine.
+// welcomeText says what there is and what to paste, as the program was called.
+var welcomeText = template.Must(template.New("").Parse(`gatepost is running, with a simulated Google and a simulated relay on this machine.
 Nothing leaves it.
 
-  API        %[1]s
-  accounts   %[2]s  (Gmail API, service account)
-             %[3]s  (SMTP relay)
-  mailboxes  %[4]s
-  relay      %[11]s (STARTTLS), %[12]s (TLS)
-             user %[13]s, password %[14]s
+  API        {{.APIURL}}
+  accounts   {{(index .Accounts 0).Address}}  (Gmail API, service account)
+             {{(index .Accounts 1).Address}}  (SMTP relay)
+  mailboxes  {{.MailboxURL}}
+  relay      {{.RelayAddr}} (STARTTLS), {{.RelayTLSAddr}} (TLS)
+             user {{.RelayUser}}, password {{.RelayPassword}}
 
-Paste this into another terminal:
+Paste this into another terminal, in the same folder:
 
-  export GATEPOST_URL=%[1]s GATEPOST_KEY=%[5]s
+  export GATEPOST_URL={{.APIURL}} GATEPOST_KEY={{.APIKey}}
 
-  gatepost send --from %[2]s --to grace@example.com --subject "Hello 👋" --text "It works."
-  gatepost mailbox --url %[10]s
+  {{.Program}} send --from {{(index .Accounts 0).Address}} --to grace@example.com --subject "Hello 👋" --text "It works." --wait
+  {{.Program}} mailbox --url {{.ControlURL}}
 
-(Not installed? Write  go run ./cmd/gatepost  for gatepost.) From a program:
+From a program:
 
   curl $GATEPOST_URL/v1/messages -H "Authorization: Bearer $GATEPOST_KEY" \
     -H 'Content-Type: application/json' \
-    -d '{"from": "Ada <%[2]s>", "to": "grace@example.com",
+    -d '{"from": "Ada <{{(index .Accounts 0).Address}}>", "to": "grace@example.com",
          "subject": "Hello from gatepost 👋", "text": "It works."}'
 
 Connect more mailboxes, as with the real Google:
 
-  gatepost connect workspace bob@acme.example --service-account %[6]s
-  gatepost connect gmail grace@gmail.example --oauth-client %[7]s
-  gatepost connect link kay@gmail.example --oauth-client %[8]s
-  gatepost connect relay app@acme.example --host %[9]s
+  {{.Program}} connect workspace bob@acme.example --service-account {{.ServiceAccountFile}}
+  {{.Program}} connect gmail grace@gmail.example --oauth-client {{.OAuthClientFile}}
+  {{.Program}} connect link kay@gmail.example --oauth-client {{.OAuthWebClientFile}}
+  {{.Program}} connect relay app@acme.example --host {{.RelayFlags}}
 
 Stop with Ctrl-C.
-`, f.APIURL, f.Accounts[0].Address, f.Accounts[1].Address, f.MailboxURL, f.APIKey, f.ServiceAccountFile, f.OAuthClientFile, f.OAuthWebClientFile, relayFlags(f), f.ControlURL,
-		f.RelayAddr, f.RelayTLSAddr, f.RelayUser, f.RelayPassword)
-	return err
+`))
+
+func welcome(env environment, f *sandboxFacts) error {
+	return welcomeText.Execute(env.stdout, struct {
+		*sandboxFacts
+		Program, RelayFlags string
+	}{f, env.calledAs(), relayFlags(f)})
 }
 
 // relayFlags are those of connect relay for the simulated relay.
