@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/sandbox"
@@ -98,6 +99,27 @@ func TestHeadDoesNothing(t *testing.T) {
 	}
 	if n := w.accounts(); n != 0 {
 		t.Fatalf("%d accounts by HEAD", n)
+	}
+	v.do(http.MethodGet, back).want(t, http.StatusOK, "Connected", grace)
+}
+
+// What a browser fetches beforehand uses nothing up either, although it has the
+// cookie.
+func TestPrefetchDoesNothing(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	back, err := w.google.Decide(v.press(l.URL), sandbox.Decision{Account: grace})
+	must(t, err)
+	for _, header := range [][]string{{"Sec-Purpose", "prefetch"}, {"Sec-Purpose", "prefetch;prerender"}, {"Purpose", "prefetch"}, {"X-Moz", "prefetch"}} {
+		for _, address := range []string{l.URL, back} {
+			if a := v.do(http.MethodGet, address, header...); a.StatusCode != http.StatusServiceUnavailable || a.text != "" || a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%v: %d %q", header, a.StatusCode, a.text)
+			}
+		}
+	}
+	if got := w.status(l.ID); w.accounts() != 0 || len(w.google.TokenCalls()) != w.asked || got.Status != store.LinkOpen || got.Problem != "" {
+		t.Errorf("link %+v, %d accounts", got, w.accounts())
 	}
 	v.do(http.MethodGet, back).want(t, http.StatusOK, "Connected", grace)
 }
@@ -212,6 +234,26 @@ func TestClosedLinks(t *testing.T) {
 	w.visitor().do(http.MethodPost, w.url+"/connect/again", "Sec-Fetch-Site", "same-origin").want(t, http.StatusNotFound)
 	if w.accounts() != 0 {
 		t.Error("a closed link connected something")
+	}
+}
+
+// A link ends in time, and so does a consent that was begun: nothing is connected,
+// and Google is not asked.
+func TestLateLinks(t *testing.T) {
+	w := start(t)
+	l := w.link()
+	v := w.visitor()
+	to := v.press(l.URL)
+	w.now = time.Now().Add(11 * time.Minute)
+	v.decide(to, sandbox.Decision{Account: grace}).want(t, http.StatusBadRequest, "That took too long", "Start again")
+	to = v.press(w.url + "/connect/again")
+	w.now = l.ExpiresAt
+	v.do(http.MethodGet, l.URL).want(t, http.StatusGone, "This link has ended", "Ask whoever sent it for a new one")
+	v.do(http.MethodPost, l.URL, "Sec-Fetch-Site", "same-origin").want(t, http.StatusGone, "This link has ended")
+	v.do(http.MethodPost, w.url+"/connect/again", "Sec-Fetch-Site", "same-origin").want(t, http.StatusGone, "This link has ended")
+	v.decide(to, sandbox.Decision{Account: grace}).want(t, http.StatusBadRequest, "That took too long")
+	if n := len(w.google.TokenCalls()) - w.asked; n != 0 || w.accounts() != 0 {
+		t.Errorf("%d calls for tokens, %d accounts", n, w.accounts())
 	}
 }
 

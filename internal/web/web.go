@@ -72,11 +72,28 @@ func (s *server) guarded(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("X-Robots-Tag", "noindex, nofollow")
-		if r.Method == http.MethodHead { // of programs that look at links beforehand
+		switch {
+		case r.Method == http.MethodHead: // of programs that look at links beforehand
+			return
+		case prefetched(r):
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		inner.ServeHTTP(w, r)
 	})
+}
+
+// prefetched tells that a browser asks for a page before anybody wants to see it.
+// It is refused by a status of an error: then the browser asks again when the page
+// is wanted (Sec-Purpose of the Fetch standard; Purpose and X-Moz are of older
+// browsers).
+func prefetched(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
+			return true
+		}
+	}
+	return false
 }
 
 // secure tells whether browsers reach gatepost by https.

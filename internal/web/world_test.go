@@ -38,6 +38,7 @@ type world struct {
 	google  *sandbox.World
 	roots   *x509.CertPool
 	store   *store.Store
+	now     time.Time // where it is not zero, the time at control
 	control *control.Control
 	grant   access.Grant
 	client  email.ID // credential of the OAuth client
@@ -78,6 +79,13 @@ func start(t *testing.T) *world {
 	return w
 }
 
+func (w *world) clock() time.Time {
+	if w.now.IsZero() {
+		return time.Now()
+	}
+	return w.now
+}
+
 func (w *world) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
@@ -108,7 +116,7 @@ func (w *world) begin() {
 		Store: w.store, Vault: v, Kinds: kinds, RootCAs: w.roots, BaseURLs: map[string]string{"gmail": w.google.GoogleURL},
 	})
 	w.control = control.New(control.Config{
-		Store: w.store, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, Log: w.logger(), PublicURL: func() string { return w.url },
+		Store: w.store, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, Log: w.logger(), PublicURL: func() string { return w.url }, Now: w.clock,
 	})
 	team, err := w.control.FirstTeam(w.t.Context())
 	must(w.t, err)
