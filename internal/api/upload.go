@@ -1,6 +1,7 @@
 package api
 
 import (
+	"mime"
 	"net/http"
 
 	"gatepost/client"
@@ -39,7 +40,7 @@ func (c *call) upload() (queue.NewUpload, []email.Problem, error) {
 		return queue.NewUpload{}, nil, err
 	}
 	defer b.release()
-	return queue.NewUpload{Filename: one["filename"], ContentType: c.r.Header.Get("Content-Type"), Content: b.keep()}, wrong, nil
+	return queue.NewUpload{Filename: one["filename"], ContentType: knownType(c.r.Header.Get("Content-Type")), Content: b.keep()}, wrong, nil
 }
 
 func (c *call) uploadJSON() (queue.NewUpload, []email.Problem, error) {
@@ -51,7 +52,18 @@ func (c *call) uploadJSON() (queue.NewUpload, []email.Problem, error) {
 	if u.Content == nil && !follows("content", problems) {
 		problems = append(problems, email.Problem{Field: "content", Message: "is missing: the file in base64"})
 	}
+	u.ContentType = knownType(u.ContentType)
 	return queue.NewUpload(u), problems, err
+}
+
+// knownType is the type of a file, empty where it was not told: programs write
+// application/octet-stream when they know nothing (RFC 2046 section 4.5.1). Then
+// the name's ending decides; what is in the file never does.
+func knownType(s string) string {
+	if media, _, err := mime.ParseMediaType(s); err == nil && media == "application/octet-stream" {
+		return ""
+	}
+	return s
 }
 
 func uploadOf(u queue.Upload) client.Upload {

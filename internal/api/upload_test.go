@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,6 +44,40 @@ func TestUploads(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// A type that was not told is found by the name's ending, and never by what is in
+// the file.
+func TestTypeOfUploads(t *testing.T) {
+	w := sqlite(t)
+	const png = "\x89PNG\r\n\x1a\n"
+	for _, c := range []struct{ name, told, content, want string }{
+		{"a.pdf", "", "<html>", "application/pdf"},
+		{"a.pdf", "application/octet-stream", "<html>", "application/pdf"},
+		{"a.PDF", "Application/Octet-Stream; charset=binary", png, "application/pdf"},
+		{"a.csv", "application/octet-stream", png, "text/csv"},
+		{"a.bin", "", "<html><script>1</script>", "application/octet-stream"},
+		{"a.bin", "application/octet-stream", png, "application/octet-stream"},
+		{"a", "", "%PDF-1.7", "application/octet-stream"},
+		{"a.pdf", "text/plain", png, "text/plain"},
+	} {
+		told := client.NewUpload{Filename: c.name, ContentType: c.told, Content: []byte(c.content)}
+		body, err := json.Marshal(told)
+		w.must(err)
+		for way, r := range map[string]reply{
+			"file": w.do("POST", "/v1/uploads?filename="+c.name, strings.NewReader(c.content), "Content-Type", c.told),
+			"JSON": w.post("/v1/uploads", string(body)),
+		} {
+			id := r.want(http.StatusCreated).object()["id"].(string)
+			m := hello("maria@example.org")
+			m.Attachments = []client.Attachment{{Upload: id}}
+			s, err := w.client().Send(t.Context(), m, "")
+			w.must(err)
+			if got := w.content(w.client(), s.ID); !strings.Contains(got, "Content-Type: "+c.want+";\r\n name=") {
+				t.Errorf("%s: %+v: want %s in %s", way, c, c.want, got)
+			}
+		}
+	}
 }
 
 func TestBadUploads(t *testing.T) {
