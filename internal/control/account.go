@@ -56,13 +56,17 @@ type NewAccount struct {
 const maxSenders = 100
 
 // CreateAccount connects an account. It is used for sending at once; whether the
-// provider takes its credential shows then.
+// provider takes its credential shows then, but for a service account and a mailbox
+// that Google says is no user's: that is *Invalid.
 func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccount) (Account, error) {
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Account{}, err
 	}
 	a, err := c.check(ctx, g, n)
 	if err != nil || n.OnlyCheck {
+		return Account{}, err
+	}
+	if err := c.checkUser(ctx, a, "address"); err != nil {
 		return Account{}, err
 	}
 	if err := c.checkSenders(ctx, a); err != nil {

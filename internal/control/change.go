@@ -38,6 +38,11 @@ func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID
 	if err := c.apply(ctx, g, row, n); err != nil || n.OnlyCheck {
 		return Account{}, err
 	}
+	if n.Credential != nil {
+		if err := c.checkUser(ctx, row, "credential"); err != nil {
+			return Account{}, err
+		}
+	}
 	if n.Senders != nil {
 		if err := c.checkSenders(ctx, row); err != nil {
 			return Account{}, err
