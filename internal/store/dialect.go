@@ -35,6 +35,9 @@ type dialect struct {
 	// messageOf joins to each id of d, in their order, its message m of the team $1.
 	messageOf string
 
+	// lockMessages takes the places in the queue of messages, in the order in which
+	// they are given, so that nobody else changes them until the group is over.
+	lockMessages   func(ctx context.Context, t *tx, ids []string) error
 	insertKeys     func(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error)
 	insertMessages func(ctx context.Context, t *tx, ms []*NewMessage) error
 	settle         func(ctx context.Context, t *tx, fs []*Finish) error

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gatepost/internal/email"
@@ -32,6 +34,8 @@ type request struct {
 // transaction each time, so it must set its results anew.
 type change struct {
 	apply func(ctx context.Context, t *tx) error
+	// message is the one that is changed, if it is one: see inOrder.
+	message email.ID
 	// landed tells, after a connection was lost at COMMIT, whether the change is
 	// in the database. Nil where doing it again is harmless: the caller is told
 	// that the outcome is not known.
@@ -73,14 +77,25 @@ func (s *Store) do(ctx context.Context, what string, apply func(ctx context.Cont
 	return s.doChange(ctx, what, &change{apply: apply})
 }
 
+// doOn is do for a change of one message.
+func (s *Store) doOn(ctx context.Context, what string, message email.ID, apply func(ctx context.Context, t *tx) error) error {
+	return s.doChange(ctx, what, &change{message: message, apply: apply})
+}
+
 // doNoted commits a change that adds an event, which apply returns: by that it is
 // found when the answer to its COMMIT is lost. An event without an id says that
 // there was nothing to change.
 func (s *Store) doNoted(ctx context.Context, what string, apply func(ctx context.Context, t *tx) (Event, error)) error {
+	return s.doNotedOn(ctx, what, "", apply)
+}
+
+// doNotedOn is doNoted for a change of one message.
+func (s *Store) doNotedOn(ctx context.Context, what string, message email.ID, apply func(ctx context.Context, t *tx) (Event, error)) error {
 	var ev Event
 	return s.doChange(ctx, what, &change{
-		apply:  func(ctx context.Context, t *tx) (err error) { ev, err = apply(ctx, t); return err },
-		landed: func(ctx context.Context, q querier) (bool, error) { return noted(ctx, q, ev) },
+		message: message,
+		apply:   func(ctx context.Context, t *tx) (err error) { ev, err = apply(ctx, t); return err },
+		landed:  func(ctx context.Context, q querier) (bool, error) { return noted(ctx, q, ev) },
 	})
 }
 
@@ -283,6 +298,10 @@ func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
 			return err
 		}
 	}
+	group, messages := inOrder(group)
+	if err := w.s.dialect.lockMessages(ctx, t, messages); err != nil {
+		return fmt.Errorf("take the messages: %w", err)
+	}
 	if err := finishAttempts(ctx, t, finishes); err != nil {
 		return err
 	}
@@ -292,6 +311,32 @@ func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
 		}
 	}
 	return w.s.dialect.appendChanges(ctx, t)
+}
+
+// inOrder puts a group's changes of messages into the messages' order, and returns
+// all messages that it finishes or changes in the same one. Two writers that took
+// the same ones in different orders would deadlock.
+func inOrder(group []*request) (sorted []*request, messages []email.ID) {
+	sorted = slices.Clone(group)
+	slices.SortStableFunc(sorted, func(a, b *request) int { return strings.Compare(a.changed(), b.changed()) })
+	for _, r := range sorted {
+		id := r.changed()
+		if r.finish != nil {
+			id = r.finish.Message
+		}
+		if id != "" {
+			messages = append(messages, id)
+		}
+	}
+	slices.Sort(messages)
+	return sorted, slices.Compact(messages)
+}
+
+func (r *request) changed() email.ID {
+	if r.change == nil {
+		return ""
+	}
+	return r.change.message
 }
 
 func (w *writer) applyOther(ctx context.Context, t *tx, r *request) error {

@@ -32,7 +32,7 @@ func (s *Store) Waiting(ctx context.Context, team, account email.ID) (n int, err
 // It is one statement that a claim either comes before, then it is ErrTooLate, or
 // after, and finds nothing. Canceling again is no error.
 func (s *Store) Cancel(ctx context.Context, team, message email.ID, ev Event) error {
-	return s.doNoted(ctx, "cancel message "+message, func(ctx context.Context, t *tx) (Event, error) {
+	return s.doNotedOn(ctx, "cancel message "+message, message, func(ctx context.Context, t *tx) (Event, error) {
 		e, err := scanEntry(t.QueryRowContext(ctx, `DELETE FROM queue WHERE team_id = $1 AND message_id = $2
 			AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, team, message))
 		if errors.Is(found(err), ErrNotFound) {
@@ -134,7 +134,7 @@ func (s *Store) Retry(ctx context.Context, r Retry) (Retried, error) {
 		return Retried{}, err
 	}
 	var out Retried
-	err = s.doNoted(ctx, "try message "+r.Message+" again", func(ctx context.Context, t *tx) (Event, error) {
+	err = s.doNotedOn(ctx, "try message "+r.Message+" again", r.Message, func(ctx context.Context, t *tx) (Event, error) {
 		m, err := scanMessage(t.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, r.Team, r.Message))
 		if err != nil {
 			return Event{}, found(err)

@@ -39,6 +39,7 @@ func postgres() *dialect {
 		// OFFSET 0 keeps the planner from turning this into a join of its own making.
 		messageOf: "CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.team_id = $1 AND m.id = d.id OFFSET 0) m",
 
+		lockMessages:   lockMessagesBatch,
 		insertKeys:     insertKeysBatch,
 		insertMessages: insertMessagesBatch,
 		settle:         settleBatch,
@@ -116,6 +117,17 @@ func onPgx(t *tx, f func(c *pgx.Conn) error) error {
 // send runs a batch in one round trip and reports its first error.
 func send(ctx context.Context, t *tx, b *pgx.Batch) error {
 	return onPgx(t, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+}
+
+// lockMessagesBatch asks nothing of the server for a single message: its place is
+// the first that whoever changes it takes.
+func lockMessagesBatch(ctx context.Context, t *tx, ids []email.ID) error {
+	if len(ids) < 2 {
+		return nil
+	}
+	b := &pgx.Batch{}
+	b.Queue(`SELECT 1 FROM queue WHERE message_id = ANY($1::text[]) ORDER BY message_id FOR UPDATE`, ids)
+	return send(ctx, t, b)
 }
 
 func insertKeysBatch(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error) {

@@ -57,7 +57,7 @@ func (s *Store) Keepings(ctx context.Context, now time.Time, limit int) ([]Keepi
 
 // Keep says when a message's content is to be looked at again.
 func (s *Store) Keep(ctx context.Context, k Keeping, until time.Time) error {
-	return s.do(ctx, "keep the content of "+k.Message, func(ctx context.Context, t *tx) error {
+	return s.doOn(ctx, "keep the content of "+k.Message, k.Message, func(ctx context.Context, t *tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE content_keys SET shred_at = $3 WHERE team_id = $1 AND message_id = $2`,
 			k.Team, k.Message, millis(until))
 		return err
@@ -67,7 +67,7 @@ func (s *Store) Keep(ctx context.Context, k Keeping, until time.Time) error {
 // Shred makes a content unreadable that was to be looked at by a time. If somebody
 // has tried the message again since, it stays: that moves the time of the look.
 func (s *Store) Shred(ctx context.Context, k Keeping, lookedAt, at time.Time) (done bool, err error) {
-	err = s.do(ctx, "shred the content of "+k.Message, func(ctx context.Context, t *tx) error {
+	err = s.doOn(ctx, "shred the content of "+k.Message, k.Message, func(ctx context.Context, t *tx) error {
 		r, err := t.ExecContext(ctx, `DELETE FROM content_keys WHERE team_id = $1 AND message_id = $2 AND shred_at <= $3`,
 			k.Team, k.Message, millis(lookedAt))
 		if err != nil {
