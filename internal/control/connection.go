@@ -22,13 +22,16 @@ func (c *Control) connection(ctx context.Context, n *consented) (store.Connectio
 	if err != nil {
 		return store.Connection{}, err
 	}
-	k := store.Connection{Link: n.row.Link, Client: n.row.Credential}
+	k := store.Connection{Link: n.row.Link, Client: n.row.Credential, Gave: func(now store.Credential) bool {
+		return publicOf(now.Public, "client_id") == n.client.ID()
+	}}
 	if err := c.accountFor(&k, n, all); err != nil {
 		return k, err
 	}
 	if k.Credential, k.Replace, err = c.credentialFor(ctx, k, all, n.grant); err != nil {
 		return k, err
 	}
+	k.Seen = k.Credential.UpdatedAt
 	if err := c.fill(ctx, &k.Credential, n); err != nil {
 		return k, err
 	}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -108,6 +109,7 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return err
 	}
+	seen, public := row.UpdatedAt, row.Public
 	if err := c.recognised(ctx, n, s); err != nil {
 		return err
 	}
@@ -120,7 +122,30 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 		return c.cfg.Store.ReplaceSecret(ctx, *row)
 	}
 	row.Public = s.public
-	return c.cfg.Store.ReplaceCredential(ctx, *row)
+	return c.swap(ctx, *row, seen, public)
+}
+
+// swap keeps what replaces a credential, unless its client has got users meanwhile
+// and this is another one. Who was overtaken is told to come again.
+func (c *Control) swap(ctx context.Context, row store.Credential, seen time.Time, before json.RawMessage) error {
+	var uses func(store.Credential) bool
+	if row.Kind == KindOAuthClient && publicOf(row.Public, "client_id") != publicOf(before, "client_id") {
+		uses = ofClient(row.ID)
+	}
+	err := c.cfg.Store.SwapCredential(ctx, row, seen, uses)
+	var wrong problems
+	if use, ok := errors.AsType[*store.InUse](err); ok {
+		wrong.otherClient(len(use.Users), publicOf(before, "client_id"))
+		return wrong.err()
+	}
+	if errors.Is(err, store.ErrChanged) {
+		return fmt.Errorf("credential %s: %w: %w", row.ID, err, store.ErrBusy)
+	}
+	return err
+}
+
+func (ps *problems) otherClient(users int, client string) {
+	ps.add("client_id", "is another client's, and %d mailboxes are connected by %s: give that client's new secret, or make a new credential and connect them again", users, client)
 }
 
 // checkSameClient refuses another OAuth client in the place of one that users
@@ -133,8 +158,7 @@ func (c *Control) checkSameClient(ctx context.Context, row *store.Credential, s 
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	wrong.add("client_id", "is another client's, and %d mailboxes are connected by %s: give that client's new secret, or make a new credential and connect them again",
-		len(users), publicOf(row.Public, "client_id"))
+	wrong.otherClient(len(users), publicOf(row.Public, "client_id"))
 	return nil
 }
 

@@ -15,14 +15,20 @@ import (
 type Connection struct {
 	Credential Credential
 	Replace    bool // the credential is there already and gets a new secret
-	Account    *Account
+	// Seen is when a credential that is replaced was last changed; one that was
+	// changed since, or is gone, is ErrChanged.
+	Seen    time.Time
+	Account *Account
 	// Again, when set, says that the account is there already and goes on: it puts
 	// what the consent changes into the account as it is now. Account is how it was
 	// seen; one that got another credential since is ErrChanged.
 	Again  func(now *Account) error
 	Client email.ID // the OAuth client's credential; one that is gone is ErrNoCredential
-	Event  Event
-	Link   email.ID // the connect link that this uses up, if any
+	// Gave tells whether the credential still is the client that gave the consent;
+	// another one is ErrNoCredential. Nil: any is.
+	Gave  func(client Credential) bool
+	Event Event
+	Link  email.ID // the connect link that this uses up, if any
 }
 
 // Errors of changes to accounts, besides ErrNotFound and ErrExists.
@@ -31,8 +37,8 @@ var (
 	ErrLinkClosed = errors.New("the connect link is not open any more")
 	// ErrNoCredential says that the credential of an account was removed.
 	ErrNoCredential = errors.New("the credential is not there any more")
-	// ErrChanged says that an account is no longer as it was seen.
-	ErrChanged = errors.New("the account was changed meanwhile")
+	// ErrChanged says that an account or a credential is no longer as it was seen.
+	ErrChanged = errors.New("it was changed meanwhile")
 )
 
 // Connect keeps a connection, all of it or nothing: credential, account, event,
@@ -45,15 +51,15 @@ func (s *Store) Connect(ctx context.Context, c Connection) error {
 			return err
 		}
 		if c.Client != "" {
-			if _, err := readCredential(ctx, t, c.Account.Team, c.Client); err != nil {
+			client, err := readCredential(ctx, t, c.Account.Team, c.Client)
+			if err != nil {
 				return err
 			}
+			if c.Gave != nil && !c.Gave(client) {
+				return ErrNoCredential
+			}
 		}
-		keep := insertCredential
-		if c.Replace {
-			keep = updateCredential
-		}
-		if err := keep(ctx, t, c.Credential); err != nil {
+		if err := connectCredential(ctx, t, c); err != nil {
 			return err
 		}
 		if err := connectAccount(ctx, t, c); err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gatepost/internal/email"
 )
@@ -49,8 +50,36 @@ func insertCredential(ctx context.Context, t *tx, c Credential) error {
 	return err
 }
 
-func updateCredential(ctx context.Context, t *tx, c Credential) error {
+func connectCredential(ctx context.Context, t *tx, c Connection) error {
+	if c.Replace {
+		return swapCredential(ctx, t, c.Credential, c.Seen)
+	}
+	return insertCredential(ctx, t, c.Credential)
+}
+
+// SwapCredential puts another secret in the place of a credential that was last
+// changed at seen; one that was changed since, or is gone, is ErrChanged. uses, if
+// any, tells which credentials stand on what is replaced: while there are some, the
+// error is an *InUse.
+func (s *Store) SwapCredential(ctx context.Context, c Credential, seen time.Time, uses func(Credential) bool) error {
+	return s.inTeam(ctx, c.Team, "replace credential "+c.ID, func(ctx context.Context, t *tx) error {
+		if uses != nil {
+			used, err := usersOf(ctx, t, c.Team, c.ID, uses)
+			if err != nil {
+				return err
+			}
+			if len(used.Users) > 0 {
+				return &InUse{Users: used.Users}
+			}
+		}
+		return swapCredential(ctx, t, c, seen)
+	})
+}
+
+// swapCredential gives each secret a version of its own: what is known of one, its
+// live tokens and refusals, goes by when it was changed.
+func swapCredential(ctx context.Context, t *tx, c Credential, seen time.Time) error {
 	r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, public = $4, sealed = $5, updated_at = $6
-		WHERE team_id = $1 AND id = $2`, c.Team, c.ID, c.Name, string(c.Public), c.Sealed, millis(c.UpdatedAt))
-	return oneRow(r, err, ErrNotFound)
+		WHERE team_id = $1 AND id = $2 AND updated_at = $7`, c.Team, c.ID, c.Name, string(c.Public), c.Sealed, millis(c.UpdatedAt), millis(seen))
+	return oneRow(r, err, ErrChanged)
 }

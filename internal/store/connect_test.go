@@ -296,12 +296,18 @@ func TestConnectAgain(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
 		s, ctx := storetest.Open(t, opt), t.Context()
 		check(t, s.Connect(ctx, connection("acc_1", "cred_1", "")))
+		version := start
 		for _, c := range []store.AccountChange{{Until: start.Add(time.Hour)}, {Hold: true}} {
 			c.Event = store.Event{ID: "evt_x" + c.Until.String(), Kind: email.EventAccountHeld, At: start, Data: store.EventData{Cause: "c"}}
 			check(t, s.ChangeAccount(ctx, "team_a", "acc_1", c))
 			k := connection("acc_1", "cred_1", "")
 			k.Replace, k.Again, k.Event.ID = true, unchanged, k.Event.ID+c.Until.String()
+			k.Seen, k.Credential.UpdatedAt = version, version.Add(time.Millisecond)
 			check(t, s.Connect(ctx, k))
+			if err := s.Connect(ctx, k); !errors.Is(err, store.ErrChanged) {
+				t.Errorf("a credential that was replaced meanwhile: %v", err)
+			}
+			version = k.Credential.UpdatedAt
 			a, err := s.Account(ctx, "team_a", "acc_1")
 			check(t, err)
 			if a.Held || !a.ParkedUntil.Equal(start.Add(time.Hour)) || c.Hold != (a.Cause == "") {
@@ -309,14 +315,53 @@ func TestConnectAgain(t *testing.T) {
 			}
 		}
 		seen := connection("acc_1", "cred_1", "")
-		seen.Replace, seen.Again, seen.Account.Credential = true, unchanged, "cred_before"
+		seen.Replace, seen.Again, seen.Account.Credential, seen.Seen = true, unchanged, "cred_before", version
 		if err := s.Connect(ctx, seen); !errors.Is(err, store.ErrChanged) {
 			t.Errorf("an account that got another credential meanwhile: %v", err)
 		}
 		k := connection("acc_9", "cred_1", "")
-		k.Replace, k.Again = true, unchanged
+		k.Replace, k.Again, k.Seen = true, unchanged, version
 		if err := s.Connect(ctx, k); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an account that is gone: %v", err)
+		}
+	})
+}
+
+// Of two who replace a credential as they saw it, one does; a client is not
+// replaced by another while users stand on it, nor connects with another's consent.
+func TestSwapCredential(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s, ctx := storetest.Open(t, opt), t.Context()
+		client := store.Credential{Team: "team_a", ID: "cred_c", Kind: "client", Public: json.RawMessage("{}"), Sealed: []byte("a"), CreatedAt: start}
+		check(t, s.AddCredential(ctx, client))
+		client.UpdatedAt = start.Add(time.Millisecond)
+		var wg sync.WaitGroup
+		errs := make([]error, 8)
+		for i := range errs {
+			wg.Go(func() { errs[i] = s.SwapCredential(ctx, client, start, nil) })
+		}
+		wg.Wait()
+		swapped := 0
+		for _, err := range errs {
+			if err == nil {
+				swapped++
+			} else if !errors.Is(err, store.ErrChanged) {
+				t.Error(err)
+			}
+		}
+		if swapped != 1 {
+			t.Errorf("%d replaced the same", swapped)
+		}
+		k := connection("acc_1", "cred_1", "")
+		k.Client, k.Gave = "cred_c", func(store.Credential) bool { return false }
+		if err := s.Connect(ctx, k); !errors.Is(err, store.ErrNoCredential) {
+			t.Errorf("by another client: %v", err)
+		}
+		k.Gave = func(c store.Credential) bool { return c.ID == "cred_c" }
+		check(t, s.Connect(ctx, k))
+		err := s.SwapCredential(ctx, client, client.UpdatedAt, func(c store.Credential) bool { return c.ID == "cred_1" })
+		if use, ok := errors.AsType[*store.InUse](err); !ok || len(use.Users) != 1 {
+			t.Errorf("a client that users stand on: %v", err)
 		}
 	})
 }
