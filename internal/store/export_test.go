@@ -66,3 +66,11 @@ func Prepared(s *Store) map[string]string {
 func ListText(s *Store, team email.ID, q MessageQuery, few bool) string {
 	return q.plan(team, s.dialect.tagged, few).text(s.dialect, q.Limit)
 }
+
+// Unpaused asks the condition that a claim asks.
+func Unpaused(ctx context.Context, s *Store, team, account email.ID, lane email.Lane) (bool, error) {
+	var n int
+	err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM accounts a WHERE a.team_id = $1 AND a.id = $2 AND `+unpaused("$1", "$2", "$3"),
+		team, account, lane).Scan(&n)
+	return n == 1, err
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// EveryLane is in a Pause the lane that stands for all.
+const EveryLane email.Lane = -1
+
+// Pause is what a person has paused: mail that it is about is kept, and no attempt
+// of it begins. What is being sent comes to its end, and looks for unknown outcomes
+// go on.
+type Pause struct {
+	Team    email.ID
+	Account email.ID   // empty: every account of the team
+	Lane    email.Lane // or EveryLane
+	Reason  string
+	Key     email.ID // the API key that did it
+	At      time.Time
+}
+
+// About tells whether a pause is about a lane of an account.
+func (p Pause) About(account email.ID, lane email.Lane) bool {
+	return (p.Account == "" || p.Account == account) && (p.Lane == EveryLane || p.Lane == lane)
+}
+
+// unpaused is the SQL condition that nobody has paused a lane of an account. The
+// arguments are SQL themselves: places or columns.
+func unpaused(team, account, lane string) string {
+	return `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.team_id = ` + team + ` AND p.account_id IN ('', ` + account + `) AND p.lane IN (-1, ` + lane + `))`
+}
+
+// Pause begins a pause. One that is there stays as old as it is and gets the new
+// reason. Claims that begin after it heed it, on all nodes.
+func (s *Store) Pause(ctx context.Context, p Pause) error {
+	return s.do(ctx, "pause", func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO pauses (team_id, account_id, lane, reason, key_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (team_id, account_id, lane) DO UPDATE SET reason = excluded.reason, key_id = excluded.key_id`,
+			p.Team, p.Account, p.Lane, p.Reason, p.Key, millis(p.At))
+		return err
+	})
+}
+
+// Resume ends the pause of just this account and lane, and is no error where there
+// is none.
+func (s *Store) Resume(ctx context.Context, team, account email.ID, lane email.Lane) error {
+	return s.do(ctx, "resume", func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `DELETE FROM pauses WHERE team_id = $1 AND account_id = $2 AND lane = $3`, team, account, lane)
+		return err
+	})
+}
+
+// Pauses lists what is paused of a team, the widest first. A pause of an account
+// that has been removed is not among them.
+func (s *Store) Pauses(ctx context.Context, team email.ID) ([]Pause, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT team_id, account_id, lane, reason, key_id, created_at FROM pauses p WHERE team_id = $1
+		AND (account_id = '' OR EXISTS (SELECT 1 FROM accounts a WHERE a.team_id = p.team_id AND a.id = p.account_id))
+		ORDER BY account_id, lane`, team)
+	if err != nil {
+		return nil, fmt.Errorf("what is paused: %w", err)
+	}
+	return scanAll(rows, func(row interface{ Scan(...any) error }) (Pause, error) {
+		var p Pause
+		var at int64
+		err := row.Scan(&p.Team, &p.Account, &p.Lane, &p.Reason, &p.Key, &at)
+		p.At = fromMillis(at)
+		return p, err
+	})
+}
