@@ -72,6 +72,8 @@ type server struct {
 	credentials decoder[client.NewCredential]
 	accounts    decoder[client.NewAccount]
 	changes     decoder[client.ChangeAccount]
+	pools       decoder[client.NewPool]
+	poolChanges decoder[client.ChangePool]
 	checks      decoder[client.Check]
 	tests       decoder[client.Test]
 	consents    decoder[client.NewConsent]
@@ -98,6 +100,8 @@ func newServer(cfg Config) *server {
 		credentials: newDecoder[client.NewCredential](),
 		accounts:    newDecoder[client.NewAccount](),
 		changes:     newDecoder[client.ChangeAccount](),
+		pools:       newDecoder[client.NewPool](),
+		poolChanges: newDecoder[client.ChangePool](),
 		checks:      newDecoder[client.Check](),
 		tests:       newDecoder[client.Test](),
 		consents:    newDecoder[client.NewConsent](),

@@ -171,6 +171,12 @@ func (w *world) prepare(c *client.Client, installed string, e *documented) {
 	case strings.HasSuffix(e.path, "/accounts"): // one that is not there yet, with a password that is used nowhere
 		e.body = strings.Replace(e.body, "app@example.com", e.name+"@other.example", 1)
 		e.body = strings.Replace(e.body, w.smtpKey, w.password(), 1)
+	case strings.HasSuffix(e.path, "/pools"):
+		e.body = strings.Replace(e.body, "acc_01jd2q0000e0080g40r40m30e2", w.smtp, 1)
+	case strings.HasPrefix(e.path, "/v1/pools/"):
+		pool, err := c.CreatePool(w.t.Context(), client.NewPool{Name: "changed", Members: []client.PoolMember{{Account: w.smtp}}})
+		w.must(err)
+		e.path = strings.Replace(e.path, "{id}", pool.ID, 1)
 	case strings.HasPrefix(e.path, "/v1/accounts/"):
 		e.path = strings.Replace(e.path, "{id}", w.smtp, 1)
 	case strings.HasSuffix(e.path, "/check"):
@@ -224,6 +230,8 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		"listAccounts":    w.get("/v1/accounts"),
 		"showAccount":     w.get("/v1/accounts/" + w.gmail),
 		"releaseAccount":  w.post("/v1/accounts/"+w.smtp+"/release", ""),
+		"createPool":      w.post("/v1/pools", `{"name": "p", "members": [{"account": "`+w.smtp+`", "domains": ["example.org"]}]}`),
+		"listPools":       w.get("/v1/pools"),
 		"listCredentials": w.get("/v1/credentials"),
 		"showCredential":  w.get("/v1/credentials/" + w.smtpKey),
 		"explainMessage":  w.get(message + "/explain"),

@@ -40,6 +40,12 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/accounts/{id}/test", scope: access.ScopeAccountsWrite, serve: s.testAccount, describe: describeTestAccount},
 		{pattern: "GET /v1/accounts/{id}/aliases", scope: access.ScopeAccountsRead, serve: s.listAliases, describe: describeListAliases},
 
+		{pattern: "POST /v1/pools", scope: access.ScopeAccountsWrite, serve: s.createPool, describe: describeCreatePool},
+		{pattern: "GET /v1/pools", scope: access.ScopeAccountsRead, serve: s.listPools, describe: describeListPools},
+		{pattern: "GET /v1/pools/{id}", scope: access.ScopeAccountsRead, serve: s.showPool, describe: describeShowPool},
+		{pattern: "PATCH /v1/pools/{id}", scope: access.ScopeAccountsWrite, serve: s.updatePool, describe: describeUpdatePool},
+		{pattern: "DELETE /v1/pools/{id}", scope: access.ScopeAccountsWrite, serve: s.deletePool, describe: describeDeletePool},
+
 		{pattern: "POST /v1/consents", scope: access.ScopeAccountsWrite, serve: s.createConsent, describe: describeCreateConsent},
 		{pattern: "POST /v1/consents/{id}/finish", scope: access.ScopeAccountsWrite, serve: s.finishConsent, describe: describeFinishConsent},
 		{pattern: "POST /v1/connect-links", scope: access.ScopeAccountsWrite, serve: s.createLink, describe: describeCreateLink},

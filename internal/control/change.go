@@ -110,7 +110,9 @@ func (c *Control) DeleteAccount(ctx context.Context, g access.Grant, id email.ID
 		return err
 	}
 	err := c.cfg.Store.DeleteAccount(ctx, g.Team, id)
-	if use, ok := errors.AsType[*store.InUse](err); ok {
+	if use, ok := errors.AsType[*store.InUse](err); ok && len(use.Pools) > 0 {
+		return fmt.Errorf("%w: %w: take it out there first", ErrInUse, use)
+	} else if ok {
 		return fmt.Errorf("%w: %w: cancel them or let them leave first", ErrInUse, use)
 	}
 	if err == nil {

@@ -20,6 +20,7 @@ const (
 	PrefixMessage    = "msg"
 	PrefixEvent      = "evt"
 	PrefixAccount    = "acc"
+	PrefixPool       = "pool"
 	PrefixCredential = "cred"
 	PrefixTeam       = "team"
 	PrefixKey        = "key"

@@ -191,6 +191,9 @@ func (e *Engine) notify(team, route email.ID) {
 	}
 }
 
+// PoolChanged tells the engine that a team's pools were changed by a person.
+func (e *Engine) PoolChanged(team email.ID) { e.accounts.forget(team, "") }
+
 // AccountChanged tells the engine that an account or its credential was changed
 // by a person: it is read again and its mail tried now.
 func (e *Engine) AccountChanged(team, account email.ID) {

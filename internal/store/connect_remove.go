@@ -13,15 +13,23 @@ type InUse struct {
 	Accounts []email.ID // accounts that use a credential
 	Users    []email.ID // users' credentials that an OAuth client gave
 	Messages int        // messages that wait for an account, counted up to a thousand
+	Pools    []email.ID // pools that an account is a member of
+	Pool     bool       // it is a pool that they wait for
 }
 
 // Error implements error.
 func (u *InUse) Error() string {
+	what := "account"
+	if u.Pool {
+		what = "pool"
+	}
 	switch {
+	case len(u.Pools) > 0:
+		return "a member of " + strings.Join(u.Pools, ", ")
 	case u.Messages == 1:
-		return "1 message waits for this account"
+		return "1 message waits for this " + what
 	case u.Messages > 1:
-		return fmt.Sprintf("%d messages wait for this account", u.Messages)
+		return fmt.Sprintf("%d messages wait for this %s", u.Messages, what)
 	case len(u.Users) > 0:
 		return "used by " + strings.Join(u.Users, ", ")
 	}
@@ -31,12 +39,19 @@ func (u *InUse) Error() string {
 // waitingShown is how far the messages of an account are counted.
 const waitingShown = 1000
 
-// DeleteAccount removes an account. While messages wait for it the error is an
-// *InUse. Its messages and events stay.
+// DeleteAccount removes an account. While messages wait for it, or a pool has it,
+// the error is an *InUse. Its messages and events stay.
 func (s *Store) DeleteAccount(ctx context.Context, team, id email.ID) error {
 	return s.inTeam(ctx, team, "remove account "+id, func(ctx context.Context, t *tx) error {
+		pools, err := poolsWith(ctx, t, team, id)
+		if err != nil {
+			return err
+		}
+		if len(pools) > 0 {
+			return &InUse{Pools: pools}
+		}
 		var n int
-		err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 AS waits FROM queue WHERE route = $1 AND team_id = $2 LIMIT $3) AS w`,
+		err = t.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 AS waits FROM queue WHERE route = $1 AND team_id = $2 LIMIT $3) AS w`,
 			id, team, waitingShown).Scan(&n)
 		if err != nil {
 			return err

@@ -1,0 +1,66 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+)
+
+func TestBadPools(t *testing.T) {
+	w := sqlite(t)
+	w.post("/v1/pools", `{"name": "Shop", "members": [{"account": "`+w.smtp+`"}]}`).want(http.StatusCreated)
+	many := strings.Repeat(`{"account": "`+w.smtp+`"},`, 17)
+	for _, c := range []struct {
+		name, body string
+		fields     []string
+	}{
+		{"nothing", `{}`, []string{"name", "members"}},
+		{"wrong words", `{"name": "a@b", "strategy": "best", "sticky_by": "mood", "members": []}`, []string{"name", "strategy", "sticky_by", "members"}},
+		{"a name that is taken", `{"name": "shop", "members": [{"account": "` + w.smtp + `"}]}`, []string{"name"}},
+		{"a name like an id", `{"name": "acc_1", "members": [{"account": "` + w.smtp + `"}]}`, []string{"name"}},
+		{"bad members", `{"name": "p", "members": [{"account": "nobody@example.com", "weight": -1}, {"account": "` + w.smtp + `", "domains": ["a b"]}, {"account": "` + w.smtp + `"}]}`,
+			[]string{"members[0].account", "members[0].weight", "members[1].domains[0]", "members[2].account"}},
+		{"too many members", `{"name": "p", "members": [` + many[:len(many)-1] + `]}`, []string{"members"}},
+	} {
+		r := w.post("/v1/pools", c.body)
+		t.Run(c.name, func(t *testing.T) {
+			r.t = t
+			wantFields(t, r.problem(http.StatusUnprocessableEntity, "invalid"), c.fields)
+		})
+	}
+}
+
+// A pool is made, changed in part, and removed; an account leaves it first.
+func TestPools(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		r := w.post("/v1/pools", `{"name": "Shop", "strategy": "weighted", "members": [{"account": "`+w.smtp+`", "weight": 3, "domains": ["@Example.ORG"]}, {"account": "`+w.gmail+`"}]}`)
+		at := r.want(http.StatusCreated).header.Get("Location")
+		members := r.object()["members"].([]any)
+		first := members[0].(map[string]any)
+		if len(members) != 2 || first["weight"] != 3.0 || first["domains"].([]any)[0] != "example.org" || members[1].(map[string]any)["weight"] != 1.0 {
+			t.Errorf("made: %s", r.body)
+		}
+		patch := func(body string) reply {
+			return w.do("PATCH", at, strings.NewReader(body), "Content-Type", "application/json")
+		}
+		if p := patch(`{"strategy": "failover"}`).want(http.StatusOK).object(); p["strategy"] != "failover" || p["name"] != "Shop" || len(p["members"].([]any)) != 2 {
+			t.Errorf("changed: %v", p)
+		}
+		wantFields(t, patch(`{"members": []}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"members"})
+		wantFields(t, patch(`{"colour": "red", "name": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"colour", "name"})
+
+		w.do("DELETE", "/v1/accounts/"+w.smtp, nil).problem(http.StatusConflict, "in_use")
+		patch(`{"members": [{"account": "` + w.gmail + `"}]}`).want(http.StatusOK)
+		w.do("DELETE", "/v1/accounts/"+w.smtp, nil).want(http.StatusNoContent)
+
+		w.do("DELETE", at, nil).want(http.StatusNoContent)
+		w.get(at).problem(http.StatusNotFound, "not_found")
+		if n := len(w.get("/v1/pools").object()["data"].([]any)); n != 0 {
+			t.Errorf("%d pools are left", n)
+		}
+	})
+}
