@@ -21,8 +21,10 @@ func TestBadPools(t *testing.T) {
 		{"wrong words", `{"name": "a@b", "strategy": "best", "sticky_by": "mood", "members": []}`, []string{"name", "strategy", "sticky_by", "members"}},
 		{"a name that is taken", `{"name": "shop", "members": [{"account": "` + w.smtp + `"}]}`, []string{"name"}},
 		{"a name like an id", `{"name": "acc_1", "members": [{"account": "` + w.smtp + `"}]}`, []string{"name"}},
-		{"bad members", `{"name": "p", "members": [{"account": "nobody@example.com", "weight": -1}, {"account": "` + w.smtp + `", "domains": ["a b"]}, {"account": "` + w.smtp + `"}]}`,
-			[]string{"members[0].account", "members[0].weight", "members[1].domains[0]", "members[2].account"}},
+		{
+			"bad members", `{"name": "p", "members": [{"account": "nobody@example.com", "weight": -1}, {"account": "` + w.smtp + `", "domains": ["a b"]}, {"account": "` + w.smtp + `"}]}`,
+			[]string{"members[0].account", "members[0].weight", "members[1].domains[0]", "members[2].account"},
+		},
 		{"too many members", `{"name": "p", "members": [` + many[:len(many)-1] + `]}`, []string{"members"}},
 	} {
 		r := w.post("/v1/pools", c.body)

@@ -118,7 +118,7 @@ func ordered(p *store.Pool, r poolRoute, members []store.PoolMember) []store.Poo
 			}
 			return 1
 		}
-		return cmp.Compare(score(b, r.shard), score(a, r.shard))
+		return cmp.Compare(rank(b, r.shard), rank(a, r.shard))
 	})
 	return members
 }
@@ -132,7 +132,7 @@ func owners(members []store.PoolMember) [poolShards]email.ID {
 	for shard := range out {
 		best := -1
 		for i, m := range members {
-			if left[i] > 0 && (best < 0 || score(m, shard) > score(members[best], shard)) {
+			if left[i] > 0 && (best < 0 || rank(m, shard) > rank(members[best], shard)) {
 				best = i
 			}
 		}
@@ -164,9 +164,9 @@ func quotas(members []store.PoolMember) []int {
 // MaxMembers is how many members a pool may have: each has a shard of its own.
 const MaxMembers = poolShards
 
-// score is a member's rank for a shard in weighted rendezvous hashing: -w / ln(h)
+// rank is a member's place for a shard by weighted rendezvous hashing: -w / ln(h)
 // for a hash h between 0 and 1.
-func score(m store.PoolMember, shard int) float64 {
+func rank(m store.PoolMember, shard int) float64 {
 	h := (float64(mix(m.Account+"/"+strconv.Itoa(shard))>>11) + 0.5) / (1 << 53)
 	return -float64(max(1, m.Weight)) / math.Log(h)
 }
