@@ -98,7 +98,9 @@ func (s *settling) failed(err *provider.Error, rs ...store.OpenRecipient) {
 	for _, r := range rs {
 		s.verdict(r, email.Failed, err.Cause, err.Reply)
 	}
-	s.note(email.EventFailed, about(err), rs)
+	data := about(err)
+	data.PossibleDuplicate = s.entry.Duplicate // whoever tries it again goes by it
+	s.note(email.EventFailed, data, rs)
 }
 
 func (s *settling) verdict(r store.OpenRecipient, state email.State, cause, reply string) {

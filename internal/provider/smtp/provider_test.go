@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -149,4 +151,29 @@ func TestGmailRelay(t *testing.T) {
 	if e, ok := errors.AsType[*provider.Error](err); !ok || e.Class != provider.Hold || e.Cause != "relay_denied" {
 		t.Errorf("a sender of another domain: %v, want hold with cause relay_denied", err)
 	}
+}
+
+// TestSilentServer: whoever waits for a proof is told soon that a server says
+// nothing, and of the likeliest reason: the port wants TLS from the start.
+func TestSilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := openWith(t, map[string]any{"host": "127.0.0.1", "port": 465, "tls": "starttls"}, provider.Deps{
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				t.Cleanup(func() { _ = theirs.Close() })
+				return ours, nil
+			},
+		})
+		began := time.Now()
+		proof := p.(provider.Prover).Prove(t.Context())
+		if d := cmp.Diff([]string{"connect", "hello timeout"}, steps(proof)); d != "" {
+			t.Errorf("steps (-want +got):\n%s", d)
+		}
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if fix := proof[len(proof)-1].Err.Fix; !strings.Contains(fix, "port 465 speaks TLS at once (implicit)") {
+			t.Error(fix)
+		}
+	})
 }

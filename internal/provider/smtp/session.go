@@ -14,12 +14,13 @@ import (
 
 // How long a step may take; the context may end it earlier.
 const (
-	connectPatience = 30 * time.Second
-	setUpPatience   = time.Minute
-	commandPatience = 5 * time.Minute  // RFC 5321 section 4.5.3.2.2
-	blockPatience   = 3 * time.Minute  // section 4.5.3.2.5
-	finalPatience   = 10 * time.Minute // section 4.5.3.2.6, where the context names no end
-	farewell        = time.Second
+	connectPatience  = 30 * time.Second
+	setUpPatience    = time.Minute
+	greetingPatience = 10 * time.Second // where a person waits
+	commandPatience  = 5 * time.Minute  // RFC 5321 section 4.5.3.2.2
+	blockPatience    = 3 * time.Minute  // section 4.5.3.2.5
+	finalPatience    = 10 * time.Minute // section 4.5.3.2.6, where the context names no end
+	farewell         = time.Second
 )
 
 // session is one connection to the relay, ready for mail. One goroutine uses it
@@ -133,8 +134,7 @@ func (a *account) setUp(ctx context.Context, s *session, w *witness) *provider.E
 		}
 	}
 	w.begin(stepHello)
-	greeting, err := readReply(s.in)
-	if problem := a.expect(220, greeting, err); problem != nil {
+	if problem := a.greeting(s, w); problem != nil {
 		return problem
 	}
 	if problem := a.hello(s); problem != nil {
@@ -146,6 +146,17 @@ func (a *account) setUp(ctx context.Context, s *session, w *witness) *provider.E
 		return a.startTLS(ctx, s, w)
 	}
 	return nil
+}
+
+// greeting waits for the server to begin. Somebody who waits for a proof is told
+// soon: most often server and client both wait, because the port wants TLS first.
+func (a *account) greeting(s *session, w *witness) *provider.Error {
+	if w != nil {
+		s.within(greetingPatience)
+		defer s.within(setUpPatience)
+	}
+	r, err := readReply(s.in)
+	return a.expect(220, r, err)
 }
 
 func (a *account) authenticate(ctx context.Context, s *session, w *witness, renew bool) *provider.Error {

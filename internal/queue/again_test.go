@@ -1,0 +1,40 @@
+package queue
+
+import (
+	"testing"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+)
+
+// What may be a second copy stays marked so, though the attempt between was refused
+// and the message had left the queue.
+func TestMarkOutlivesARefusal(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		answers := []*provider.Error{{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "no_answer", Text: "no answer"}, {Class: provider.Fail, Scope: provider.ScopeMessage, Cause: "refused", Text: "no"}, nil}
+		w := newWorld(t, opt, nil, nil)
+		w.send = func(env email.Envelope, c email.Content) (provider.Receipt, error) {
+			if err := answers[0]; err != nil {
+				answers = answers[1:]
+				return provider.Receipt{}, err
+			}
+			return accepting(env, c)
+		}
+		sub := toBob()
+		sub.OnUnknown = email.Hold
+		id := w.take(sub).ID
+		w.sendOne()
+		w.looks()
+		w.must(w.Release(t.Context(), w.grant, id))
+		w.sendOne()
+		w.byHand(id)
+		w.sendOne()
+		_, events, err := w.Message(t.Context(), w.grant, id)
+		w.must(err)
+		if last := events[len(events)-1]; last.Kind != email.EventAccepted || !last.Data.PossibleDuplicate {
+			t.Errorf("%+v", events)
+		}
+	})
+}
