@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
@@ -200,27 +199,4 @@ func (e *Engine) beat(ctx context.Context) error {
 	}
 	e.pulse.beat(sent)
 	return nil
-}
-
-// claimed is an entry that this process may send, and when it was claimed at the
-// latest, in elapsed time.
-type claimed struct {
-	*store.Entry
-	at time.Duration
-}
-
-// claim takes due messages of an account, at most as many as may be sent now.
-func (e *Engine) claim(ctx context.Context, team, route email.ID, limit int) ([]claimed, error) {
-	e.hand.claiming.RLock()
-	defer e.hand.claiming.RUnlock()
-	at := e.cfg.Elapsed()
-	entries, err := e.cfg.Store.Claim(ctx, store.ClaimRequest{
-		Team: team, Route: route, Node: e.cfg.Node, Epoch: e.epoch, Now: e.cfg.Now(), Limit: limit,
-	})
-	out := make([]claimed, len(entries))
-	for i, en := range entries {
-		e.hand.take(en)
-		out[i] = claimed{en, at}
-	}
-	return out, err
 }

@@ -77,15 +77,28 @@ func TestMailIsSentBesideASlowLook(t *testing.T) {
 // long as one of them is under way.
 func TestDispatcherStaysWhileItsSendsAreUnderWay(t *testing.T) {
 	s := &scheduler{running: map[email.ID]*dispatcher{}}
-	d := &dispatcher{s: s, route: worldAccount, woken: make(chan struct{}, 1), slots: make(chan struct{}, 3), looking: make(chan struct{}, 1)}
+	d := newDispatcher(s, simTeam, worldAccount)
 	s.running[d.route] = d
-	for name, busy := range map[string]chan struct{}{"a send": d.slots, "a look": d.looking, "new mail": d.woken} {
+	for name, busy := range map[string]chan struct{}{"a look": d.looking, "new mail": d.woken} {
 		busy <- struct{}{}
 		if d.leave(false) || s.running[d.route] != d {
 			t.Errorf("it left %s behind", name)
 		}
 		<-busy
 	}
+	d.desk.woken(3)
+	r, calls, _ := d.desk.room()
+	stays := func(what string) {
+		if t.Helper(); d.leave(false) || s.running[d.route] != d {
+			t.Errorf("it left %s behind", what)
+		}
+	}
+	stays("a claim")
+	d.desk.add([]claimed{{Entry: &store.Entry{Lane: email.Bulk}}}, r, calls)
+	stays("what lies ready")
+	d.desk.begin()
+	stays("a send")
+	d.desk.end(email.Bulk, false)
 	if !d.leave(false) || len(s.running) > 0 {
 		t.Error("it stayed without work")
 	}

@@ -156,7 +156,7 @@ func TestLateClaimOfAnEarlierEpochIsTakenOn(t *testing.T) {
 	dead := n.engine
 	s.start(n)
 	for _, route := range simRoutes {
-		if _, err := dead.claim(ctx, simTeam, route, 1); err != nil { // the server finishes what the dead process asked for
+		if _, err := dead.claim(ctx, simTeam, route, room{limit: 1}); err != nil { // the server finishes what the dead process asked for
 			t.Fatal(err)
 		}
 	}

@@ -518,7 +518,7 @@ func (s *simulation) claim(ctx context.Context, n *simNode, route email.ID, limi
 		return nil
 	}
 	until := s.parked[route]
-	claims, err := n.engine.claim(ctx, simTeam, route, free)
+	claims, err := n.engine.claim(ctx, simTeam, route, room{limit: free})
 	if len(claims) > free {
 		s.wrong("%d messages were claimed for %d slots", len(claims), free)
 	}

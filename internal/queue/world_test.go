@@ -130,7 +130,7 @@ func (w *world) sendOne() {
 // claimOne claims the one message that is due.
 func (w *world) claimOne() claimed {
 	w.t.Helper()
-	c, err := w.claim(w.t.Context(), simTeam, worldAccount, 1)
+	c, err := w.claim(w.t.Context(), simTeam, worldAccount, room{limit: 1})
 	if err != nil || len(c) != 1 {
 		w.t.Fatalf("claimed %v, %v", c, err)
 	}

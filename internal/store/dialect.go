@@ -32,6 +32,8 @@ type dialect struct {
 	now string
 	// tagged is the condition that a message m has a tag, whose place is filled in.
 	tagged string
+	// oneOf is the condition that an id is in a JSON list, whose place is filled in.
+	oneOf string
 	// messageOf joins to each id of d, in their order, its message m of the team $1.
 	messageOf string
 

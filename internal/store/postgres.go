@@ -36,6 +36,7 @@ func postgres() *dialect {
 		discard:  func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		now:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 		tagged:   "CAST(m.tags AS jsonb) @> to_jsonb(CAST(%s AS text))",
+		oneOf:    "= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(%s AS jsonb))))",
 		// OFFSET 0 keeps the planner from turning this into a join of its own making.
 		messageOf: "CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.team_id = $1 AND m.id = d.id OFFSET 0) m",
 

@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -66,81 +64,6 @@ func (s *Store) entries(ctx context.Context, where string, args ...any) ([]*Entr
 		return nil, err
 	}
 	return scanAll(rows, scanEntry)
-}
-
-// ClaimRequest asks for messages of one account that are due.
-type ClaimRequest struct {
-	Team, Route email.ID
-	Node        email.ID
-	Epoch       int64
-	Now         time.Time
-	Limit       int // never more than there are free send slots
-
-	claims []*Entry
-	fence  int64
-}
-
-// Claim takes due messages of an account: urgent lane first, then by due time.
-// Each is recorded as being sent, with a new attempt number and fence, before
-// Claim returns. Nothing is claimed for an account that is held or parked.
-func (s *Store) Claim(ctx context.Context, c ClaimRequest) ([]*Entry, error) {
-	fence, err := s.newFence()
-	if err != nil {
-		return nil, err
-	}
-	c.fence = fence
-	r := &request{claim: &c}
-	s.submit(ctx, r)
-	if r.err != nil {
-		return nil, fmt.Errorf("claim messages of %s: %w", c.Route, r.err)
-	}
-	return c.claims, nil
-}
-
-// newFence is a number that no other claim has, this node's or another's.
-func (s *Store) newFence() (int64, error) {
-	var b [8]byte
-	if _, err := io.ReadFull(s.opt.Random, b[:]); err != nil {
-		return 0, fmt.Errorf("make a fence: %w", err)
-	}
-	return int64(binary.BigEndian.Uint64(b[:]) >> 1), nil
-}
-
-func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
-	rows, err := t.QueryContext(ctx, t.w.s.dialect.claimSQL(), c.Route, millis(c.Now), c.Limit, c.fence, c.Node, c.Epoch, c.Team)
-	if err != nil {
-		return fmt.Errorf("claim: %w", err)
-	}
-	if c.claims, err = scanAll(rows, scanEntry); err != nil {
-		return fmt.Errorf("claim: %w", err)
-	}
-	for _, e := range c.claims {
-		t.move(e.Team, email.Queued, email.Sending, e.Unsettled)
-	}
-	return nil
-}
-
-// claimSQL picks lane by lane, so that mail which is due later does not have to
-// be stepped over to get at what is due now.
-func (d *dialect) claimSQL() string {
-	lane := func(lane int, limit string) string {
-		return fmt.Sprintf(`SELECT message_id FROM queue WHERE route = $1 AND state = 'queued' AND lane = %d AND due_at <= $2
-			ORDER BY due_at LIMIT %s%s`, lane, limit, d.lock)
-	}
-	return `WITH open AS (SELECT 1 FROM accounts WHERE team_id = $7 AND id = $1 AND held = 0 AND parked_until <= $2),
-		urgent AS (` + lane(0, "$3") + `),
-		normal AS (` + lane(1, "$3 - (SELECT COUNT(*) FROM urgent)") + `),
-		bulk AS (` + lane(2, "$3 - (SELECT COUNT(*) FROM urgent) - (SELECT COUNT(*) FROM normal)") + `)
-		UPDATE queue SET state = 'sending', attempt = attempt + 1, fence = $4, node = $5, epoch = $6, started_at = $2
-		WHERE EXISTS (SELECT 1 FROM open) AND message_id IN
-			(SELECT message_id FROM urgent UNION ALL SELECT message_id FROM normal UNION ALL SELECT message_id FROM bulk)
-		RETURNING ` + queueColumns
-}
-
-func (s *Store) claimLanded(ctx context.Context, c *ClaimRequest) (bool, error) {
-	var err error
-	c.claims, err = s.entries(ctx, `fence = $1 AND state = 'sending' AND node = $2 AND epoch = $3`, c.fence, c.Node, c.Epoch)
-	return err == nil, err
 }
 
 // Verdict is what became of one recipient.

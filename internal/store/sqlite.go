@@ -27,6 +27,7 @@ func sqlite() *dialect {
 		discard: func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		tend:    checkpoints,
 		tagged:  "EXISTS (SELECT 1 FROM json_each(m.tags) j WHERE j.value = %s)",
+		oneOf:   "IN (SELECT value FROM json_each(%s))",
 		// CROSS JOIN is SQLite's word for the order in which tables are to be read.
 		messageOf: "CROSS JOIN messages m ON m.team_id = $1 AND m.id = d.id",
 
