@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"gatepost/client"
-	"gatepost/internal/oauth"
 )
 
 // workspace connects a Workspace mailbox by a service account with domain-wide
@@ -83,7 +84,7 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 	return g.finish(ctx, done, !w.noTest)
 }
 
-// key hands over the key file, unless its key is stored already.
+// key hands over the key file, whose key may be stored already.
 func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	if w.credential != "" {
 		return w.credential, g.known(ctx, w.credential, "google_service_account")
@@ -97,36 +98,34 @@ func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var file struct {
-		Email string `json:"client_email"`
-		KeyID string `json:"private_key_id"`
-	}
-	_ = json.Unmarshal(b, &file) // gatepost says what is wrong with it
-	old, there, err := g.stored(ctx, "google_service_account", "key_id", file.KeyID)
+	made, err := g.CreateCredential(ctx, client.NewCredential{Kind: "google_service_account", Name: "service account", Key: jsonOrText(b)})
 	if err != nil {
 		return "", err
 	}
-	if there && wholeKey(b) {
-		g.note("%s key file: read; its key is stored already, as %s", g.in(green, "✓"), old.ID)
-		return old.ID, nil
-	}
-	c, err := g.CreateCredential(ctx, client.NewCredential{Kind: "google_service_account", Name: "service account", Key: jsonOrText(b)})
-	if err != nil {
-		return "", err
-	}
-	g.note("%s key file: checked and sealed as %s", g.in(green, "✓"), c.ID)
-	return c.ID, nil
+	return g.once(ctx, made)
 }
 
-// wholeKey tells whether a key file is one that gatepost would store. One that was
-// cut is handed over all the same, for gatepost to say what is wrong with it.
-func wholeKey(b []byte) bool {
-	var file struct {
-		TokenURL string `json:"token_uri"`
+// once keeps one credential of a key. The file was checked whole, by gatepost and by
+// Google, whether its key is stored already or not: a file that was changed looks
+// like it in its names alone.
+func (g *guide) once(ctx context.Context, made client.Credential) (string, error) {
+	list, err := g.Credentials(ctx)
+	if err != nil {
+		return "", err
 	}
-	_ = json.Unmarshal(b, &file) // what is no JSON is no key file either
-	_, err := oauth.ParseServiceAccount(b, file.TokenURL)
-	return err == nil
+	i := slices.IndexFunc(list.Data, func(c client.Credential) bool {
+		return c.ID != made.ID && c.Kind == made.Kind && maps.Equal(c.Public, made.Public)
+	})
+	if i < 0 {
+		g.note("%s key file: checked and sealed as %s", g.in(green, "✓"), made.ID)
+		return made.ID, nil
+	}
+	old := list.Data[i]
+	if err := g.DeleteCredential(context.WithoutCancel(ctx), made.ID); err != nil {
+		return "", fmt.Errorf("remove %s, which is the key of %s once more: %w", made.ID, old.ID, err)
+	}
+	g.note("%s key file: checked; its key is stored already, as %s", g.in(green, "✓"), old.ID)
+	return old.ID, nil
 }
 
 func nameOr(name, otherwise string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -150,7 +151,7 @@ func (g *guide) keyFile(flag, given, question string) ([]byte, error) {
 	if err != nil {
 		return nil, usagef("%s: %w", flag, err)
 	}
-	return b, nil
+	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), nil // editors of Windows put it before a text
 }
 
 // stored finds a credential of a kind by what is public of it.

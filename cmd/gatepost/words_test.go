@@ -176,26 +176,62 @@ func TestConnectWithoutTheRightToSend(t *testing.T) {
 	}
 }
 
-// A key file is read also when its key is stored.
-func TestCutKeyFileIsRefused(t *testing.T) {
+// A key file is checked whole also when its key is stored: what a fresh file would
+// be refused for is refused.
+func TestChangedKeyFileIsRefused(t *testing.T) {
 	_, f := sandboxed(t)
-	says(t, f, 0, []string{"must be on the list"}, "connect", "workspace", "app@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
-	b, err := os.ReadFile(f.ServiceAccountFile)
+	whole, err := os.ReadFile(f.ServiceAccountFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file map[string]string
-	if err := json.Unmarshal(b, &file); err != nil {
+	connect := func(code int, want string, file []byte) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "key.json")
+		write(t, path, file)
+		says(t, f, code, []string{want}, "connect", "workspace", "more@acme.example", "--service-account", path, "--no-test")
+	}
+	says(t, f, 0, []string{"must be on the list"}, "connect", "workspace", "app@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
+	stored := kept(t, f)
+	connect(2, "--service-account: token_uri", append(bytes.TrimRight(whole, "} \n"), `,"token_uri": "https://evil.example/token"}`...))
+	for _, c := range []struct{ field, value, want string }{
+		{"private_key", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n", "--service-account: private_key"},
+		{"token_uri", "https://evil.example/token", "--service-account: token_uri"},
+		{"token_uri", "https://oauth2.googleapis.com.evil.example/token", "--service-account: token_uri"},
+		{"client_email", "other@p.iam.gserviceaccount.com", "does not know the service account"},
+		{"universe_domain", "apis-s3ns.fr", "--service-account: universe_domain"},
+	} {
+		connect(2, c.want, changed(t, whole, c.field, c.value))
+	}
+	connect(0, "is stored already", whole)
+	connect(0, "is stored already", append([]byte("\xef\xbb\xbf"), whole...))
+	if now := kept(t, f); now != stored {
+		t.Errorf("%d credentials, were %d", now, stored)
+	}
+}
+
+// changed is a key file with another value in a field.
+func changed(t *testing.T, whole []byte, field, value string) []byte {
+	t.Helper()
+	var file map[string]any
+	if err := json.Unmarshal(whole, &file); err != nil {
 		t.Fatal(err)
 	}
-	file["private_key"] = file["private_key"][:100]
-	cut := filepath.Join(t.TempDir(), "cut.json")
-	if b, err = json.Marshal(file); err != nil {
+	file[field] = value
+	b, err := json.Marshal(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, cut, b)
-	says(t, f, 2, []string{"--service-account: private_key"}, "connect", "workspace", "more@acme.example", "--service-account", cut, "--no-test")
-	says(t, f, 0, []string{"is stored already"}, "connect", "workspace", "more@acme.example", "--service-account", f.ServiceAccountFile, "--no-test")
+	return b
+}
+
+// kept counts the credentials.
+func kept(t *testing.T, f sandboxFacts) int {
+	t.Helper()
+	list, err := guided(t, f, &bytes.Buffer{}, "").Credentials(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list.Data)
 }
 
 // --wait waits at a terminal, too.

@@ -22,6 +22,10 @@ import (
 // (developers.google.com/identity/protocols/oauth2/service-account).
 const GoogleTokenURL = "https://oauth2.googleapis.com/token"
 
+// googleUniverse is the cloud of gmail.com and Workspace; a file that names none
+// is of it.
+const googleUniverse = "googleapis.com"
+
 // ServiceAccount is a parsed Google key file. It never shows its key.
 type ServiceAccount struct {
 	email    string
@@ -62,6 +66,7 @@ type keyFile struct {
 	PrivateKeyID string `json:"private_key_id"`
 	PrivateKey   string `json:"private_key"`
 	TokenURI     string `json:"token_uri"`
+	Universe     string `json:"universe_domain"`
 
 	// An OAuth client's file has one of these.
 	Web       json.RawMessage `json:"web"`
@@ -152,6 +157,9 @@ func (f keyFile) check(simulated string) KeyFileError {
 	}
 	if !knownEnd(f.TokenURI, tokenEnds(simulated)) {
 		wrong = append(wrong, provider.FieldError{Field: "token_uri", Message: "must be " + orSimulated(GoogleTokenURL, simulated) + ": a key is never used elsewhere"})
+	}
+	if f.Universe != "" && f.Universe != googleUniverse {
+		wrong = append(wrong, provider.FieldError{Field: "universe_domain", Message: "must be " + googleUniverse + ": gatepost takes no keys of other clouds"})
 	}
 	return wrong
 }

@@ -59,6 +59,7 @@ func TestParseServiceAccount(t *testing.T) {
 		"older token endpoint":     {"token_uri": "https://accounts.google.com/o/oauth2/token"},
 		"no token endpoint":        {"token_uri": nil},
 		"no client id":             {"client_id": nil},
+		"no universe":              {"universe_domain": nil},
 		"a field that nobody uses": {"extra": map[string]any{"a": 1}},
 	} {
 		account, err := ParseServiceAccount(file(t, changes), "")
@@ -124,6 +125,7 @@ func TestKeyFileErrors(t *testing.T) {
 		"certificate":      {file(t, map[string]any{"private_key": strings.ReplaceAll(pkcs8, "PRIVATE KEY", "CERTIFICATE")[:400]}), "private_key"},
 		"not RSA":          {file(t, map[string]any{"private_key": ecPEM}), "private_key"},
 		"foreign endpoint": {file(t, map[string]any{"token_uri": "https://evil.example/token"}), "token_uri"},
+		"another cloud":    {file(t, map[string]any{"universe_domain": "apis-s3ns.fr"}), "universe_domain"},
 		"no client_email":  {file(t, map[string]any{"client_email": nil}), "client_email"},
 		"strange email":    {file(t, map[string]any{"client_email": "robot"}), "client_email"},
 		"all at the same time": {
