@@ -72,6 +72,7 @@ const (
 	EventCanceled  EventKind = "message.canceled"
 	EventExpired   EventKind = "message.expired" // its time was over before it left
 	EventRetried   EventKind = "message.retried" // a person had failed recipients tried again
+	EventMoved     EventKind = "message.moved"   // a person had it wait for another account
 
 	EventAccountConnected EventKind = "account.connected" // also when it is connected again
 	EventAccountParked    EventKind = "account.parked"

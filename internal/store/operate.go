@@ -120,6 +120,8 @@ type Retried struct{ Route email.ID }
 // Retry asks for failed recipients of a message to be tried again.
 type Retry struct {
 	Team, Message email.ID
+	// Cause: only recipients that failed with it; empty: all that failed.
+	Cause string
 	// KeepUntil is how long the content stays at least.
 	KeepUntil time.Time
 	Event     Event
@@ -134,23 +136,25 @@ func (s *Store) Retry(ctx context.Context, r Retry) (Retried, error) {
 		return Retried{}, err
 	}
 	var out Retried
-	err = s.doNotedOn(ctx, "try message "+r.Message+" again", r.Message, func(ctx context.Context, t *tx) (Event, error) {
-		m, err := scanMessage(t.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, r.Team, r.Message))
-		if err != nil {
-			return Event{}, found(err)
-		}
-		out.Route = m.Account
-		return retry(ctx, t, m, r, fence)
+	err = s.doNotedOn(ctx, "try message "+r.Message+" again", r.Message, func(ctx context.Context, t *tx) (ev Event, err error) {
+		ev, err = retryMessage(ctx, t, r, fence)
+		out.Route = ev.Data.Account
+		return ev, err
 	})
 	return out, err
 }
 
-func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) (Event, error) {
+// retryMessage has written nothing when its error is one of Retry's.
+func retryMessage(ctx context.Context, t *tx, r Retry, fence int64) (Event, error) {
+	m, err := scanMessage(t.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, r.Team, r.Message))
+	if err != nil {
+		return Event{}, found(err)
+	}
 	ev := r.Event
 	if err := mayRetry(ctx, t, m, r); err != nil {
 		return ev, err
 	}
-	failed, err := reopen(ctx, t, m, ev.At)
+	failed, err := reopen(ctx, t, m, r.Cause, ev.At)
 	if err == nil && len(failed) == 0 {
 		err = ErrNothingToRetry // somebody else was quicker
 	}
@@ -171,7 +175,9 @@ func retry(ctx context.Context, t *tx, m *Message, r Retry, fence int64) (Event,
 // there is one: whoever cancels or finishes goes from there to the recipients, the
 // content and its key, and two that go in different orders deadlock.
 func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
-	if _, err := t.ExecContext(ctx, `UPDATE queue SET seq = seq WHERE message_id = $1`, m.ID); err != nil {
+	var place email.State // none is none
+	err := t.QueryRowContext(ctx, `UPDATE queue SET seq = seq WHERE message_id = $1 RETURNING state`, m.ID).Scan(&place)
+	if err = found(err); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	states, err := statesOf(ctx, t, m.Team, m.ID)
@@ -180,6 +186,8 @@ func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
 		return err
 	case !states[email.Failed]:
 		return ErrNothingToRetry
+	case place == email.Sending || place == email.Unknown:
+		return errOnItsWay
 	case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(r.Event.At):
 		return fmt.Errorf("%w: its time was over at %s", ErrTooLate, m.ExpiresAt.Format(time.RFC3339))
 	}
@@ -194,10 +202,14 @@ func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
 	return keepForRetry(ctx, t, m.Team, m.ID, r.KeepUntil)
 }
 
-// reopen takes the verdict off the failed recipients and returns them.
-func reopen(ctx context.Context, t *tx, m *Message, at time.Time) ([]string, error) {
+// errOnItsWay says that an attempt is under way, or looked for.
+var errOnItsWay = fmt.Errorf("%w: it is on its way to other recipients", ErrTooLate)
+
+// reopen takes the verdict off the recipients that failed with a cause and returns
+// them.
+func reopen(ctx context.Context, t *tx, m *Message, cause string, at time.Time) ([]string, error) {
 	rows, err := t.QueryContext(ctx, `UPDATE recipients SET state = '', cause = '', reply = '', updated_at = $3
-		WHERE team_id = $1 AND message_id = $2 AND state = 'failed' RETURNING address`, m.Team, m.ID, millis(at))
+		WHERE team_id = $1 AND message_id = $2 AND state = 'failed' AND ($4 = '' OR cause = $4) RETURNING address`, m.Team, m.ID, millis(at), cause)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +220,8 @@ func reopen(ctx context.Context, t *tx, m *Message, at time.Time) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.ExecContext(ctx, `DELETE FROM endings WHERE team_id = $1 AND state = 'failed' AND message_id = $2`, m.Team, m.ID)
+	_, err = t.ExecContext(ctx, `DELETE FROM endings WHERE team_id = $1 AND state = 'failed' AND message_id = $2 AND NOT EXISTS
+		(SELECT 1 FROM recipients r WHERE r.team_id = $1 AND r.message_id = $2 AND r.state = 'failed')`, m.Team, m.ID)
 	return failed, err
 }
 
@@ -228,7 +241,7 @@ func waitAgain(ctx context.Context, t *tx, m *Message, fence int64, n int, at ti
 		due_at = CASE WHEN state = 'queued' THEN $4 ELSE due_at END, retries = 0, retry_ms = 0
 		WHERE message_id = $1 AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, m.ID, fence, n, millis(at)))
 	if errors.Is(found(err), ErrNotFound) {
-		return nil, fmt.Errorf("%w: it is on its way to other recipients", ErrTooLate)
+		return nil, errOnItsWay
 	}
 	return e, err
 }
