@@ -181,9 +181,12 @@ func (c *consenting) makeLink(ctx context.Context, g *guide, credential, address
 	if err != nil {
 		return err
 	}
-	return g.show(link, func() {
-		g.line("Give this to the owner of %s. It works once, until %s:\n", link.Address, when(link.ExpiresAt.Time))
-		g.line("  %s\n", link.URL)
-		g.line("%s", g.in(dim, "See what became of it:  gatepost links list"))
-	})
+	print := func() error { return g.show(link, func() { g.link(link) }) }
+	return g.shown("the link "+link.ID, "gatepost links cancel "+link.ID, print, func() error { return g.CancelLink(context.WithoutCancel(ctx), link.ID) })
+}
+
+func (g *guide) link(link client.Link) {
+	g.line("Give this to the owner of %s. It works once, until %s:\n", link.Address, when(link.ExpiresAt.Time))
+	g.line("  %s\n", link.URL)
+	g.line("%s", g.in(dim, "See what became of it:  gatepost links list"))
 }

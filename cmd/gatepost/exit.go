@@ -21,6 +21,8 @@ func exitCode(err error) int {
 	var usage usageError
 	var refused *client.Error
 	switch {
+	case err == nil:
+		return exitOK
 	case errors.As(err, &told):
 		return told.code
 	case errors.As(err, &usage):

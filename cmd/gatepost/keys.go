@@ -75,28 +75,44 @@ that one. --data or --database always mean the folder.`,
 
 func makeKey(cmd *cobra.Command, env environment, s *settings, n client.NewKey, asJSON bool) error {
 	p := newPrinter(env, asJSON)
-	local := cmd.Flags().Changed("data") || cmd.Flags().Changed("database") || cmd.Flags().Changed("database-file")
-	where := s.url
-	var key client.Key
-	var err error
-	if s.key.Empty() || local {
-		where = s.data
-		key, err = firstKey(cmd.Context(), s, n)
-	} else {
-		var c *client.Client
-		if c, err = s.client(); err == nil {
-			key, err = c.CreateKey(cmd.Context(), n)
-		}
+	at, err := keysOf(cmd, s)
+	if err != nil {
+		return err
 	}
+	key, err := at.create(cmd.Context(), n)
 	if err != nil {
 		return keyInFlags(err, cmd)
 	}
-	if asJSON {
-		return p.json(key)
+	print := func() error {
+		return p.show(key, func() {
+			p.errLine("A key for the gatepost in %s. This is the only time it is shown:", at.where)
+			p.line("%s", key.Key)
+		})
 	}
-	p.errLine("A key for the gatepost in %s. This is the only time it is shown:", where)
-	p.line("%s", key.Key)
-	return nil
+	return p.shown("the key "+key.ID, "gatepost keys remove "+key.ID, print, func() error { return at.end(context.WithoutCancel(cmd.Context()), key.ID) })
+}
+
+// keyPlace is where a key is made: in the data folder, or by a running gatepost.
+type keyPlace struct {
+	where  string
+	create func(context.Context, client.NewKey) (client.Key, error)
+	end    func(ctx context.Context, id string) error
+}
+
+func keysOf(cmd *cobra.Command, s *settings) (keyPlace, error) {
+	local := cmd.Flags().Changed("data") || cmd.Flags().Changed("database") || cmd.Flags().Changed("database-file")
+	if s.key.Empty() || local {
+		return keyPlace{
+			where:  s.data,
+			create: func(ctx context.Context, n client.NewKey) (client.Key, error) { return firstKey(ctx, s, n) },
+			end:    func(ctx context.Context, id string) error { return endKey(ctx, s, id) },
+		}, nil
+	}
+	c, err := s.client()
+	if err != nil {
+		return keyPlace{}, err
+	}
+	return keyPlace{where: s.url, create: c.CreateKey, end: c.DeleteKey}, nil
 }
 
 // keyInFlags names wrong fields as the command line does, whoever found them.
@@ -112,38 +128,52 @@ func keyInFlags(err error, cmd *cobra.Command) error {
 	return inFlags(err, cmd)
 }
 
-// firstKey makes a key beside a running server too: SQLite lets a second process
-// write, and only the queue needs the folder for itself. The schema is brought
-// up to date only where no server is using it.
-func firstKey(ctx context.Context, s *settings, n client.NewKey) (client.Key, error) {
-	if n.ExpiresAt != nil {
-		return client.Key{}, usagef("--expires: a key made in the data folder does not end; use it to make one that does, over the API")
-	}
+// inFolder opens the data folder beside a running server too: SQLite lets a second
+// process write, and only the queue needs the folder for itself. The schema is
+// brought up to date only where no server is using it.
+func inFolder(ctx context.Context, s *settings, do func(st *store.Store, c *control.Control, team email.ID) error) error {
 	dir, err := s.folder()
 	if err != nil {
-		return client.Key{}, err
+		return err
 	}
 	if lock, err := store.LockFolder(dir); err == nil {
 		defer lock.Unlock() //nolint:errcheck // the process is about to end
 	} else if !errors.Is(err, store.ErrLocked) {
-		return client.Key{}, err
+		return err
 	}
 	st, err := store.Open(ctx, storeOptions(s, dir, quiet()))
 	if err != nil {
-		return client.Key{}, err
+		return err
 	}
 	defer st.Close() //nolint:errcheck // what was written is committed
 	c := control.New(control.Config{Store: st, Now: time.Now, Random: rand.Reader})
 	team, err := c.FirstTeam(ctx)
 	if err != nil {
-		return client.Key{}, err
+		return err
 	}
-	secret, key, err := c.FirstKey(ctx, team, n.Name, n.Scopes)
-	var invalid *control.Invalid
-	if errors.As(err, &invalid) {
-		return client.Key{}, usageError{err}
+	return do(st, c, team)
+}
+
+func firstKey(ctx context.Context, s *settings, n client.NewKey) (made client.Key, err error) {
+	if n.ExpiresAt != nil {
+		return made, usagef("--expires: a key made in the data folder does not end; use it to make one that does, over the API")
 	}
-	return wireKey(secret, key), err
+	err = inFolder(ctx, s, func(_ *store.Store, c *control.Control, team email.ID) error {
+		secret, key, err := c.FirstKey(ctx, team, n.Name, n.Scopes)
+		var invalid *control.Invalid
+		if errors.As(err, &invalid) {
+			return usageError{err}
+		}
+		made = wireKey(secret, key)
+		return err
+	})
+	return made, err
+}
+
+func endKey(ctx context.Context, s *settings, id string) error {
+	return inFolder(ctx, s, func(st *store.Store, _ *control.Control, team email.ID) error {
+		return st.DeleteAPIKey(ctx, team, email.ID(id))
+	})
 }
 
 func wireKey(secret email.Secret, k control.Key) client.Key {

@@ -68,6 +68,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, env environment) int {
+	out := &output{to: env.stdout}
+	env.stdout = out
 	root := rootCommand(env)
 	root.SetArgs(args)
 	understood := false
@@ -77,14 +79,16 @@ func run(ctx context.Context, args []string, env environment) int {
 	if err == nil {
 		cmd, err = root.ExecuteContextC(ctx)
 	}
-	if err == nil {
-		return exitOK
-	}
 	code := exitCode(err)
-	if !understood {
+	if err != nil && !understood {
 		code = exitUsage
 	}
-	tell(env, cmd, err, code)
+	if lost := out.failed(); lost != nil && (err == nil || errors.As(err, new(toldError))) {
+		code, err = exitFailed, lost
+	}
+	if err != nil {
+		tell(env, cmd, err, code)
+	}
 	return code
 }
 

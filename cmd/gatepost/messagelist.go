@@ -111,7 +111,9 @@ func (r *remote) allMessages(ctx context.Context, s *selection) error {
 		}
 		if page = append(page, m); len(page) == q.Limit {
 			r.messageTable(page, "")
-			page, shown = nil, true
+			if page, shown = nil, true; r.failed() != nil {
+				return r.failed()
+			}
 		}
 	}
 	if !r.asJSON && (len(page) > 0 || !shown) {

@@ -34,6 +34,9 @@ func newPrinter(env environment, asJSON bool) *printer {
 }
 
 func isTerminal(w any) bool {
+	if o, ok := w.(*output); ok {
+		w = o.to
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

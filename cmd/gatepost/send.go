@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"strings"
 	"time"
 
@@ -93,9 +94,14 @@ func (s *sending) run(ctx context.Context, r *remote) error {
 		s.wait = defaultWait
 	}
 	if s.wait > 0 {
-		return s.watched(ctx, r, submitted)
+		err = s.watched(ctx, r, submitted)
+	} else {
+		err = r.show(submitted, func() { r.submitted(submitted) })
 	}
-	return r.show(submitted, func() { r.submitted(submitted) })
+	if lost := r.failed(); lost != nil { // who cannot see the answer must not send again
+		return fmt.Errorf("%s is kept, and need not be sent again; %w", submitted.ID, lost)
+	}
+	return err
 }
 
 func (r *remote) submitted(s client.Submitted) {

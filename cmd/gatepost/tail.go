@@ -87,7 +87,7 @@ func (t *tailing) tell(r *remote, m client.MessageSummary) error {
 		return r.json(m)
 	}
 	r.line("%s  %s  %s  %s  %s", r.in(dim, when(latest(m))), r.state(fmt.Sprintf("%-9s", overall(m.Recipients))), m.ID, recipientsShort(m.Recipients), short(m.Subject, 48))
-	return nil
+	return r.failed()
 }
 
 // latest is when something last happened to a message.
