@@ -171,8 +171,13 @@ func (nothing) Read([]byte) (int, error) { return 0, errUnmade }
 // checkData finds mistakes about the data before anything is opened or made.
 func (s *settings) checkData() error {
 	var errs []error
-	if _, err := pgx.ParseConfig(s.database); s.database != "" && err != nil { // the error may show the password
-		errs = append(errs, fmt.Errorf("%s: it cannot be understood as a PostgreSQL URL: write it as postgres://user:password@host:5432/name", s.name("database")))
+	for name, url := range map[string]string{"database": s.database, "database-direct": s.databaseDirect} {
+		if _, err := pgx.ParseConfig(url); url != "" && err != nil { // the error may show the password
+			errs = append(errs, fmt.Errorf("%s: it cannot be understood as a PostgreSQL URL: write it as postgres://user:password@host:5432/name", s.name(name)))
+		}
+	}
+	if s.databaseDirect != "" && s.database == "" {
+		errs = append(errs, fmt.Errorf("%s is for a database behind a pooler: set database as well, or leave it out", s.name("database-direct")))
 	}
 	if at, err := os.Stat(s.data); err == nil && !at.IsDir() {
 		return errors.Join(append(errs, fmt.Errorf("%s: %s is a file; name a folder", s.name("data"), s.data))...)

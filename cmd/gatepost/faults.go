@@ -49,7 +49,7 @@ func (k *killer) hit(point string) {
 
 func storeOptions(s *settings, dir string, log *slog.Logger) store.Options {
 	return store.Options{
-		Dir: dir, Database: s.database, Log: log, Synchronous: os.Getenv("GATEPOST_SQLITE_SYNCHRONOUS"),
+		Dir: dir, Database: s.database, Direct: s.databaseDirect, Version: version(), Log: log, Synchronous: os.Getenv("GATEPOST_SQLITE_SYNCHRONOUS"),
 		Fault: func(point string) error { fatal.hit(point); return nil },
 	}
 }

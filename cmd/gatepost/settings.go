@@ -14,9 +14,10 @@ import (
 // file: settingTable has all of them, load fills them in.
 type settings struct {
 	data          string
-	database      string
-	masterKey     email.Secret
-	masterKeyFile string
+	database       string
+	databaseDirect string
+	masterKey      email.Secret
+	masterKeyFile  string
 
 	listen        string
 	publicURL     string

@@ -24,12 +24,16 @@ func storeSettings() []setting {
 	return []setting{
 		{
 			name: "data", section: section, groups: forServer | forStore, kind: "folder", initial: "gatepost-data",
-			doc: "Data folder: database, large contents, master key, certificates.",
+			doc: "Data folder: SQLite's database and large contents, master key, certificates, the node's name.",
 			set: text(func(s *settings) *string { return &s.data }),
 		}, {
 			name: "database", section: section, groups: forServer | forStore, kind: "url", secret: true,
 			doc: "PostgreSQL URL. Empty: SQLite in the data folder. A password in a flag shows in the process list: give the URL by file.",
-			set: setDatabase,
+			set: setDatabase(func(s *settings) *string { return &s.database }),
+		}, {
+			name: "database-direct", section: section, groups: forServer | forStore, kind: "url", secret: true, noFlag: true,
+			doc: "PostgreSQL URL past the pooler, where `database` leads through one that pools transactions, such as PgBouncer.",
+			set: setDatabase(func(s *settings) *string { return &s.databaseDirect }),
 		}, {
 			name: "master-key", section: section, groups: forServer, kind: "base64", secret: true, noFlag: true,
 			doc: "The master key itself: base64 of 32 bytes.",
@@ -164,12 +168,14 @@ func setLooks(s *settings, v string) error {
 	return nil
 }
 
-func setDatabase(s *settings, v string) error {
-	if v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
-		return errors.New("write it as postgres://user:password@host:5432/name")
+func setDatabase(at func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
+			return errors.New("write it as postgres://user:password@host:5432/name")
+		}
+		*at(s) = v
+		return nil
 	}
-	s.database = v
-	return nil
 }
 
 func setListen(s *settings, v string) error {

@@ -135,9 +135,6 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), HTTP: srv.google,
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
 	})
-	if err := srv.engine.Alone(ctx); err != nil {
-		return err
-	}
 	return srv.engine.Enter(ctx)
 }
 

@@ -73,6 +73,7 @@ type pulse struct {
 	mu    sync.Mutex
 	last  pulseTime
 	again time.Duration // elapsed when it was heard of again after a gap
+	gapAt time.Duration // the same, for gaps after the first beat
 }
 
 // pulseTime is an instant by both clocks.
@@ -91,6 +92,9 @@ func (p *pulse) beat(sent pulseTime) {
 	defer p.mu.Unlock()
 	if gap >= p.lease {
 		p.again = p.elapsed()
+		if !p.last.wall.IsZero() {
+			p.gapAt = p.again
+		}
 	}
 	p.last = sent
 }
@@ -108,4 +112,12 @@ func (p *pulse) restarted() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.again
+}
+
+// missed is when this process was heard of again that had not been for a lease; 0:
+// it always was.
+func (p *pulse) missed() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gapAt
 }

@@ -116,6 +116,9 @@ func (d *dispatcher) failed(ctx context.Context, err error) {
 
 // turnTo begins all that may begin now: sends, and a claim beside them.
 func (d *dispatcher) turnTo(ctx context.Context) {
+	if !d.e.owns(d.route) {
+		d.desk.yield()
+	}
 	if back := d.desk.recalled(); len(back) > 0 {
 		d.work.Go(func() { d.giveBack(back) })
 	}

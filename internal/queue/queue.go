@@ -110,8 +110,9 @@ type Engine struct {
 	hand     *hand
 	clock    *clock
 
-	epoch int64 // of this process, from Enter
-	pulse *pulse
+	epoch  int64 // of this process, from Enter
+	pulse  *pulse
+	roster *roster
 
 	mu    sync.Mutex
 	woken map[email.ID]email.ID // route to team: mail came, or an account was released
@@ -132,6 +133,7 @@ func New(cfg Config) *Engine {
 	e.hand = &hand{held: map[email.ID]int64{}}
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	e.clock.wasSet = e.clockWasSet
+	e.roster = newRoster(cfg.Node)
 	e.pulse = &pulse{now: cfg.Now, elapsed: cfg.Elapsed, lease: cfg.Lease}
 	return e
 }

@@ -24,19 +24,6 @@ func (e *Engine) Enter(ctx context.Context) error {
 	return e.adopt(ctx)
 }
 
-// ErrNotAlone says that another process is at work on the same database.
-var ErrNotAlone = errors.New("another gatepost uses this database")
-
-// Alone refuses to start beside another node: large contents lie in a folder of
-// one node, and mail is not spread over nodes yet.
-func (e *Engine) Alone(ctx context.Context) error {
-	others, err := e.cfg.Store.LiveNodes(ctx, e.cfg.Node, e.cfg.Lease)
-	if err != nil || len(others) == 0 {
-		return err
-	}
-	return fmt.Errorf("%w (%s): stop it first; if it has crashed, wait %s and start again", ErrNotAlone, others[0], e.cfg.Lease)
-}
-
 // adopt settles what earlier epochs of this node were sending.
 func (e *Engine) adopt(ctx context.Context) error {
 	orphans, err := e.cfg.Store.Orphans(ctx, e.cfg.Node, e.epoch, !e.shared())
@@ -56,11 +43,7 @@ func (e *Engine) rescue(ctx context.Context) error {
 	if err := e.reclaim(ctx); err != nil || !e.shared() {
 		return err
 	}
-	lost, err := e.cfg.Store.Abandoned(ctx, e.cfg.Node, e.cfg.Lease)
-	if err != nil {
-		return err
-	}
-	return e.disown(ctx, lost, "node_lost", "the node that sent the message is gone")
+	return e.takeOver(ctx)
 }
 
 // reclaim takes back claims of this process that it never heard of: their commit

@@ -36,12 +36,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	heart.Go(func() {
 		e.every(alive, e.cfg.Lease/5, "heartbeat", func(ctx context.Context) error { return stopOn(cancel, e.beat(ctx)) })
 	})
-	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.cfg.Store.FoldCounts) })
-	loops.Go(func() { e.every(ctx, expireEvery, "expire messages", e.expire) })
-	loops.Go(func() { e.every(ctx, strandEvery, "end what has no account", e.strand) })
-	loops.Go(func() { e.every(ctx, retainEvery, "shred contents", e.retain) })
-	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.sweep) })
+	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.once("fold counts", e.cfg.Store.FoldCounts)) })
+	loops.Go(func() { e.every(ctx, expireEvery, "expire messages", e.once("expire messages", e.expire)) })
+	loops.Go(func() { e.every(ctx, strandEvery, "end what has no account", e.once("end what has no account", e.strand)) })
+	loops.Go(func() { e.every(ctx, retainEvery, "shred contents", e.once("shred contents", e.retain)) })
+	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.once("sweep contents", e.sweep)) })
 	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })
+	e.startNodes(ctx, &loops)
 	s.run(ctx)
 	loops.Wait()
 	die()
@@ -112,8 +113,14 @@ func (s *scheduler) run(ctx context.Context) {
 			return
 		case <-s.e.wake:
 			for route, team := range s.e.takeWoken() {
+				if s.e.passOn(team, route) {
+					continue
+				}
 				s.dispatch(ctx, team, route)
 			}
+		case <-s.e.roster.changed:
+			s.handOver()
+			timer.Reset(s.poll(ctx))
 		case <-timer.C:
 			timer.Reset(s.poll(ctx))
 		}
@@ -140,6 +147,9 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 	}
 	now, believed, wait := s.e.cfg.Now(), s.e.clock.believed(), slowPoll
 	for _, d := range dues {
+		if !s.e.owns(d.Route) {
+			continue
+		}
 		if !d.Promote.IsZero() {
 			wait = min(wait, s.promote(ctx, d, believed))
 		}

@@ -23,6 +23,11 @@ type dialect struct {
 	refused func(err error) bool
 	// patience is how long a transaction may take; 0: as long as it takes.
 	patience time.Duration
+	// gone, if any, tells errors that end a connection's use: it is given up, and its
+	// group tried once more on another.
+	gone func(err error) bool
+	// unprepared says that a connection forgets prepared statements.
+	unprepared bool
 	// discard makes sure that the pool does not hand a broken connection out again.
 	discard func(c *sql.Conn)
 	// tend, if any, looks after the database in the background until ctx ends.

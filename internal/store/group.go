@@ -192,10 +192,13 @@ var errUncertain = errors.New("the outcome of the commit is not known")
 func (w *writer) commit(group []*request) {
 	ctx := context.Background()
 	err := w.attempt(ctx, group)
+	if errors.Is(err, errGone) {
+		err = w.attempt(ctx, group)
+	}
 	switch {
 	case errors.Is(err, errUncertain):
 		w.resolve(ctx, group, err)
-	case err != nil && len(group) > 1 && !errors.Is(err, errNotBegun):
+	case err != nil && len(group) > 1 && !errors.Is(err, errNotBegun) && !errors.Is(err, errGone):
 		for _, r := range group {
 			w.commit([]*request{r})
 		}
@@ -230,11 +233,10 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 	t := &tx{querier: w, w: w, counts: map[countKey]int64{}}
 	if _, err := w.conn.ExecContext(ctx, w.s.dialect.begin); err != nil {
 		w.drop()
-		return fmt.Errorf("%w: %w", errNotBegun, err)
+		return w.ifGone(ctx, fmt.Errorf("%w: %w", errNotBegun, err))
 	}
 	if err := w.fill(ctx, t, group); err != nil {
-		w.rollback(ctx)
-		return err
+		return w.giveUp(ctx, err)
 	}
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return w.commitFailed(ctx, err)
@@ -243,6 +245,29 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 		return fmt.Errorf("%w: %w", errUncertain, err)
 	}
 	return nil
+}
+
+// errGone marks an error before COMMIT by which the connection was lost, or of no
+// use any more: nothing is committed.
+var errGone = errors.New("the connection to the database is gone")
+
+// giveUp ends a transaction that has failed.
+func (w *writer) giveUp(ctx context.Context, err error) error {
+	if gone := w.s.dialect.gone; gone != nil && gone(err) {
+		w.drop()
+		w.s.renew()
+	} else {
+		w.rollback(ctx)
+	}
+	return w.ifGone(ctx, err)
+}
+
+// ifGone marks an error after which there is no connection, unless time is up.
+func (w *writer) ifGone(ctx context.Context, err error) error {
+	if w.conn != nil || w.s.dialect.gone == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errGone, err)
 }
 
 // fill does the group's work up to COMMIT. A panic (a crash in a test) leaves no
@@ -471,6 +496,9 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 
 // ExecContext implements querier.
 func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if w.s.dialect.unprepared {
+		return w.conn.ExecContext(ctx, query, args...)
+	}
 	st, err := w.prepared(ctx, query)
 	if err != nil {
 		return nil, err
@@ -480,6 +508,9 @@ func (w *writer) ExecContext(ctx context.Context, query string, args ...any) (sq
 
 // QueryContext implements querier.
 func (w *writer) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if w.s.dialect.unprepared {
+		return w.conn.QueryContext(ctx, query, args...)
+	}
 	st, err := w.prepared(ctx, query)
 	if err != nil {
 		return nil, err
@@ -489,6 +520,9 @@ func (w *writer) QueryContext(ctx context.Context, query string, args ...any) (*
 
 // QueryRowContext implements querier.
 func (w *writer) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if w.s.dialect.unprepared {
+		return w.conn.QueryRowContext(ctx, query, args...)
+	}
 	st, err := w.prepared(ctx, query)
 	if err != nil {
 		return w.conn.QueryRowContext(ctx, query, args...) // reports the same error

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"testing/fstest"
 
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -30,7 +31,12 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		opts = append(opts, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(kind, s.write, files, opts...)
+	db := s.write
+	if s.opt.Direct != "" { // the lock and the migrations belong to one session
+		db = stdlib.OpenDB(*s.direct)
+		defer db.Close()
+	}
+	p, err := goose.NewProvider(kind, db, files, opts...)
 	if err != nil {
 		return err
 	}

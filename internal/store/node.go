@@ -18,6 +18,15 @@ func (s *Store) clock(ctx context.Context, q querier) (ms int64, err error) {
 	return ms, err
 }
 
+// Node is a process that takes part in a database.
+type Node struct {
+	ID        email.ID
+	Epoch     int64
+	Version   string
+	Leaving   bool // it finishes what it has in hand and begins nothing more
+	StartedAt time.Time
+}
+
 // Enter makes a node present and raises its epoch: what its earlier epochs were
 // sending has no sender any more (Orphans).
 func (s *Store) Enter(ctx context.Context, node email.ID) (epoch int64, err error) {
@@ -26,9 +35,13 @@ func (s *Store) Enter(ctx context.Context, node email.ID) (epoch int64, err erro
 		if err != nil {
 			return err
 		}
-		return t.QueryRowContext(ctx, `INSERT INTO nodes (id, epoch, started_at, heartbeat_at) VALUES ($1, 1, $2, $2)
-			ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, started_at = excluded.started_at, heartbeat_at = excluded.heartbeat_at
-			RETURNING epoch`, node, now).Scan(&epoch)
+		if err := t.QueryRowContext(ctx, `INSERT INTO nodes (id, epoch, version, started_at, heartbeat_at) VALUES ($1, 1, $3, $2, $2)
+			ON CONFLICT (id) DO UPDATE SET epoch = nodes.epoch + 1, version = excluded.version, leaving = 0,
+				started_at = excluded.started_at, heartbeat_at = excluded.heartbeat_at
+			RETURNING epoch`, node, now, s.opt.Version).Scan(&epoch); err != nil {
+			return err
+		}
+		return sayNodes(ctx, t)
 	})
 	return epoch, err
 }
@@ -52,19 +65,33 @@ func (s *Store) Heartbeat(ctx context.Context, node email.ID, epoch int64) error
 	})
 }
 
-// LiveNodes are the other nodes that were heard of within the lease.
-func (s *Store) LiveNodes(ctx context.Context, self email.ID, lease time.Duration) ([]email.ID, error) {
+// Nodes are those that were heard of within the lease, this one included.
+func (s *Store) Nodes(ctx context.Context, lease time.Duration) ([]Node, error) {
 	now, err := s.clock(ctx, s.read)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's clock: %w", err)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM nodes WHERE id <> $1 AND heartbeat_at > $2`, self, now-lease.Milliseconds())
+	rows, err := s.read.QueryContext(ctx, `SELECT id, epoch, version, leaving, started_at FROM nodes WHERE heartbeat_at > $1 ORDER BY id`,
+		now-lease.Milliseconds())
 	if err != nil {
 		return nil, fmt.Errorf("nodes at work: %w", err)
 	}
-	return scanAll(rows, func(row interface{ Scan(...any) error }) (id email.ID, err error) {
-		err = row.Scan(&id)
-		return id, err
+	return scanAll(rows, func(row interface{ Scan(...any) error }) (n Node, err error) {
+		var started int64
+		err = row.Scan(&n.ID, &n.Epoch, &n.Version, &n.Leaving, &started)
+		n.StartedAt = fromMillis(started)
+		return n, err
+	})
+}
+
+// Retire says that a node begins nothing more: others take over what it has not
+// begun. It goes on beating until what it has in hand has come to its end.
+func (s *Store) Retire(ctx context.Context, node email.ID, epoch int64) error {
+	return s.do(ctx, "retire as node "+node, func(ctx context.Context, t *tx) error {
+		if _, err := t.ExecContext(ctx, `UPDATE nodes SET leaving = 1 WHERE id = $1 AND epoch = $2`, node, epoch); err != nil {
+			return err
+		}
+		return sayNodes(ctx, t)
 	})
 }
 
@@ -72,8 +99,10 @@ func (s *Store) LiveNodes(ctx context.Context, self email.ID, lease time.Duratio
 // lease.
 func (s *Store) Leave(ctx context.Context, node email.ID, epoch int64) error {
 	return s.do(ctx, "leave as node "+node, func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `UPDATE nodes SET heartbeat_at = 0 WHERE id = $1 AND epoch = $2`, node, epoch)
-		return err
+		if _, err := t.ExecContext(ctx, `UPDATE nodes SET heartbeat_at = 0 WHERE id = $1 AND epoch = $2`, node, epoch); err != nil {
+			return err
+		}
+		return sayNodes(ctx, t)
 	})
 }
 

@@ -32,6 +32,7 @@ func postgres() *dialect {
 		snapshot: sql.LevelRepeatableRead,
 		connect:  connectPostgres,
 		refused:  refusedByPostgres,
+		gone:     goneInPostgres,
 		patience: 30 * time.Second,
 		discard:  func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		now:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
@@ -69,30 +70,21 @@ func refusedByPostgres(err error) bool {
 }
 
 func connectPostgres(s *Store) error {
-	cfg, err := pgx.ParseConfig(s.opt.Database)
+	rows, direct, err := s.sessions()
 	if err != nil {
-		return errors.New("the database URL is not usable: write postgres://user:password@host:5432/name")
+		return err
 	}
-	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 10 * time.Second
+	if s.opt.Direct != "" {
+		s.dialect.begin, s.dialect.unprepared = pooledBegin, true
 	}
-	if cfg.RuntimeParams == nil {
-		cfg.RuntimeParams = map[string]string{}
-	}
-	cfg.RuntimeParams["synchronous_commit"] = "on"
-	cfg.RuntimeParams["application_name"] = "gatepost"
-	// All that gatepost asks goes by keys. Plans made while the tables are small and
-	// kept for prepared statements must not read whole tables when they are large.
-	for _, p := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
-		cfg.RuntimeParams[p] = "off"
-	}
-	db := stdlib.OpenDB(*cfg)
+	db := stdlib.OpenDB(*rows)
 	db.SetMaxOpenConns(readers + s.dialect.writers + 2)
 	db.SetMaxIdleConns(readers + s.dialect.writers)
-	s.read, s.write = newReader(db), db
+	s.read, s.write, s.direct = newReader(db), db, direct
+	s.read.unprepared = s.dialect.unprepared
 	if err := db.Ping(); err != nil {
 		_ = db.Close()
-		return unreachable(cfg, err)
+		return unreachable(rows, err)
 	}
 	return nil
 }

@@ -10,8 +10,9 @@ import (
 // texts are constants of this package, so there are only so many.
 type reader struct {
 	*sql.DB
-	mu    sync.Mutex
-	stmts map[string]*sql.Stmt
+	unprepared bool
+	mu         sync.Mutex
+	stmts      map[string]*sql.Stmt
 }
 
 func newReader(db *sql.DB) *reader { return &reader{DB: db, stmts: map[string]*sql.Stmt{}} }
@@ -39,6 +40,9 @@ func (r *reader) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 
 // QueryContext implements querier.
 func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if r.unprepared {
+		return r.DB.QueryContext(ctx, query, args...)
+	}
 	st, err := r.prepared(ctx, query)
 	if err != nil {
 		return nil, err
@@ -48,6 +52,9 @@ func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*
 
 // QueryRowContext implements querier.
 func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if r.unprepared {
+		return r.DB.QueryRowContext(ctx, query, args...)
+	}
 	st, err := r.prepared(ctx, query)
 	if err != nil {
 		return r.DB.QueryRowContext(ctx, query, args...) // reports the same error

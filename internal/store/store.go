@@ -19,6 +19,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Errors that callers branch on.
@@ -38,9 +40,14 @@ type Options struct {
 	Dir string
 	// Database is a PostgreSQL URL, or empty for SQLite in Dir.
 	Database string
-	Log      *slog.Logger     // nil: none
-	Now      func() time.Time // nil: time.Now
-	Random   io.Reader        // nil: crypto/rand
+	// Direct is a PostgreSQL URL that leads past a pooler, where Database leads to one
+	// that hands out sessions by the transaction. Empty: Database has no such pooler.
+	Direct string
+	// Version is what other nodes are told of this one.
+	Version string
+	Log     *slog.Logger     // nil: none
+	Now     func() time.Time // nil: time.Now
+	Random  io.Reader        // nil: crypto/rand
 	// Fault, when set, is asked at named points of a commit ("commit.before",
 	// "commit.after"); an error or panic from it is a crash there. For tests.
 	Fault func(point string) error
@@ -57,7 +64,8 @@ type Store struct {
 	opt     Options
 	dialect *dialect
 	read    *reader
-	write   *sql.DB // writers' connections
+	write   *sql.DB         // writers' connections
+	direct  *pgx.ConnConfig // PostgreSQL: for sessions that last
 	queue   chan *request
 	inline  *writer // with Options.Inline
 	mu      sync.RWMutex
@@ -87,6 +95,10 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 func (s *Store) prepare(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", err)
+	}
+	if s.direct != nil {
+		s.Bucket = &Bucket{in: table{s}, random: s.opt.Random}
+		return s.moveFolder(ctx)
 	}
 	bucket, err := OpenBucket(s.opt.Dir, s.opt.Random)
 	if err != nil {

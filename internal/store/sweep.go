@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// SweepBucket removes content files that no message names and that were written
-// before a time: what a crash left between the file and its row. The age has to
+// SweepBucket removes contents of the bucket that no message names and that were written
+// before a time: what a crash left between a content and its row. The age has to
 // be longer than any submission takes.
 func (s *Store) SweepBucket(ctx context.Context, before time.Time) (removed int, err error) {
 	names, err := s.Bucket.Names(before)
@@ -42,7 +42,7 @@ func (s *Store) blobNamed(ctx context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for content file %s: %w", name, err)
+		return false, fmt.Errorf("look for content %s: %w", name, err)
 	}
 	return true, nil
 }
