@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -316,9 +317,9 @@ const routesSQL = `WITH RECURSIVE routes(route) AS (
 func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 	rows, err := s.read.QueryContext(ctx, routesSQL+`
 		SELECT a.team_id, a.id, a.held, a.parked_until,
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 0), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 1), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 2), -1),
+			`+dueSQL(0)+`,
+			`+dueSQL(1)+`,
+			`+dueSQL(2)+`,
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 0), -1),
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 1), -1),
 			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 2), -1),
@@ -330,6 +331,12 @@ func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 		return nil, fmt.Errorf("what is due: %w", err)
 	}
 	return scanAll(rows, scanDue)
+}
+
+// dueSQL is when the first message of a lane is due, or -1: also while it is paused.
+func dueSQL(lane int) string {
+	return fmt.Sprintf(`COALESCE(CASE WHEN %s THEN (SELECT MIN(due_at) FROM queue
+		WHERE route = r.route AND state = 'queued' AND lane = %d) END, -1)`, unpaused("a.team_id", "a.id", strconv.Itoa(lane)), lane)
 }
 
 func scanDue(row interface{ Scan(...any) error }) (Due, error) {
@@ -368,26 +375,21 @@ type Released struct{ Route email.ID }
 // ErrNotHeld says that a message is not held.
 var ErrNotHeld = errors.New("the message is not held")
 
-// Release lets a held message go on: it is queued and due now. If it was held
-// because an attempt's outcome is unknown, what follows may be a second copy and
-// is marked so.
+// Release lets a held message go on: it is queued and due now, or scheduled again if
+// it was held before its time. If it was held because an attempt's outcome is
+// unknown, what follows may be a second copy and is marked so.
 func (s *Store) Release(ctx context.Context, team, message email.ID, event Event) (Released, error) {
 	var out Released
-	err := s.doNoted(ctx, "release message "+message, func(ctx context.Context, t *tx) (Event, error) {
-		ev := event
-		e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET state = 'queued', due_at = $3, seq = seq + 1,
-			duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, retries = 0, retry_ms = 0, cause = ''
-			WHERE team_id = $1 AND message_id = $2 AND state = 'held' RETURNING `+queueColumns, team, message, millis(ev.At)))
-		if errors.Is(found(err), ErrNotFound) {
+	err := s.doNotedOn(ctx, "release message "+message, message, func(ctx context.Context, t *tx) (Event, error) {
+		ev, e, err := release(ctx, t, team, message, event)
+		if errors.Is(err, ErrNotFound) {
 			return ev, notHeld(ctx, t, team, message)
 		}
 		if err != nil {
 			return ev, err
 		}
 		out.Route = e.Route
-		t.move(team, email.Held, email.Queued, e.Unsettled)
-		ev.Team, ev.Subject, ev.Seq = team, message, e.Seq
-		return ev, insertEvent(ctx, t, ev)
+		return ev, nil
 	})
 	return out, err
 }
