@@ -24,6 +24,7 @@ const (
 	ScopeAll           = "*"
 	ScopeMessagesSend  = "messages:send"
 	ScopeMessagesRead  = "messages:read"
+	ScopeMessagesWrite = "messages:write" // the queue as a whole: pause it, hold, move, cancel many messages
 	ScopeAccountsRead  = "accounts:read"
 	ScopeAccountsWrite = "accounts:write" // accounts, credentials, connect links
 	ScopeKeysWrite     = "keys:write"     // API keys, with no more scopes than the key's own
@@ -31,7 +32,7 @@ const (
 
 // Scopes lists all scopes, for those who check or show them.
 func Scopes() []string {
-	return []string{ScopeAll, ScopeMessagesSend, ScopeMessagesRead, ScopeAccountsRead, ScopeAccountsWrite, ScopeKeysWrite}
+	return []string{ScopeAll, ScopeMessagesSend, ScopeMessagesRead, ScopeMessagesWrite, ScopeAccountsRead, ScopeAccountsWrite, ScopeKeysWrite}
 }
 
 // Grant is what an authenticated caller may do, and for which team.

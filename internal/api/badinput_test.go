@@ -60,7 +60,7 @@ func TestBadMessages(t *testing.T) {
 		{"on_unknown", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "on_unknown": "maybe"}`, []string{"on_unknown"}},
 		{"tags", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "tags": ["a", 1]}`, []string{"tags[1]"}},
 		{"metadata", `{"from": "app@example.com", "to": "a@b.example", ` + text + `, "metadata": {"a": 1, "b": "x", "b": "y"}}`, []string{"metadata.a", "metadata.b"}},
-		{"not an object", `[1, 2]`, []string{"body", "to", "from", "text"}},
+		{"not an object", `[1, 2]`, []string{"body"}},
 		{
 			"form and meaning at once", `{"from": "ceo@example.com", "to": ["nobody"], "subject": "a\r\nBcc: x@y.example", "txt": "x", "html": 5,
 			"headers": {"X-A": "1\n2", "X-B": 7}, "attachments": [{"filename": "../a", "content": "*"}, {"filename": 3, "content": "eA=="}], "type": "spam", "on_unknown": "maybe"}`,
@@ -184,4 +184,25 @@ func TestBadIdempotencyKeyIsToldWithTheRest(t *testing.T) {
 	w := sqlite(t)
 	got := w.post("/v1/messages", `{"colour": 1}`, "Idempotency-Key", "a b").problem(http.StatusUnprocessableEntity, "invalid")
 	wantFields(t, got, []string{"Idempotency-Key", "colour", "from", "to", "text"})
+}
+
+// A mistake is told once, under the name by which it was given.
+func TestMistakesAreToldOnce(t *testing.T) {
+	w := sqlite(t)
+	for body, want := range map[string][]string{
+		`[]`: {"body"}, `null`: {"body"}, `"x"`: {"body"},
+		strings.Replace(simple, "{", `{"in_reply_to": "foo bar", `, 1):            {"in_reply_to"},
+		strings.Replace(simple, "{", `{"idempotency_key": "ü", `, 1):              {"idempotency_key"},
+		strings.Replace(simple, "{", `{"headers": {"X-Ä": "1"}, `, 1):             {"headers.X-Ä"},
+		strings.Replace(simple, "{", `{"idempotency_key": "ü", "colour": 1, `, 1): {"idempotency_key", "colour"},
+	} {
+		wantFields(t, w.post("/v1/messages", body).problem(http.StatusUnprocessableEntity, "invalid"), want)
+	}
+	said := string(w.post("/v1/messages", strings.Replace(simple, "{", `{"headers": {"X-Ä": "1"}, `, 1)).body)
+	if !strings.Contains(said, "'Ä' may not be") {
+		t.Error(said)
+	}
+	if said := string(w.post("/v1/messages/batch", `{"messages": []}`).body); !strings.Contains(said, "is empty: there is nothing to send") {
+		t.Error(said)
+	}
 }

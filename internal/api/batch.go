@@ -71,8 +71,6 @@ func inMessage(i int, field string) string {
 	switch field {
 	case "":
 		return fmt.Sprintf("messages[%d]", i)
-	case "Idempotency-Key":
-		field = "idempotency_key"
 	}
 	return fmt.Sprintf("messages[%d].%s", i, field)
 }
@@ -80,6 +78,8 @@ func inMessage(i int, field string) string {
 // check tells what is wrong with the whole.
 func (in *batch) check(b client.NewBatch) {
 	switch n := len(b.Messages); {
+	case b.Messages != nil && n == 0:
+		in.whole.add("messages", "is empty: there is nothing to send")
 	case n == 0 && !follows("messages", in.whole):
 		in.whole.add("messages", "is missing")
 	case n > queue.MaxBatch:
@@ -216,9 +216,6 @@ func fieldErrors(ps []email.Problem) []client.FieldError {
 	out := make([]client.FieldError, len(ps))
 	for i, p := range ps {
 		out[i] = client.FieldError(p)
-		if p.Field == "Idempotency-Key" {
-			out[i].Field = "idempotency_key"
-		}
 	}
 	return out
 }

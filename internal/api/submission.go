@@ -18,11 +18,11 @@ func (s *server) createMessage(c *call) error {
 	key, wrong := c.idempotencyKey(sub.IdempotencyKey)
 	sub.IdempotencyKey = key
 	if problems = append(problems, wrong...); len(problems) > 0 {
-		return alsoWrong(problems, c.s.Engine.CheckSubmission(c.r.Context(), c.grant, sub))
+		return alsoWrong(problems, c.keyAsGiven(c.s.Engine.CheckSubmission(c.r.Context(), c.grant, sub)))
 	}
 	done, err := s.Engine.Submit(c.r.Context(), c.grant, sub)
 	if err != nil {
-		return err
+		return c.keyAsGiven(err)
 	}
 	return c.submitted(done)
 }
@@ -150,6 +150,21 @@ func submissionOf(m client.NewMessage) queue.Submission {
 		})
 	}
 	return sub
+}
+
+// keyAsGiven names the idempotency key as it came, where the engine tells that it
+// is wrong: as the header, or as the field of the body.
+func (c *call) keyAsGiven(err error) error {
+	found, ok := findings(err)
+	if !ok || len(c.r.Header["Idempotency-Key"]) == 0 {
+		return err
+	}
+	for i, p := range found {
+		if p.Field == "idempotency_key" {
+			found[i].Field = "Idempotency-Key"
+		}
+	}
+	return wrongFields(found)
 }
 
 // idempotencyKey reads the header of that name; the field in the body may stand in

@@ -57,10 +57,11 @@ func (c *call) uploadJSON() (queue.NewUpload, []email.Problem, error) {
 }
 
 // knownType is the type of a file, empty where it was not told: programs write
-// application/octet-stream when they know nothing (RFC 2046 section 4.5.1). Then
-// the name's ending decides; what is in the file never does.
+// application/octet-stream when they know nothing (RFC 2046 section 4.5.1), and curl
+// the type of a form. Then the name's ending decides; what is in the file never does.
 func knownType(s string) string {
-	if media, _, err := mime.ParseMediaType(s); err == nil && media == "application/octet-stream" {
+	media, _, err := mime.ParseMediaType(s)
+	if err == nil && (media == "application/octet-stream" || media == "application/x-www-form-urlencoded") {
 		return ""
 	}
 	return s

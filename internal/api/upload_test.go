@@ -56,6 +56,7 @@ func TestTypeOfUploads(t *testing.T) {
 		{"a.pdf", "application/octet-stream", "<html>", "application/pdf"},
 		{"a.PDF", "Application/Octet-Stream; charset=binary", png, "application/pdf"},
 		{"a.csv", "application/octet-stream", png, "text/csv"},
+		{"a.pdf", "application/x-www-form-urlencoded", "%PDF-1.7", "application/pdf"}, // curl
 		{"a.bin", "", "<html><script>1</script>", "application/octet-stream"},
 		{"a.bin", "application/octet-stream", png, "application/octet-stream"},
 		{"a", "", "%PDF-1.7", "application/octet-stream"},

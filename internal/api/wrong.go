@@ -52,6 +52,8 @@ func follows(field string, form []email.Problem) bool {
 	for _, f := range form {
 		root, _, _ := strings.Cut(f.Field, "[")
 		switch {
+		case f.Field == "body": // which is no object, so it has no fields
+			return true
 		case f.Field == field, below(f.Field, field), below(field, f.Field):
 			return true
 		case field == "text" && (root == "html" || root == "attachments"): // "the message is empty"

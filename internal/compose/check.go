@@ -98,6 +98,9 @@ func (ps *problems) conversation(p Parts) {
 		return
 	}
 	for i, id := range p.References {
+		if id == p.InReplyTo {
+			continue // told already
+		}
 		ps.add(fmt.Sprintf("references[%d]", i), checkMessageID(id))
 	}
 }

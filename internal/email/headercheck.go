@@ -69,8 +69,8 @@ func checkFieldName(name string) error {
 	if name == "" {
 		return errors.New("the field name is empty")
 	}
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c > '~' || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
+	for _, c := range name {
+		if c <= ' ' || c > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, c) {
 			return fmt.Errorf("%q may not be in a field name", c)
 		}
 	}

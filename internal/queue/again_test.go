@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"strings"
 	"testing"
 
 	"gatepost/internal/email"
@@ -37,4 +38,21 @@ func TestMarkOutlivesARefusal(t *testing.T) {
 			t.Errorf("%+v", events)
 		}
 	})
+}
+
+// Where recipients fared differently the summary tells why one failed, whichever
+// event came last.
+func TestSummaryTellsOfTheFailure(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, func(env email.Envelope, _ email.Content) (provider.Receipt, error) {
+		r := provider.AcceptedBy(env, "", "250 OK")
+		r.Recipients[0].Err = &provider.Error{Class: provider.Fail, Scope: provider.ScopeRecipient, Cause: "no_such_mailbox", Text: "There is no such mailbox."}
+		return r, nil
+	}, nil)
+	id := w.take(toBobAndCarol(t)).ID
+	w.sendOne()
+	x, err := w.Explain(t.Context(), w.grant, id)
+	w.must(err)
+	if !strings.Contains(x.Summary, "Last: There is no such mailbox.") {
+		t.Error(x.Summary)
+	}
 }

@@ -284,7 +284,13 @@ func (x *explaining) newest() string {
 	if len(x.events) == 0 {
 		return ""
 	}
-	d := x.events[len(x.events)-1].Data
+	last := x.events[len(x.events)-1]
+	for _, ev := range x.events { // of recipients that fared differently, those that failed are asked about
+		if ev.Kind == email.EventFailed && ev.Data.Attempt == last.Data.Attempt {
+			last = ev
+		}
+	}
+	d := last.Data
 	if d.Text == "" {
 		return d.Reply
 	}

@@ -116,7 +116,7 @@ func withKey(err error, key string) error {
 	if wrong == nil || key == "" {
 		return err
 	}
-	all := &Invalid{[]email.Problem{{Field: "Idempotency-Key", Message: wrong.Error()}}}
+	all := &Invalid{[]email.Problem{{Field: "idempotency_key", Message: wrong.Error()}}}
 	var other *Invalid
 	if errors.As(err, &other) {
 		all.Problems = append(all.Problems, other.Problems...)
