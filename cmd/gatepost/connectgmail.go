@@ -69,6 +69,10 @@ func (c *consenting) common(cmd *cobra.Command) {
 }
 
 func (c *consenting) run(ctx context.Context, g *guide, args []string) error {
+	return g.unused(ctx, c.connect(ctx, g, args))
+}
+
+func (c *consenting) connect(ctx context.Context, g *guide, args []string) error {
 	address, err := addressOf(args)
 	if err != nil {
 		return err
@@ -90,6 +94,7 @@ func (c *consenting) run(ctx context.Context, g *guide, args []string) error {
 	if err != nil {
 		return err
 	}
+	g.made = ""
 	g.note("\n%s Google let gatepost use %s.", g.in(green, "✓"), done.Account.Address)
 	if done.Again {
 		g.note("  It was connected before; its mail goes on.")
@@ -171,6 +176,7 @@ func (c *consenting) keep(ctx context.Context, g *guide, b []byte) (string, erro
 		return "", err
 	}
 	g.note("%s OAuth client: checked and sealed as %s", g.in(green, "✓"), made.ID)
+	g.made = made.ID
 	return made.ID, nil
 }
 
@@ -181,6 +187,7 @@ func (c *consenting) makeLink(ctx context.Context, g *guide, credential, address
 	if err != nil {
 		return err
 	}
+	g.made = ""
 	print := func() error { return g.show(link, func() { g.link(link) }) }
 	return g.shown("the link "+link.ID, "gatepost links cancel "+link.ID, print, func() error { return g.CancelLink(context.WithoutCancel(ctx), link.ID) })
 }

@@ -57,6 +57,9 @@ live check fails, nothing is kept.`,
 }
 
 func (w *relay) run(ctx context.Context, g *guide, address string) error {
+	if _, err := addressOf([]string{address}); err != nil {
+		return err
+	}
 	if w.port != 0 {
 		w.Port = &w.port
 	}

@@ -46,6 +46,10 @@ signature and each scope with live tokens before anything can be sent.`,
 }
 
 func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
+	return g.unused(ctx, w.connect(ctx, g, args))
+}
+
+func (w *workspace) connect(ctx context.Context, g *guide, args []string) error {
 	address, err := addressOf(args)
 	if err != nil {
 		return err
@@ -77,6 +81,7 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 	if err != nil {
 		return err
 	}
+	g.made = ""
 	done := connected{Account: a, Missing: missing(proof), Proof: proof}
 	if len(a.Senders) > 0 {
 		done.Proof = client.Proof{} // that was the key's; the account's tells of its senders too
@@ -102,6 +107,7 @@ func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	g.made = made.ID
 	return g.once(ctx, made)
 }
 
@@ -124,6 +130,7 @@ func (g *guide) once(ctx context.Context, made client.Credential) (string, error
 	if err := g.DeleteCredential(context.WithoutCancel(ctx), made.ID); err != nil {
 		return "", fmt.Errorf("remove %s, which is the key of %s once more: %w", made.ID, old.ID, err)
 	}
+	g.made = ""
 	g.note("%s key file: checked; its key is stored already, as %s", g.in(green, "✓"), old.ID)
 	return old.ID, nil
 }

@@ -21,6 +21,7 @@ type guide struct {
 	*remote
 	lines       *bufio.Reader
 	interactive bool
+	made        string // the credential that this run stored and nothing uses yet
 }
 
 func newGuide(r *remote) *guide {
@@ -67,10 +68,33 @@ func addressOf(args []string) (string, error) {
 	if len(args) == 0 {
 		return "", nil
 	}
-	if _, err := email.ParseAddress(args[0]); err != nil {
+	a, err := email.ParseAddress(args[0])
+	if err != nil {
 		return "", usagef("ADDRESS %q: %w", args[0], err)
 	}
+	if strings.Contains(args[0], "<") {
+		return "", usagef("ADDRESS %q: write the address alone: %s", args[0], a.Addr())
+	}
 	return args[0], nil
+}
+
+// unused ends a run that connected nothing: what it stored is removed again. A
+// signal to stop does not keep it from that.
+func (g *guide) unused(ctx context.Context, err error) error {
+	if err == nil || g.made == "" {
+		return err
+	}
+	var refused *client.Error
+	failed := g.DeleteCredential(context.WithoutCancel(ctx), g.made)
+	switch {
+	case failed == nil:
+		g.errLine("The credential %s, which this command had stored, is removed again.", g.made)
+	case errors.As(failed, &refused) && refused.Kind() == "in_use":
+		g.errLine("The credential %s is in use and stays.", g.made)
+	default:
+		g.errLine("The credential %s stays, and nothing uses it (%v). To remove it: gatepost credentials remove %s", g.made, failed, g.made)
+	}
+	return err
 }
 
 func (g *guide) askAddress(question string) (string, error) {
