@@ -79,6 +79,9 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 	if x.account, err = e.accounts.get(ctx, g.Team, m.Account); err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
+	if x.pauses, err = e.pauses(ctx, m); err != nil {
+		return nil, err
+	}
 	x.explainAccount()
 	x.next()
 	x.out.Summary = x.summary()
@@ -90,6 +93,7 @@ type explaining struct {
 	m       *Message
 	events  []Event
 	account *account // nil: it has been removed
+	pauses  []Pause
 	now     time.Time
 	out     Explanation
 }
@@ -203,7 +207,9 @@ func (x *explaining) next() {
 
 func (x *explaining) nextTry(e *Entry) {
 	o := &x.out
-	switch {
+	switch p := pausedBy(x.pauses, e.Route, e.Lane); {
+	case p != nil:
+		o.Next, o.Fix = "it waits until it is resumed"+reasonOf(p), "when it may go on, POST /v1/queue/resume"
 	case o.Account.Status == "held":
 		o.Next, o.Fix = "it waits until the account is released", o.Account.Reason
 	case o.Account.Status == "parked":

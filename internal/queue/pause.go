@@ -1,0 +1,84 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+
+	"gatepost/internal/access"
+	"gatepost/internal/email"
+)
+
+func mayWrite(g access.Grant) error {
+	if !g.May(access.ScopeMessagesWrite) {
+		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesWrite)
+	}
+	return nil
+}
+
+// maxReason is how long the reason may be that a person gives.
+const maxReason = 200
+
+func checkReason(reason string) []email.Problem {
+	if len(reason) > maxReason {
+		return []email.Problem{{Field: "reason", Message: fmt.Sprintf("longer than %d bytes", maxReason)}}
+	}
+	if err := email.CheckHeaderValue(reason); reason != "" && err != nil {
+		return []email.Problem{{Field: "reason", Message: err.Error()}}
+	}
+	return nil
+}
+
+// Pause lets no attempt begin of what p names, until it is resumed; it may be paused
+// already. What is being sent, or about to be, comes to its end. It returns all that
+// is paused then.
+func (e *Engine) Pause(ctx context.Context, g access.Grant, p Pause) ([]Pause, error) {
+	if err := mayWrite(g); err != nil {
+		return nil, err
+	}
+	if problems := checkReason(p.Reason); problems != nil {
+		return nil, &Invalid{problems}
+	}
+	p.Team, p.Key, p.At = g.Team, g.Key, e.cfg.Now()
+	if err := e.cfg.Store.Pause(ctx, p); err != nil {
+		return nil, err
+	}
+	e.cfg.Log.Info("queue.paused", "account", p.Account, "lane", int(p.Lane), "key", g.Key)
+	return e.cfg.Store.Pauses(ctx, g.Team)
+}
+
+// Resume ends the pause of just what p names; there need not be one. It returns what
+// is still paused.
+func (e *Engine) Resume(ctx context.Context, g access.Grant, p Pause) ([]Pause, error) {
+	if err := mayWrite(g); err != nil {
+		return nil, err
+	}
+	if err := e.cfg.Store.Resume(ctx, g.Team, p.Account, p.Lane); err != nil {
+		return nil, err
+	}
+	e.cfg.Log.Info("queue.resumed", "account", p.Account, "lane", int(p.Lane), "key", g.Key)
+	if err := e.wakeAll(ctx, g.Team, p.Account); err != nil {
+		return nil, err
+	}
+	return e.cfg.Store.Pauses(ctx, g.Team)
+}
+
+// wakeAll has an account looked at now, or every account of the team.
+func (e *Engine) wakeAll(ctx context.Context, team, account email.ID) error {
+	if account != "" {
+		e.notify(team, account)
+		return nil
+	}
+	all, err := e.accounts.list(ctx, team)
+	for _, a := range all {
+		e.notify(team, a.row.ID)
+	}
+	return err
+}
+
+// pauses are those of a message's team, for an explanation.
+func (e *Engine) pauses(ctx context.Context, m *Message) ([]Pause, error) {
+	if m.Entry == nil || m.Entry.State != email.Queued {
+		return nil, nil
+	}
+	return e.cfg.Store.Pauses(ctx, m.Team)
+}
