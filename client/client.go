@@ -52,6 +52,9 @@ func AllowPlain() Option {
 	return func(c *Client) { c.plain = true }
 }
 
+// ErrKeyForm is the error of New for an API key that cannot be one.
+var ErrKeyForm = errors.New("the API key has a blank, a line break or another character that no key has: copy it again")
+
 // New makes a client for the gatepost at baseURL, such as http://127.0.0.1:8025
 // or https://mail.example.com/gatepost. It makes no request.
 func New(baseURL, key string, options ...Option) (*Client, error) {
@@ -63,7 +66,7 @@ func New(baseURL, key string, options ...Option) (*Client, error) {
 		return nil, err
 	}
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("the API key has a blank, a line break or another character that no key has: copy it again")
+		return nil, ErrKeyForm
 	}
 	if c.http == nil {
 		c.http = &http.Client{Transport: transport()}

@@ -125,6 +125,9 @@ func (s *settings) client(options ...client.Option) (*client.Client, error) {
 	}
 	options = append(options, client.WithHTTPClient(&http.Client{Transport: s.transport(roots)}), client.WithUserAgent("gatepost-cli/"+strings.Fields(version())[0]))
 	c, err := client.New(s.url, s.key.Reveal(), options...)
+	if errors.Is(err, client.ErrKeyForm) {
+		return nil, usagef("%s: %w", s.source("key"), err)
+	}
 	if err != nil {
 		return nil, usagef("%s: %w", s.name("url"), err)
 	}

@@ -104,6 +104,14 @@ func (s *settings) folder() (string, error) {
 	return dir, nil
 }
 
+// source is the name of a setting, with the file that its value was read from.
+func (s *settings) source(of string) string {
+	if path := s.given[of].path; path != "" {
+		return s.name(of) + " (read from " + path + ")"
+	}
+	return s.name(of)
+}
+
 // name is what the user calls a setting: as it was given, else its flag.
 func (s *settings) name(of string) string {
 	if g, ok := s.given[of]; ok && g.from != "" {
