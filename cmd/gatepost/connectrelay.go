@@ -104,7 +104,7 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 		}
 	}
 	g.errLine("\nNothing was kept. Mend what is marked ✗ and give the same command again.")
-	return toldError{exitFailed}
+	return toldError{codeOf(proof)}
 }
 
 // tell says what to do for this relay: for a preset at its provider, else to have

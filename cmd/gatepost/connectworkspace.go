@@ -186,7 +186,7 @@ func (w *workspace) notYet(g *guide, proof client.Proof) error {
 		}
 	}
 	g.errLine("\nNo account was connected. Mend what is marked ✗ and give the same command again; Google can take minutes, at most a day, to know of a change (--wait 30m waits).")
-	return toldError{exitFailed}
+	return toldError{codeOf(proof)}
 }
 
 // rest waits, or until the context ends.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gatepost/client"
@@ -20,6 +21,7 @@ func exitCode(err error) int {
 	var told toldError
 	var usage usageError
 	var refused *client.Error
+	silent := []string{"unreachable", "timeout", "host_not_found", "connection_refused", "connection_closed", "connection_broken", "token_endpoint_down", "token_rate_limited"}
 	switch {
 	case err == nil:
 		return exitOK
@@ -27,8 +29,26 @@ func exitCode(err error) int {
 		return told.code
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &refused) && slices.Contains(silent, refused.Cause):
+		return exitFailed // a consent came to nothing because Google did not answer
 	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500 && refused.Status != http.StatusTooManyRequests:
 		return exitUsage
+	}
+	return exitFailed
+}
+
+// codeOf is the exit code of a live check that failed for what was given: an address,
+// a user, a password. What is the provider's or the network's, or has to be set up
+// there first, is no mistake on the command line.
+func codeOf(p client.Proof) int {
+	given := []string{"unknown_user", "wrong_mailbox", "credential_refused", "app_password_required", "auth_required"}
+	for _, s := range p.Steps {
+		if !s.OK && !s.Optional {
+			if slices.Contains(given, s.Cause) {
+				return exitUsage
+			}
+			return exitFailed // what failed after it failed for it
+		}
 	}
 	return exitFailed
 }

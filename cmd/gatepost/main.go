@@ -51,7 +51,9 @@ func (e environment) lookup(name string) (string, bool) {
 	return "", false
 }
 
-// Exit codes: 2 when what the user gave is wrong, 1 when anything else failed.
+// Exit codes: 2 when what the user gave is wrong, whoever found that (a 4xx answer,
+// a sign-in that was refused), 1 when anything else failed: no connection, a time
+// limit, a 5xx answer, a message that did not leave.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -135,6 +137,13 @@ func rootCommand(env environment) *cobra.Command {
 		Long: `gatepost sends transactional email through mailboxes that you already have.
 Programs hand it mail over HTTP; it keeps the mail durably and sends it through
 the Gmail API, smtp.gmail.com or an SMTP relay.
+
+Exit codes, for scripts:
+  0   it worked
+  1   it did not, and not by your mistake: no connection, a provider that does not
+      answer, a live check or a message that failed
+  2   what was given is wrong: a flag, a setting, a field, an address without a
+      mailbox, a relay's user or password
 
 New here?  gatepost sandbox  shows all of it on this machine; no mail leaves.`,
 		Example: `  gatepost serve                                       run the server
