@@ -45,11 +45,23 @@ made from it.
   gatepost send --to maria@example.org --subject Later --text - --send-at 2h
   gatepost send --raw message.eml --wait
   gatepost send --test --account app@example.com`,
-		Args: cobra.NoArgs,
+		Args: noWords,
 	}
 	s.flags(cmd.Flags())
 	s.completion(cmd, env)
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error { return s.run(ctx, r) })
+}
+
+// noWords refuses what stands beside the flags: most often a time after --wait,
+// which means something without one and so takes it after an equals sign.
+func noWords(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.Flags().Changed("wait") && !strings.ContainsAny(args[0], " @"):
+		return usagef("--wait %s: write it with an equals sign: --wait=%s", args[0], args[0])
+	}
+	return usagef("%q stands alone: it belongs to no flag; quote texts with blanks", args[0])
 }
 
 // defaultWait is how long --wait waits.
@@ -81,7 +93,7 @@ func (s *sending) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.account, "account", "", "`account` to send through, address or id (default: whichever may send as --from)")
 	f.StringVar(&s.idempotencyKey, "idempotency-key", "", "`key` that makes the same message have one effect however often it is sent")
 	f.BoolVar(&s.test, "test", false, "send a test message through --account")
-	f.DurationVar(&s.wait, "wait", 0, "wait until it has left, or this long")
+	f.DurationVar(&s.wait, "wait", 0, "wait until it has left, or this `time`, with an equals sign: --wait=30s")
 	f.Lookup("wait").NoOptDefVal = defaultWait.String()
 }
 

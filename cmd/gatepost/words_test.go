@@ -234,6 +234,19 @@ func kept(t *testing.T, f sandboxFacts) int {
 	return len(list.Data)
 }
 
+// A word that belongs to no flag is a slip, of which the likely one is named.
+func TestWordsBesideFlagsOfSend(t *testing.T) {
+	send := []string{"send", "--to", "a@example.com", "--subject", "Your", "order"}
+	for want, args := range map[string][]string{
+		"--wait 5s: write it with an equals sign: --wait=5s": {"send", "--to", "a@example.com", "--text", "t", "--wait", "5s"},
+		`"order" stands alone`:                               send,
+	} {
+		if code, _, errs := command(nil, args...); code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d: %s", args, code, errs)
+		}
+	}
+}
+
 // --wait waits at a terminal, too.
 func TestWaitAtATerminal(t *testing.T) {
 	_, f := sandboxed(t)
