@@ -74,6 +74,8 @@ type server struct {
 	changes     decoder[client.ChangeAccount]
 	pools       decoder[client.NewPool]
 	poolChanges decoder[client.ChangePool]
+	pauses      decoder[client.NewPause]
+	orders      decoder[client.QueueOrder]
 	checks      decoder[client.Check]
 	tests       decoder[client.Test]
 	consents    decoder[client.NewConsent]
@@ -102,6 +104,8 @@ func newServer(cfg Config) *server {
 		changes:     newDecoder[client.ChangeAccount](),
 		pools:       newDecoder[client.NewPool](),
 		poolChanges: newDecoder[client.ChangePool](),
+		pauses:      newDecoder[client.NewPause](),
+		orders:      newDecoder[client.QueueOrder](),
 		checks:      newDecoder[client.Check](),
 		tests:       newDecoder[client.Test](),
 		consents:    newDecoder[client.NewConsent](),

@@ -1,6 +1,9 @@
 package api
 
-import "gatepost/internal/access"
+import (
+	"gatepost/internal/access"
+	"gatepost/internal/queue"
+)
 
 // operations are all that the API can do, and the site map. Each names the scope
 // that a key needs for it; what is left out needs none.
@@ -21,6 +24,19 @@ func (s *server) operations() []operation {
 		{pattern: "GET /v1/uploads", scope: access.ScopeMessagesSend, serve: s.listUploads, describe: describeListUploads},
 		{pattern: "GET /v1/uploads/{id}", scope: access.ScopeMessagesSend, serve: s.showUpload, describe: describeShowUpload},
 		{pattern: "DELETE /v1/uploads/{id}", scope: access.ScopeMessagesSend, serve: s.deleteUpload, describe: describeDeleteUpload},
+
+		{pattern: "GET /v1/queue", scope: access.ScopeMessagesRead, serve: s.showQueue, describe: describeShowQueue},
+		{pattern: "POST /v1/queue/pause", scope: access.ScopeMessagesWrite, serve: s.pauseQueue, describe: describePauseQueue},
+		{pattern: "POST /v1/queue/resume", scope: access.ScopeMessagesWrite, serve: s.resumeQueue, describe: describeResumeQueue},
+		{pattern: "POST /v1/queue/hold", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.HoldMail), describe: describeOrder(
+			"hold", "Hold what waits, until it is released", `{"type": "invoice", "reason": "a wrong price"}`)},
+		{pattern: "POST /v1/queue/release", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.ReleaseMail), describe: describeOrder(
+			"release", "Let what is held go on", `{"cause": "by_hand"}`)},
+		{pattern: "POST /v1/queue/retry", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.RetryMail), describe: describeOrder(
+			"retry", "Try again what failed", `{"cause": "gave_up", "account": "app@example.com"}`)},
+		{pattern: "POST /v1/queue/move", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.MoveMail), describe: describeMoveQueue},
+		{pattern: "POST /v1/queue/cancel", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.CancelMail), describe: describeOrder(
+			"cancel", "Cancel what waits", `{"lane": "bulk", "submitted_before": "2026-11-21T08:00:00.000Z"}`)},
 
 		{pattern: "POST /v1/credentials", scope: access.ScopeAccountsWrite, serve: s.createCredential, describe: describeCreateCredential},
 		{pattern: "GET /v1/credentials", scope: access.ScopeAccountsRead, serve: s.listCredentials, describe: describeListCredentials},

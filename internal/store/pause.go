@@ -16,7 +16,7 @@ const EveryLane email.Lane = -1
 // go on.
 type Pause struct {
 	Team    email.ID
-	Account email.ID   // empty: every account of the team
+	Account email.ID   // or a pool; empty: every account of the team
 	Lane    email.Lane // or EveryLane
 	Reason  string
 	Key     email.ID // the API key that did it
@@ -55,10 +55,11 @@ func (s *Store) Resume(ctx context.Context, team, account email.ID, lane email.L
 }
 
 // Pauses lists what is paused of a team, the widest first. A pause of an account
-// that has been removed is not among them.
+// or a pool that has been removed is not among them.
 func (s *Store) Pauses(ctx context.Context, team email.ID) ([]Pause, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT team_id, account_id, lane, reason, key_id, created_at FROM pauses p WHERE team_id = $1
-		AND (account_id = '' OR EXISTS (SELECT 1 FROM accounts a WHERE a.team_id = p.team_id AND a.id = p.account_id))
+		AND (account_id = '' OR EXISTS (SELECT 1 FROM accounts a WHERE a.team_id = p.team_id AND a.id = p.account_id)
+		OR EXISTS (SELECT 1 FROM pools o WHERE o.team_id = p.team_id AND o.id = p.account_id))
 		ORDER BY account_id, lane`, team)
 	if err != nil {
 		return nil, fmt.Errorf("what is paused: %w", err)

@@ -1,0 +1,196 @@
+package api
+
+import (
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+
+	"gatepost/client"
+	"gatepost/internal/email"
+	"gatepost/internal/queue"
+)
+
+// showQueue tells who waits for what and until when.
+func (s *server) showQueue(c *call) error {
+	one, wrong, err := c.only("account", "lane", "type", "cause", "state", "submitted_before")
+	if err != nil {
+		return err
+	}
+	sel := queue.Selection{
+		Type: one["type"], Cause: one["cause"], Lane: wrong.lane(one["lane"]), Before: wrong.time("submitted_before", one["submitted_before"]),
+	}
+	if sel.Route, err = c.routeNamed("account", one["account"], &wrong); err != nil {
+		return err
+	}
+	wrong.selection(&sel, email.State(one["state"]), waitingStates())
+	if err := invalid(wrong); err != nil {
+		return err
+	}
+	q, err := s.Engine.Queue(c.r.Context(), c.grant, sel)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, client.Queue{Waiting: waitingOf(q.Waiting), Pauses: pausesOf(q.Pauses)})
+}
+
+// waitingStates are those of messages that wait.
+func waitingStates() []email.State {
+	return []email.State{email.Scheduled, email.Queued, email.Sending, email.Unknown, email.Held}
+}
+
+// selection reads state and type.
+func (w *wrongFields) selection(sel *queue.Selection, state email.State, states []email.State) {
+	switch {
+	case state == "":
+	case slices.Contains(states, state):
+		sel.States = []email.State{state}
+	default:
+		w.add("state", "one of "+joined(states))
+	}
+	if sel.Type != "" && !slices.Contains(queue.Types(), sel.Type) {
+		w.add("type", "not a type: one of "+joined(queue.Types()))
+	}
+}
+
+// lane reads the word of a lane; nil for none.
+func (w *wrongFields) lane(word string) *email.Lane {
+	if word == "" {
+		return nil
+	}
+	for _, l := range []email.Lane{email.Urgent, email.Normal, email.Bulk} {
+		if laneWord(l) == word {
+			return &l
+		}
+	}
+	w.add("lane", "one of urgent, normal, bulk")
+	return nil
+}
+
+// routeNamed is what messages wait for, by its id or address.
+func (c *call) routeNamed(field, name string, wrong *wrongFields) (string, error) {
+	if isID(email.PrefixPool, name) == nil {
+		return name, nil
+	}
+	var found wrongFields
+	id, err := c.accountNamed(name, &found)
+	for _, p := range found {
+		wrong.add(field, p.Message)
+	}
+	return id, err
+}
+
+func waitingOf(list []queue.Waiting) []client.Waiting {
+	out := make([]client.Waiting, len(list))
+	for i, w := range list {
+		out[i] = client.Waiting{
+			Account: w.Account, Address: w.Address, Lane: laneWord(w.Lane), State: string(w.State), Cause: w.Cause, Why: w.Why,
+			Text: w.Text, Until: timeAt(w.Until), Messages: w.Messages, Recipients: w.Recipients, OldestAt: timeAt(w.OldestAt),
+		}
+	}
+	return out
+}
+
+func pausesOf(list []queue.Pause) []client.Pause {
+	out := make([]client.Pause, len(list))
+	for i, p := range list {
+		out[i] = client.Pause{Account: p.Account, Reason: p.Reason, Key: p.Key, Since: timeOf(p.At)}
+		if p.Lane != queue.EveryLane {
+			out[i].Lane = laneWord(p.Lane)
+		}
+	}
+	return out
+}
+
+// pauseQueue lets no attempt begin of an account, a lane or all.
+func (s *server) pauseQueue(c *call) error {
+	p, err := s.pauseAsked(c)
+	if err != nil {
+		return err
+	}
+	list, err := s.Engine.Pause(c.r.Context(), c.grant, p)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, client.PauseList{Data: pausesOf(list)})
+}
+
+// resumeQueue ends a pause.
+func (s *server) resumeQueue(c *call) error {
+	p, err := s.pauseAsked(c)
+	if err != nil {
+		return err
+	}
+	list, err := s.Engine.Resume(c.r.Context(), c.grant, p)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, client.PauseList{Data: pausesOf(list)})
+}
+
+func (s *server) pauseAsked(c *call) (queue.Pause, error) {
+	b, problems, err := decodeBody(c, s.pauses, nil)
+	if err != nil {
+		return queue.Pause{}, err
+	}
+	wrong, p := wrongFields(problems), queue.Pause{Lane: queue.EveryLane, Reason: b.Reason}
+	if lane := wrong.lane(b.Lane); lane != nil {
+		p.Lane = *lane
+	}
+	if p.Account, err = c.routeNamed("account", b.Account, &wrong); err != nil {
+		return p, err
+	}
+	return p, invalid(wrong)
+}
+
+// orderQueue makes the operation of a verb.
+func (s *server) orderQueue(verb queue.Verb) func(*call) error {
+	return func(c *call) error {
+		b, problems, err := decodeBody(c, s.orders, nil)
+		if err != nil {
+			return err
+		}
+		o, err := c.orderOf(verb, b, problems)
+		if err != nil {
+			return err
+		}
+		done, err := s.Engine.Operate(c.r.Context(), c.grant, o)
+		if err != nil {
+			return err
+		}
+		return c.answer(http.StatusOK, orderedOf(b.DryRun, done))
+	}
+}
+
+func (c *call) orderOf(verb queue.Verb, b client.QueueOrder, problems []email.Problem) (queue.Order, error) {
+	wrong := wrongFields(problems)
+	o := queue.Order{Verb: verb, Reason: b.Reason, DryRun: b.DryRun, Selection: queue.Selection{
+		Type: b.Type, Cause: b.Cause, Lane: wrong.lane(b.Lane), Before: moment(b.SubmittedBefore),
+	}}
+	wrong.selection(&o.Selection, email.State(b.State), []email.State{email.Scheduled, email.Queued, email.Held})
+	var err error
+	if o.Route, err = c.routeNamed("account", b.Account, &wrong); err != nil {
+		return o, err
+	}
+	if o.To, err = c.routeNamed("to", b.To, &wrong); err != nil {
+		return o, err
+	}
+	if b.Cursor != "" {
+		id, err := base64.RawURLEncoding.DecodeString(b.Cursor)
+		if o.After = string(id); err != nil || isID(email.PrefixMessage, o.After) != nil {
+			wrong.add("cursor", "not a next_cursor of an earlier answer")
+		}
+	}
+	return o, invalid(wrong)
+}
+
+func orderedOf(dry bool, o *queue.Ordered) client.QueueOrdered {
+	out := client.QueueOrdered{DryRun: dry, Messages: o.Messages, Recipients: o.Recipients, Waiting: waitingOf(o.Waiting)}
+	for _, why := range slices.Sorted(maps.Keys(o.Skipped)) {
+		out.Skipped = append(out.Skipped, client.QueueSkipped{Why: why, Messages: o.Skipped[why]})
+	}
+	if o.Next != "" {
+		out.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(o.Next))
+	}
+	return out
+}

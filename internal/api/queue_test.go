@@ -1,0 +1,106 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"gatepost/client"
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+)
+
+// Mail is paused, counted, held and canceled over the API, by a client.
+func TestQueueByClient(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		c, err := client.New(w.url, w.key)
+		w.must(err)
+		ctx := t.Context()
+		const n = 3
+		for range n {
+			w.post("/v1/messages", simple).want(http.StatusAccepted)
+		}
+		paused, err := c.Pause(ctx, client.NewPause{Account: "app@example.com", Reason: "a test"})
+		w.must(err)
+		if len(paused.Data) != 1 || paused.Data[0].Account != w.smtp || paused.Data[0].Lane != "" || paused.Data[0].Since.IsZero() {
+			t.Errorf("paused: %+v", paused)
+		}
+		w.run()
+		q, err := c.Queue(ctx, client.QueueQuery{State: "queued"})
+		w.must(err)
+		if len(q.Waiting) != 1 || q.Waiting[0].Messages != n || q.Waiting[0].Why != "paused" || q.Waiting[0].Address != "app@example.com" || len(q.Pauses) != 1 {
+			t.Fatalf("the queue: %+v", q)
+		}
+		counted, err := c.OrderQueue(ctx, client.VerbHold, client.QueueOrder{Account: "app@example.com", DryRun: true}, nil)
+		w.must(err)
+		if !counted.DryRun || counted.Messages != n || len(counted.Waiting) != 1 {
+			t.Errorf("would be held: %+v", counted)
+		}
+		parts := 0
+		held, err := c.OrderQueue(ctx, client.VerbHold, client.QueueOrder{SubmittedBefore: client.At(time.Now().Add(time.Minute))}, func(client.QueueOrdered) { parts++ })
+		w.must(err)
+		if held.Messages != n || parts != 1 || held.NextCursor != "" {
+			t.Errorf("held: %+v in %d parts", held, parts)
+		}
+		left, err := c.Resume(ctx, client.NewPause{Account: w.smtp})
+		w.must(err)
+		if len(left.Data) != 0 {
+			t.Errorf("still paused: %+v", left)
+		}
+		canceled, err := c.OrderQueue(ctx, client.VerbCancel, client.QueueOrder{Cause: "by_hand", Reason: "sold out"}, nil)
+		w.must(err)
+		if q, err = c.Queue(ctx, client.QueueQuery{}); err != nil || canceled.Messages != n || len(q.Waiting) != 0 {
+			t.Errorf("canceled: %+v, waiting %+v, %v", canceled, q, err)
+		}
+	})
+}
+
+// What is paused leaves as soon as it is resumed.
+func TestResumedMailLeaves(t *testing.T) {
+	w := sqlite(t)
+	w.post("/v1/queue/pause", `{"lane": "normal"}`).want(http.StatusOK)
+	location := w.post("/v1/messages", simple).header.Get("Location")
+	w.run()
+	urgent := w.post("/v1/messages", `{"from": "app@example.com", "to": "maria@example.org", "subject": "s", "text": "t", "type": "otp"}`).header.Get("Location")
+	status := func(path string) string {
+		return w.get(path).object()["recipients"].([]any)[0].(map[string]any)["status"].(string)
+	}
+	w.until("mail of another lane is sent", func() bool { return status(urgent) == "accepted" })
+	if got := status(location); got != "queued" {
+		t.Errorf("what is paused is %s", got)
+	}
+	w.post("/v1/queue/resume", `{"lane": "normal"}`).want(http.StatusOK)
+	w.until("resumed mail is sent", func() bool { return status(location) == "accepted" })
+}
+
+func TestQueueOrdersThatAreWrong(t *testing.T) {
+	w := sqlite(t)
+	for _, c := range []struct{ path, body, field string }{
+		{"/v1/queue/hold", `{"lane": "slow"}`, "lane"},
+		{"/v1/queue/hold", `{"type": "letter"}`, "type"},
+		{"/v1/queue/hold", `{"state": "sending"}`, "state"},
+		{"/v1/queue/hold", `{"state": "held"}`, "state"},
+		{"/v1/queue/hold", `{"account": "nobody@example.com"}`, "account"},
+		{"/v1/queue/hold", `{"cursor": "x"}`, "cursor"},
+		{"/v1/queue/hold", `{"all": true}`, "all"},
+		{"/v1/queue/move", `{}`, "to"},
+		{"/v1/queue/move", `{"to": "nobody@example.com"}`, "to"},
+		{"/v1/queue/cancel", `{"to": "app@example.com"}`, "to"},
+		{"/v1/queue/pause", `{"account": "acc_x"}`, "account"},
+		{"/v1/queue/pause", fmt.Sprintf(`{"reason": "%0300d"}`, 0), "reason"},
+	} {
+		if fields := w.post(c.path, c.body).problem(http.StatusUnprocessableEntity, "invalid"); len(fields) != 1 || fields[c.field] == "" {
+			t.Errorf("%s %s: %v", c.path, c.body, fields)
+		}
+	}
+	for query, field := range map[string]string{"state=failed": "state", "lane=x": "lane", "submitted_before=x": "submitted_before", "x=1": "x"} {
+		if fields := w.get("/v1/queue?"+query).problem(http.StatusUnprocessableEntity, "invalid"); fields[field] == "" {
+			t.Errorf("%s: %v", query, fields)
+		}
+	}
+	sender := w.newKey("messages:send", "messages:read")
+	w.post("/v1/queue/pause", `{}`, "Authorization", "Bearer "+sender).problem(http.StatusForbidden, "forbidden")
+	w.get("/v1/queue", "Authorization", "Bearer "+sender).want(http.StatusOK)
+}
