@@ -45,7 +45,7 @@ mailbox make a link: gatepost connect link`,
 }
 
 func connectLinkCommand(env environment) *cobra.Command {
-	c := &consenting{link: true}
+	c := &consenting{link: true, hours: 72}
 	cmd := &cobra.Command{
 		Use:   "link ADDRESS",
 		Short: "Make a link by which a colleague connects their mailbox in a browser",
@@ -59,7 +59,7 @@ address under its redirect URIs; the command tells which (--public-url of serve)
 		Args: oneArg("the mailbox that is expected"),
 	}
 	c.common(cmd)
-	cmd.Flags().IntVar(&c.hours, "hours", 72, "how many `hours` it lasts, 1 to 168")
+	numberFlag(cmd.Flags(), number{&c.hours, 1, 168, 24}, "hours", "how many `hours` it lasts, 1 to 168")
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error { return c.run(ctx, newGuide(r), args) })
 }
 

@@ -44,7 +44,7 @@ live check fails, nothing is kept.`,
 	f := cmd.Flags()
 	f.StringVar(&w.Preset, "preset", "", "known `relay`: gmail_relay is smtp-relay.gmail.com")
 	f.StringVar(&w.Host, "host", "", "`name` of the server")
-	f.IntVar(&w.port, "port", 0, "`port` (default 587; with --tls implicit 465)")
+	numberFlag(f, number{&w.port, 1, 65535, 587}, "port", "`port` (default 587; with --tls implicit 465)")
 	f.StringVar(&w.TLS, "tls", "", "`kind` of TLS: starttls, implicit, or none (for this machine alone) (default starttls)")
 	f.StringVar(&w.User, "user", "", "`name` to sign in with")
 	f.StringVar(&w.Hello, "hello", "", "`name` to say in EHLO (default the machine's)")

@@ -157,7 +157,7 @@ New here?  gatepost sandbox  shows all of it on this machine; no mail leaves.`,
 	root.SetIn(env.stdin)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagMistake)
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run it:"}, &cobra.Group{ID: groupUse, Title: "Use it:"}, &cobra.Group{ID: groupSetUp, Title: "Set it up:"})
 	root.SetHelpCommandGroupID(groupRun)
 	root.SetCompletionCommandGroupID(groupSetUp)

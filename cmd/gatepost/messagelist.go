@@ -48,6 +48,7 @@ func (s *selection) parse() error {
 
 func messagesListCommand(env environment) *cobra.Command {
 	s := &selection{}
+	s.Limit = 20
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List messages, newest first", Args: cobra.NoArgs,
 		Example: `  gatepost messages list
@@ -58,7 +59,7 @@ func messagesListCommand(env environment) *cobra.Command {
 	s.flags(cmd)
 	cmd.Flags().StringVar(&s.since, "since", "", "submitted at this `time` or later; a duration means ago")
 	cmd.Flags().StringVar(&s.until, "until", "", "submitted before this `time`")
-	cmd.Flags().IntVar(&s.Limit, "limit", 20, "how `many`, 1 to 100")
+	numberFlag(cmd.Flags(), number{&s.Limit, 1, 100, 20}, "limit", "how `many`, 1 to 100")
 	cmd.Flags().StringVar(&s.Cursor, "cursor", "", "where the list before ended, its `cursor`")
 	cmd.Flags().BoolVar(&s.all, "all", false, "all of them; with --json a message a line")
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {

@@ -20,6 +20,7 @@ type tailing struct {
 
 func messagesTailCommand(env environment) *cobra.Command {
 	t := &tailing{seen: map[string]string{}}
+	t.Limit = 10
 	cmd := &cobra.Command{
 		Use: "tail", Short: "Watch messages as they come and change, until Ctrl-C", Args: cobra.NoArgs,
 		Example: `  gatepost messages tail
@@ -27,7 +28,7 @@ func messagesTailCommand(env environment) *cobra.Command {
   gatepost messages tail --json | jq -r .subject`,
 	}
 	t.selection.flags(cmd)
-	cmd.Flags().IntVar(&t.Limit, "limit", 10, "how `many` earlier messages to begin with")
+	numberFlag(cmd.Flags(), number{&t.Limit, 1, 100, 10}, "limit", "how `many` earlier messages to begin with, 1 to 100")
 	return overAPI(env, cmd, t.run)
 }
 
@@ -36,9 +37,6 @@ const tailPause = time.Second
 
 func (t *tailing) run(ctx context.Context, r *remote, _ []string) error {
 	first := t.Limit
-	if first < 1 {
-		first = 1
-	}
 	for {
 		page, err := r.Messages(ctx, client.MessageQuery{Status: t.Status, Account: t.Account, Recipient: t.Recipient, Tag: t.Tag, Type: t.Type, Limit: first})
 		if err != nil && ctx.Err() == nil {

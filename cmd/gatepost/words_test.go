@@ -247,6 +247,34 @@ func TestWordsBesideFlagsOfSend(t *testing.T) {
 	}
 }
 
+// A value that a flag does not take is refused in words, a zero too.
+func TestValuesOfFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"connect link a@b.example --hours 0":               `--hours "0": write a whole number from 1 to 168, such as 24`,
+		"connect link a@b.example --hours 1e9":             `--hours "1e9": write a whole number from 1 to 168`,
+		"connect link a@b.example --hours 169":             "from 1 to 168",
+		"connect relay a@b.example --port 0":               `--port "0": write a whole number from 1 to 65535, such as 587`,
+		"messages list --limit 0":                          `--limit "0": write a whole number from 1 to 100, such as 20`,
+		"messages list --limit 99999999999999999999":       "from 1 to 100",
+		"messages tail --limit 0":                          "from 1 to 100",
+		"messages list --all=maybe":                        `--all "maybe": write true or false`,
+		"messages list --timeout abc":                      `--timeout "abc": write a time with its unit, such as 30s`,
+		"send --to a@example.com --wait=abc":               `--wait "abc": write a time with its unit, such as 30s`,
+		"connect workspace a@b.example --wait 5":           `--wait "5": write a time with its unit`,
+		"connect workspace a@b.example --wait 9999999999h": `write a time with its unit`,
+	} {
+		code, _, errs := command(nil, strings.Fields(line)...)
+		if code != exitUsage || !strings.Contains(errs, want) || strings.Contains(errs, "strconv") || strings.Contains(errs, "time: ") {
+			t.Errorf("%s: exit code %d: %s", line, code, errs)
+		}
+	}
+	for line, want := range map[string]string{"connect link": "(default 72)", "messages list": "(default 20)", "messages tail": "(default 10)"} {
+		if _, out, _ := command(nil, append(strings.Fields(line), "--help")...); !strings.Contains(out, want) {
+			t.Errorf("%s: no %s in\n%s", line, want, out)
+		}
+	}
+}
+
 // --wait waits at a terminal, too.
 func TestWaitAtATerminal(t *testing.T) {
 	_, f := sandboxed(t)

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// number is the value of a flag that has a range. A zero that was written is no
+// default: it is refused like any other number outside.
+type number struct {
+	to                  *int
+	least, most, likely int
+}
+
+// numberFlag makes a flag of a whole number, of which likely is an example.
+func numberFlag(f *pflag.FlagSet, n number, name, usage string) { f.Var(&n, name, usage) }
+
+// Set implements pflag.Value.
+func (n *number) Set(given string) error {
+	v, err := strconv.Atoi(given)
+	if err != nil || v < n.least || v > n.most {
+		return fmt.Errorf("write a whole number from %d to %d, such as %d", n.least, n.most, n.likely)
+	}
+	*n.to = v
+	return nil
+}
+
+// String implements pflag.Value.
+func (n *number) String() string {
+	if n.to == nil {
+		return "0"
+	}
+	return strconv.Itoa(*n.to)
+}
+
+// Type implements pflag.Value.
+func (n *number) Type() string { return "int" }
+
+// flagMistake says in words what is wrong with a flag.
+func flagMistake(_ *cobra.Command, err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return usageError{err}
+	}
+	f := invalid.GetFlag()
+	why := invalid.Unwrap()
+	switch f.Value.Type() {
+	case "duration":
+		why = errors.New("write a time with its unit, such as 30s, 5m or 2h30m")
+	case "bool":
+		why = errors.New("write true or false")
+	}
+	return usagef("--%s %q: %w", f.Name, invalid.GetValue(), why)
+}
