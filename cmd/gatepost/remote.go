@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,12 +59,16 @@ func inFlags(err error, cmd *cobra.Command) error {
 }
 
 // flagOf is the flag of a command that gives a field: --to for to[0].address, --tls
-// for smtp.tls. Of a file it names the part, too.
+// for smtp.tls. Of a file, and of
+// what has a name of its own, it names that, too.
 func flagOf(field string, cmd *cobra.Command) string {
 	head, rest, _ := strings.Cut(field, ".")
 	if flag := flagFor(head, cmd); flag != "" {
-		if head == "key" && rest != "" {
+		switch {
+		case head == "key" && rest != "":
 			flag += ": " + rest
+		case (head == "headers" || head == "metadata") && rest != "":
+			flag += " " + strconv.Quote(rest)
 		}
 		return flag
 	}

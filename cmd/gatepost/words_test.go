@@ -275,6 +275,13 @@ func TestValuesOfFlags(t *testing.T) {
 	}
 }
 
+// Of several headers the wrong one is named.
+func TestWrongHeaderIsNamed(t *testing.T) {
+	_, f := sandboxed(t)
+	send := []string{"send", "--from", f.Accounts[0].Address, "--to", "a@example.com", "--text", "t", "--header", "X-A: a", "--header", "X-B: b"}
+	says(t, f, 2, []string{`--header "x-b": given twice`}, append(send, "--header", "x-b: c")...)
+}
+
 // --wait waits at a terminal, too.
 func TestWaitAtATerminal(t *testing.T) {
 	_, f := sandboxed(t)
