@@ -27,27 +27,53 @@ type ClaimRequest struct {
 	// Passed is how many messages of the normal lane have been claimed since the
 	// last one of the bulk lane.
 	Passed int
+	// Limits are what the account has to keep to, and Clock is the time by which
+	// they are counted: zero is Now.
+	Limits []Limit
+	Clock  time.Time
 
-	claims []*Entry
-	fence  int64
+	claims  []*Entry
+	blocked *Blocked
+	fence   int64
 }
+
+// Claims is what a claim has brought.
+type Claims struct {
+	Entries []*Entry
+	// Blocked tells of the first message that was due, had room, and had to stay
+	// because of a limit; nil: there was none.
+	Blocked *Blocked
+}
+
+// Charged is what an entry's attempt is counted as, by the key of the limit.
+func (e *Entry) Charged() map[string]int64 { return e.charged }
 
 // Claim takes due messages of an account: the urgent lane first, then the normal
 // one, with at least one of ten for bulk, each by due time. Each is recorded as
 // being sent, with a new attempt number and fence, before Claim returns. Nothing is
 // claimed for an account that is held or parked, nor of what is paused.
 func (s *Store) Claim(ctx context.Context, c ClaimRequest) ([]*Entry, error) {
+	got, err := s.ClaimWithin(ctx, c)
+	return got.Entries, err
+}
+
+// ClaimWithin is Claim that keeps to the limits, and tells which one keeps back
+// what else is due. What it claims is counted until its outcome is written.
+func (s *Store) ClaimWithin(ctx context.Context, c ClaimRequest) (Claims, error) {
 	fence, err := s.newFence()
 	if err != nil {
-		return nil, err
+		return Claims{}, err
 	}
 	c.fence = fence
+	if c.Clock.IsZero() {
+		c.Clock = c.Now
+	}
 	r := &request{claim: &c}
 	s.submit(ctx, r)
 	if r.err != nil {
-		return nil, fmt.Errorf("claim messages of %s: %w", c.Route, r.err)
+		return Claims{}, fmt.Errorf("claim messages of %s: %w", c.Route, r.err)
 	}
-	return c.claims, nil
+	return Claims{c.claims, c.blocked}, nil
 }
 
 // newFence is a number that no other claim has, this node's or another's.
@@ -73,7 +99,7 @@ func scanCandidate(row interface{ Scan(...any) error }) (candidate, error) {
 }
 
 func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
-	c.claims = nil
+	c.claims, c.blocked = nil, nil
 	rows, err := t.QueryContext(ctx, t.w.s.dialect.candidatesSQL(), c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve))
 	if err != nil {
 		return fmt.Errorf("read candidates: %w", err)
@@ -82,11 +108,41 @@ func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
 	if err != nil {
 		return fmt.Errorf("read candidates: %w", err)
 	}
-	chosen := c.choose(candidates)
+	if len(candidates) == 0 {
+		return nil
+	}
+	ys, err := c.tallies(ctx, t)
+	if err != nil {
+		return fmt.Errorf("read what is used of limits: %w", err)
+	}
+	chosen := c.choose(candidates, ys)
 	if len(chosen) == 0 {
 		return nil
 	}
-	return c.take(ctx, t, chosen)
+	if err := c.take(ctx, t, chosen); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	if len(ys) == 0 {
+		return nil
+	}
+	return c.charge(ctx, t)
+}
+
+// tallies reads what has been used of the limits, this group included.
+func (c *ClaimRequest) tallies(ctx context.Context, t *tx) ([]*tally, error) {
+	if len(c.Limits) == 0 {
+		return nil, nil
+	}
+	if err := t.writeUsage(ctx); err != nil {
+		return nil, err
+	}
+	ys, err := tallies(ctx, t, t.w.s.dialect, c.Limits, c.Clock)
+	for _, y := range ys {
+		if err == nil && y.untidy {
+			err = y.tidy(ctx, t)
+		}
+	}
+	return ys, err
 }
 
 // candidatesSQL picks lane by lane, so that mail which is due later does not have
@@ -110,7 +166,23 @@ func (d *dialect) candidatesSQL() string {
 const bulkShare = 10
 
 // choose decides which candidates go, in the order in which they are to be sent.
-func (c *ClaimRequest) choose(candidates []candidate) []candidate {
+// The first that a limit keeps back ends it: what came later does not overtake.
+func (c *ClaimRequest) choose(candidates []candidate, ys []*tally) []candidate {
+	order := c.order(candidates)
+	for i, x := range order {
+		if c.blocked = blocked(ys, x.lane, x.unsettled); c.blocked != nil {
+			return order[:i]
+		}
+		for _, y := range ys {
+			y.take(x.unsettled)
+		}
+	}
+	return order
+}
+
+// order puts as many candidates as there is room for in the order in which they
+// are to go.
+func (c *ClaimRequest) order(candidates []candidate) []candidate {
 	var lanes [3][]candidate
 	for _, x := range candidates {
 		lanes[x.lane] = append(lanes[x.lane], x)
@@ -134,17 +206,36 @@ func (c *ClaimRequest) take(ctx context.Context, t *tx, chosen []candidate) erro
 	for i, x := range chosen {
 		ids[i], place[x.message] = x.message, i
 	}
-	rows, err := t.QueryContext(ctx, `UPDATE queue SET state = 'sending', attempt = attempt + 1, fence = $1, node = $2, epoch = $3, started_at = $4
+	rows, err := t.QueryContext(ctx, `UPDATE queue SET state = 'sending', attempt = attempt + 1, fence = $1, node = $2, epoch = $3, started_at = $4, charged = ''
 		WHERE message_id `+fmt.Sprintf(t.w.s.dialect.oneOf, "$5")+` RETURNING `+queueColumns, c.fence, c.Node, c.Epoch, millis(c.Now), jsonText(ids))
 	if err != nil {
-		return fmt.Errorf("claim: %w", err)
+		return err
 	}
 	if c.claims, err = scanAll(rows, scanEntry); err != nil {
-		return fmt.Errorf("claim: %w", err)
+		return err
 	}
 	slices.SortFunc(c.claims, func(a, b *Entry) int { return place[a.Message] - place[b.Message] })
 	for _, e := range c.claims {
 		t.move(e.Team, email.Queued, email.Sending, e.Unsettled)
+	}
+	return nil
+}
+
+// charge counts what was claimed as under way.
+func (c *ClaimRequest) charge(ctx context.Context, t *tx) error {
+	charged := make(map[email.ID]string, len(c.claims))
+	for _, e := range c.claims {
+		e.charged = make(map[string]int64, len(c.Limits))
+		for i := range c.Limits {
+			l := &c.Limits[i]
+			e.charged[l.Key] = l.costOf(e.Unsettled)
+			t.use(l.Key, underWay, e.charged[l.Key])
+		}
+		charged[e.Message] = jsonText(e.charged)
+	}
+	_, err := t.ExecContext(ctx, `UPDATE queue SET charged = j.value FROM `+fmt.Sprintf(t.w.s.dialect.each, "$1")+` WHERE message_id = j.key`, jsonText(charged))
+	if err != nil {
+		return fmt.Errorf("note what an attempt is counted as: %w", err)
 	}
 	return nil
 }

@@ -39,6 +39,13 @@ type dialect struct {
 	tagged string
 	// oneOf is the condition that an id is in a JSON list, whose place is filled in.
 	oneOf string
+	// each reads the pairs of the JSON object j, whose place is filled in.
+	each string
+	// usageRows reads rows of usage from the JSON list $1.
+	usageRows string
+	// lockKeys takes numbers, in the order of the JSON list $1, until the
+	// transaction ends; empty where there is one writer.
+	lockKeys string
 	// messageOf joins to each id of d, in their order, its message m of the team $1.
 	messageOf string
 

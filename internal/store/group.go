@@ -54,6 +54,7 @@ type tx struct {
 	querier
 	w      *writer
 	counts map[countKey]int64
+	usage  map[usageKey]int64
 }
 
 type countKey struct {
@@ -230,7 +231,7 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 	if err := w.connect(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
-	t := &tx{querier: w, w: w, counts: map[countKey]int64{}}
+	t := &tx{querier: w, w: w, counts: map[countKey]int64{}, usage: map[usageKey]int64{}}
 	if _, err := w.conn.ExecContext(ctx, w.s.dialect.begin); err != nil {
 		w.drop()
 		return w.ifGone(ctx, fmt.Errorf("%w: %w", errNotBegun, err))
@@ -323,6 +324,9 @@ func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
 			return err
 		}
 	}
+	if err := lockLimits(ctx, t, group); err != nil {
+		return fmt.Errorf("take the limits: %w", err)
+	}
 	group, messages := inOrder(group)
 	if err := w.s.dialect.lockMessages(ctx, t, messages); err != nil {
 		return fmt.Errorf("take the messages: %w", err)
@@ -334,6 +338,9 @@ func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
 		if err := w.applyOther(ctx, t, r); err != nil {
 			return err
 		}
+	}
+	if err := t.writeUsage(ctx); err != nil {
+		return err
 	}
 	return w.s.dialect.appendChanges(ctx, t)
 }

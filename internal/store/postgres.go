@@ -38,6 +38,11 @@ func postgres() *dialect {
 		now:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 		tagged:   "CAST(m.tags AS jsonb) @> to_jsonb(CAST(%s AS text))",
 		oneOf:    "= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(%s AS jsonb))))",
+
+		each:      "jsonb_each_text(CAST(%s AS jsonb)) j",
+		usageRows: "SELECT key, slot, used FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS u (key text, slot bigint, used bigint)",
+		lockKeys:  "SELECT pg_advisory_xact_lock(CAST(k AS bigint)) FROM jsonb_array_elements_text(CAST($1 AS jsonb)) k",
+
 		// OFFSET 0 keeps the planner from turning this into a join of its own making.
 		messageOf: "CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.team_id = $1 AND m.id = d.id OFFSET 0) m",
 

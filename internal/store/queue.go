@@ -35,6 +35,8 @@ type Entry struct {
 	Cause                string
 	ExpiresAt            time.Time // zero: never
 	Shred                bool      // the content goes with the last verdict
+
+	charged map[string]int64 // what the attempt under way is counted as, by limit
 }
 
 const queueColumns = `message_id, team_id, route, lane, state, due_at, attempt, fence, node, epoch, started_at, unknown_at,
@@ -51,6 +53,25 @@ func scanEntry(row interface{ Scan(...any) error }) (*Entry, error) {
 	return &e, err
 }
 
+// scanCharged is scanEntry behind the column charged.
+func scanCharged(row interface{ Scan(...any) error }) (*Entry, error) {
+	var charged string
+	e, err := scanEntry(behind{row, &charged})
+	if err == nil {
+		e.charged, err = charges(charged)
+	}
+	return e, err
+}
+
+// behind scans a row's first column apart from the others.
+type behind struct {
+	row interface{ Scan(...any) error }
+	at  any
+}
+
+// Scan reads the first column, and the others into dest.
+func (b behind) Scan(dest ...any) error { return b.row.Scan(append([]any{b.at}, dest...)...) }
+
 func entry(ctx context.Context, q querier, id email.ID) (*Entry, error) {
 	e, err := scanEntry(q.QueryRowContext(ctx, `SELECT `+queueColumns+` FROM queue WHERE message_id = $1`, id))
 	if err != nil {
@@ -60,11 +81,11 @@ func entry(ctx context.Context, q querier, id email.ID) (*Entry, error) {
 }
 
 func (s *Store) entries(ctx context.Context, where string, args ...any) ([]*Entry, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+queueColumns+` FROM queue WHERE `+where, args...)
+	rows, err := s.read.QueryContext(ctx, `SELECT charged, `+queueColumns+` FROM queue WHERE `+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	return scanAll(rows, scanEntry)
+	return scanAll(rows, scanCharged)
 }
 
 // Verdict is what became of one recipient.
@@ -104,8 +125,10 @@ type Finish struct {
 	ProviderID           string
 	Shred                bool           // with the last verdict the content goes
 	Account              *AccountChange // what the outcome says about the account, if anything
+	CountedAt            time.Time      // when the limits count what has left: by a clock that nobody sets
 
 	applied bool
+	charged map[string]int64 // of the attempt that ends
 }
 
 // AccountChange holds or parks an account.
@@ -120,10 +143,14 @@ type AccountChange struct {
 
 // FinishOf starts the outcome of an entry.
 func FinishOf(e *Entry, at time.Time) *Finish {
-	return &Finish{
+	f := &Finish{
 		Team: e.Team, Message: e.Message, Route: e.Route, Fence: e.Fence, From: e.State, Seq: e.Seq,
-		Unsettled: e.Unsettled, At: at, Shred: e.Shred,
+		Unsettled: e.Unsettled, At: at, Shred: e.Shred, CountedAt: at,
 	}
+	if e.State == email.Sending {
+		f.charged = e.charged
+	}
+	return f
 }
 
 func (f *Finish) events() []Event {
@@ -189,6 +216,7 @@ func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
 	}
 	for _, f := range applied {
 		f.countInto(t)
+		f.settleUsage(t)
 	}
 	return changeAccounts(ctx, t, applied)
 }

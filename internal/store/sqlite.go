@@ -28,6 +28,9 @@ func sqlite() *dialect {
 		tend:    checkpoints,
 		tagged:  "EXISTS (SELECT 1 FROM json_each(m.tags) j WHERE j.value = %s)",
 		oneOf:   "IN (SELECT value FROM json_each(%s))",
+		each:    "json_each(%s) j",
+		// WHERE true keeps ON CONFLICT from being read as a join's condition.
+		usageRows: "SELECT value ->> 'key', value ->> 'slot', value ->> 'used' FROM json_each($1) WHERE true",
 		// CROSS JOIN is SQLite's word for the order in which tables are to be read.
 		messageOf: "CROSS JOIN messages m ON m.team_id = $1 AND m.id = d.id",
 
