@@ -174,6 +174,7 @@ type Kind struct {
 	// Errors are fields of the configuration with what is wrong about them.
 	Validate func(config json.RawMessage) (json.RawMessage, []FieldError)
 	Limits   func(config json.RawMessage) Limits
+	Rates    Rater // nil: it takes whatever comes
 	Open     func(Account, Deps) (Provider, error)
 }
 

@@ -36,6 +36,7 @@ func Kind() provider.Kind {
 		Credentials: []string{"google_service_account", "google_user"},
 		Validate:    validate,
 		Limits:      limits,
+		Rates:       rates,
 		Open:        open,
 	}
 }

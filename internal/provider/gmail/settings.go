@@ -14,6 +14,8 @@ type settings struct {
 	MayLook       *bool `json:"may_look"`
 	MaxRecipients int   `json:"max_recipients"`
 	MaxParallel   int   `json:"max_parallel"`
+	// Limits are in place of what Google publishes.
+	Limits *provider.OwnRates `json:"limits,omitempty"`
 }
 
 func (s settings) mayLook() bool { return s.MayLook == nil || *s.MayLook }
@@ -41,7 +43,7 @@ func parse(config json.RawMessage) (settings, []provider.FieldError) {
 	var wrong []provider.FieldError
 	wrong = within(wrong, "max_recipients", s.MaxRecipients, maxRecipients)
 	wrong = within(wrong, "max_parallel", s.MaxParallel, maxParallel)
-	return s, wrong
+	return s, append(wrong, s.Limits.Check(true)...)
 }
 
 func within(wrong []provider.FieldError, field string, value, most int) []provider.FieldError {

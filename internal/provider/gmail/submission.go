@@ -31,6 +31,7 @@ func SMTPKind() provider.Kind {
 		Credentials: []string{"google_user", "google_service_account"},
 		Validate:    validateSMTP,
 		Limits:      limitsSMTP,
+		Rates:       ratesSMTP,
 		Open:        openSMTP,
 	}
 }
@@ -42,6 +43,8 @@ type smtpSettings struct {
 	MayLook        *bool  `json:"may_look"`
 	MaxConnections int    `json:"max_connections"`
 	MaxRecipients  int    `json:"max_recipients"`
+
+	Limits *provider.OwnRates `json:"limits,omitempty"` // in place of what Google publishes
 }
 
 // parseSMTP reads settings strictly and completes them.
@@ -62,7 +65,8 @@ func parseSMTP(config json.RawMessage) (smtpSettings, []provider.FieldError) {
 		wrong = append(wrong, provider.FieldError{Field: "mechanism", Message: `must be "oauthbearer" or "xoauth2"`})
 	}
 	wrong = within(wrong, "max_connections", s.MaxConnections, maxParallel)
-	return s, within(wrong, "max_recipients", s.MaxRecipients, smtpRecipients)
+	wrong = within(wrong, "max_recipients", s.MaxRecipients, smtpRecipients)
+	return s, append(wrong, s.Limits.Check(false)...)
 }
 
 // smtpRecipients is the most that smtp.gmail.com takes in one transaction

@@ -10,10 +10,17 @@ import (
 // (support.google.com/a/answer/2956491).
 const gmailRelay = "gmail_relay"
 
+// office365 is the preset for a mailbox of Microsoft 365, with STARTTLS and its
+// password, where the organisation still allows that.
+const office365 = "office365"
+
+// The hosts of the presets.
+var presetHosts = map[string]string{gmailRelay: "smtp-relay.gmail.com", office365: "smtp.office365.com"}
+
 // applyPreset fills in what the settings leave open.
 func (s *settings) applyPreset() {
-	if s.Preset == gmailRelay && s.Host == "" {
-		s.Host = "smtp-relay.gmail.com"
+	if s.Host == "" {
+		s.Host = presetHosts[s.Preset]
 	}
 }
 

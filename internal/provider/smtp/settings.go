@@ -29,6 +29,9 @@ type settings struct {
 	Hello          string `json:"hello,omitempty"` // empty: the domain of the account's address
 	MaxConnections int    `json:"max_connections"`
 	MaxRecipients  int    `json:"max_recipients"`
+	// Limits are what the relay takes over time; accounts of the same host and user
+	// share them.
+	Limits *provider.OwnRates `json:"limits,omitempty"`
 }
 
 const (
@@ -40,7 +43,7 @@ const (
 
 // parse reads settings strictly and completes them.
 func parse(config json.RawMessage) (settings, []provider.FieldError) {
-	s := settings{TLS: startTLS, MaxConnections: defaultConnections, MaxRecipients: defaultRecipients}
+	s := settings{TLS: startTLS, MaxConnections: connectionsTo(config), MaxRecipients: defaultRecipients}
 	d := json.NewDecoder(bytes.NewReader(config))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
@@ -59,7 +62,7 @@ func parse(config json.RawMessage) (settings, []provider.FieldError) {
 	if s.Hello == "" && s.Preset == "" {
 		s.Hello = ownName()
 	}
-	return s, s.check()
+	return s, append(s.check(), s.Limits.Check(false)...)
 }
 
 func (s settings) check() []provider.FieldError {
@@ -74,7 +77,7 @@ func (s settings) check() []provider.FieldError {
 	say(s.TLS != startTLS && s.TLS != implicit && s.TLS != noTLS, "tls", `must be "starttls", "implicit" or "none"`)
 	say(s.TLS == noTLS && !loopback(s.Host), "tls", `"none" is for a relay on this machine only (localhost, 127.0.0.0/8, ::1)`)
 	say(strings.ContainsAny(s.User, "\r\n\x00"), "user", "must not hold line breaks")
-	say(s.Preset != "" && s.Preset != gmailRelay, "preset", `must be "gmail_relay", or be left out`)
+	say(s.Preset != "" && s.Preset != gmailRelay && s.Preset != office365, "preset", `must be "gmail_relay" or "office365", or be left out`)
 	say(strings.ContainsFunc(s.Hello, notPrintable), "hello", "must be a host name")
 	say(s.Preset == gmailRelay && !helloForGoogle(s.Hello), "hello", "must be a full host name with a dot, like mail.example.com: Google's relay refuses localhost and addresses; leave it out to say the domain of the account's address")
 	say(s.Preset == gmailRelay && s.MaxRecipients > defaultRecipients, "max_recipients", "must be at most 100: Google's relay takes no more in one transaction")

@@ -25,6 +25,7 @@ func Kind() provider.Kind {
 		Credentials: []string{"smtp_password", ""},
 		Validate:    validate,
 		Limits:      limits,
+		Rates:       rates,
 		Open:        open,
 	}
 }
