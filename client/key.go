@@ -8,7 +8,7 @@ import (
 // NewKey is an API key to be made.
 type NewKey struct {
 	Name      string   `json:"name"`
-	Scopes    []string `json:"scopes" doc:"messages:send, messages:read, accounts:read, accounts:write, keys:write, or * for all."`
+	Scopes    []string `json:"scopes" doc:"messages:send, messages:read, messages:write, accounts:read, accounts:write, keys:write, or * for all."`
 	ExpiresAt *Time    `json:"expires_at,omitempty"`
 }
 

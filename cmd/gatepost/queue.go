@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+	"gatepost/internal/queue"
+)
+
+// queued is which messages a command is about.
+type queued struct {
+	account, lane, kind, cause, state string
+	olderThan                         time.Duration
+}
+
+func (q *queued) flags(cmd *cobra.Command, env environment, states ...string) {
+	f := cmd.Flags()
+	f.StringVar(&q.account, "account", "", "only mail of this `account`, address or id")
+	f.StringVar(&q.lane, "lane", "", "only this `lane`: urgent, normal or bulk")
+	f.StringVar(&q.kind, "type", "", "only messages of this `type`")
+	f.StringVar(&q.cause, "cause", "", "only what the last attempt ended with: this `word`")
+	f.DurationVar(&q.olderThan, "older-than", 0, "only what was submitted longer `ago` than this: 90s, 2h")
+	if len(states) > 0 {
+		f.StringVar(&q.state, "state", "", "only this `state`: "+strings.Join(states, ", "))
+	}
+	completeQueue(cmd, env, states)
+}
+
+// completeQueue offers the values of flags at a shell's Tab.
+func completeQueue(cmd *cobra.Command, env environment, states []string) {
+	const all = cobra.ShellCompDirectiveNoFileComp
+	accounts := func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return senders(cmd, env, false), all
+	}
+	for flag, values := range map[string]cobra.CompletionFunc{
+		"lane": cobra.FixedCompletions([]string{"urgent", "normal", "bulk"}, all), "account": accounts, "to": accounts,
+		"type": cobra.FixedCompletions(queue.Types(), all), "state": cobra.FixedCompletions(states, all),
+	} {
+		if cmd.Flags().Lookup(flag) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(flag, values) // the flag is there
+		}
+	}
+}
+
+// before is the time that --older-than means.
+func (q *queued) before() time.Time {
+	if q.olderThan <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-q.olderThan)
+}
+
+func queueCommand(env environment) *cobra.Command {
+	q := &queued{}
+	cmd := &cobra.Command{
+		Use:   "queue",
+		Short: "See who waits for what and until when; pause, hold, move, cancel many",
+		Long: `See who waits for what and until when, and decide about many messages at once:
+
+  pause, resume    no attempt begins, nothing is changed
+  hold, release    each message waits for a person, then goes on
+  retry            what failed is tried again
+  move             another account sends what waits
+  cancel           what waits is not sent
+
+Each of these counts first and asks; --yes does not ask, --dry-run only counts.`,
+		Args: cobra.NoArgs,
+		Example: `  gatepost queue
+  gatepost queue --account app@example.com --lane bulk
+  gatepost queue pause --lane bulk --reason "a wrong price"
+  gatepost queue retry --cause gave_up --dry-run
+  gatepost queue move --account old@example.com --to new@example.com`,
+	}
+	q.flags(cmd, env, "scheduled", "queued", "sending", "unknown", "held")
+	overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		found, err := r.Queue(ctx, client.QueueQuery{
+			Account: q.account, Lane: q.lane, Type: q.kind, Cause: q.cause, State: q.state, SubmittedBefore: q.before(),
+		})
+		if err != nil {
+			return err
+		}
+		return r.show(found, func() {
+			r.waiting(found.Waiting, "Nothing waits.")
+			r.paused(found.Pauses)
+		})
+	})
+	cmd.AddCommand(queuePauseCommand(env), queueResumeCommand(env))
+	for _, v := range verbs() {
+		cmd.AddCommand(queueVerbCommand(env, v))
+	}
+	return cmd
+}
+
+func (r *remote) waiting(list []client.Waiting, none string) {
+	if len(list) == 0 {
+		r.line("%s", none)
+		return
+	}
+	var rows [][]string
+	for _, w := range list {
+		account, oldest := w.Address, ""
+		if account == "" {
+			account = w.Account
+		}
+		if w.OldestAt != nil {
+			oldest = when(w.OldestAt.Time)
+		}
+		rows = append(rows, []string{strconv.FormatInt(w.Messages, 10), account, w.Lane, w.State, w.Cause, oldest, whenAt(w.Until), short(w.Text, 72)})
+	}
+	r.table([]string{"MESSAGES", "ACCOUNT", "LANE", "STATE", "CAUSE", "OLDEST", "UNTIL", "WAITS"}, rows)
+}
+
+// paused tells what is paused, and how to end it.
+func (r *remote) paused(list []client.Pause) {
+	for _, p := range list {
+		end, what := "gatepost queue resume", "everything"
+		if p.Account != "" {
+			end, what = end+" --account "+p.Account, p.Account
+		}
+		if p.Lane != "" {
+			end, what = end+" --lane "+p.Lane, what+", lane "+p.Lane
+		}
+		if p.Reason != "" {
+			what += ": " + p.Reason
+		}
+		r.line("%s%s, since %s. To end it: %s", r.in(yellow, "paused  "), what, when(p.Since.Time), end)
+	}
+}
+
+func queuePauseCommand(env environment) *cobra.Command {
+	var p client.NewPause
+	cmd := &cobra.Command{
+		Use: "pause", Short: "Let no attempt begin of an account, a lane, or all mail", Args: cobra.NoArgs,
+		Example: `  gatepost queue pause --account app@example.com
+  gatepost queue pause --lane bulk --reason "a wrong price"`,
+	}
+	pauseFlags(cmd, env, &p)
+	cmd.Flags().StringVar(&p.Reason, "reason", "", "`why`, for those who wonder")
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		list, err := r.Pause(ctx, p)
+		if err != nil {
+			return err
+		}
+		return r.show(list, func() { r.paused(list.Data) })
+	})
+}
+
+func pauseFlags(cmd *cobra.Command, env environment, p *client.NewPause) {
+	cmd.Flags().StringVar(&p.Account, "account", "", "this `account`, address or id (default every one)")
+	cmd.Flags().StringVar(&p.Lane, "lane", "", "this `lane`: urgent, normal or bulk (default every one)")
+	completeQueue(cmd, env, nil)
+}
+
+func queueResumeCommand(env environment) *cobra.Command {
+	var p client.NewPause
+	cmd := &cobra.Command{
+		Use: "resume", Short: "End a pause: the one that was made with the same flags", Args: cobra.NoArgs,
+		Example: "  gatepost queue resume --lane bulk",
+	}
+	pauseFlags(cmd, env, &p)
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		list, err := r.Resume(ctx, p)
+		if err != nil {
+			return err
+		}
+		return r.show(list, func() {
+			if len(list.Data) == 0 {
+				r.line("Nothing is paused.")
+			}
+			r.paused(list.Data)
+		})
+	})
+}

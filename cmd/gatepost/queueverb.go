@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+// verb is something that a command does to many messages.
+type verb struct {
+	name, about, done, example string
+	states                     []string
+}
+
+func verbs() []verb {
+	waits := []string{"scheduled", "queued", "held"}
+	return []verb{
+		{client.VerbHold, "Hold what waits, until it is released", "held", "--type invoice --reason \"a wrong price\"", waits[:2]},
+		{client.VerbRelease, "Let held messages go on; what had left after all arrives twice", "released", "--cause by_hand", nil},
+		{client.VerbRetry, "Try again what failed, to those for whom it failed", "queued again", "--cause gave_up", nil},
+		{client.VerbMove, "Have what waits sent by another account", "moved", "--account old@example.com --to new@example.com", waits},
+		{client.VerbCancel, "Cancel what waits", "canceled", "--lane bulk --older-than 24h", waits},
+	}
+}
+
+// ordering is a verb on its way.
+type ordering struct {
+	verb
+	queued
+	to, reason  string
+	yes, dryRun bool
+}
+
+func queueVerbCommand(env environment, v verb) *cobra.Command {
+	o := &ordering{verb: v}
+	cmd := &cobra.Command{
+		Use: v.name, Short: v.about, Args: cobra.NoArgs,
+		Example: "  gatepost queue " + v.name + " " + v.example + "\n  gatepost queue " + v.name + " --dry-run",
+	}
+	f := cmd.Flags()
+	if v.name == client.VerbMove {
+		f.StringVar(&o.to, "to", "", "the `account` that sends from now on, address or id")
+	}
+	o.flags(cmd, env, v.states...)
+	f.StringVar(&o.reason, "reason", "", "`why`; it stands in what is told of each message")
+	f.BoolVar(&o.yes, "yes", false, "do not ask")
+	f.BoolVar(&o.dryRun, "dry-run", false, "count, and do nothing")
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error { return o.run(ctx, r) })
+}
+
+func (o *ordering) order() client.QueueOrder {
+	order := client.QueueOrder{
+		Account: o.account, Lane: o.lane, Type: o.kind, Cause: o.cause, State: o.state, To: o.to, Reason: o.reason, DryRun: o.dryRun,
+	}
+	if before := o.before(); !before.IsZero() {
+		order.SubmittedBefore = client.At(before)
+	}
+	return order
+}
+
+// run counts, asks, and does it.
+func (o *ordering) run(ctx context.Context, r *remote) error {
+	order := o.order()
+	if !o.yes || o.dryRun {
+		count := order
+		count.DryRun = true
+		found, err := r.OrderQueue(ctx, o.name, count, nil)
+		if err != nil {
+			return err
+		}
+		if o.dryRun || found.Messages == 0 {
+			return r.show(found, func() { o.counted(r, found) })
+		}
+		if err := o.agreed(r, found); err != nil {
+			return err
+		}
+	}
+	done, err := r.OrderQueue(ctx, o.name, order, func(done client.QueueOrdered) { r.progress("%d messages are %s …", done.Messages, o.done) })
+	r.progressEnd()
+	if err != nil {
+		if done.Messages > 0 {
+			r.errLine("%s before it broke off; the same command does the rest.", o.sum(done))
+		}
+		return err
+	}
+	return r.show(done, func() {
+		r.line("%s.", o.sum(done))
+		r.skipped(done)
+	})
+}
+
+// sum is how many messages it was done to.
+func (o *ordering) sum(done client.QueueOrdered) string {
+	is := "are"
+	if done.Messages == 1 {
+		is = "is"
+	}
+	return fmt.Sprintf("%s %s %s", plural(done.Messages, "message"), is, o.done)
+}
+
+func (o *ordering) counted(r *remote, found client.QueueOrdered) {
+	r.waiting(found.Waiting, "No message fits.")
+	r.skipped(found)
+	if found.Messages > 0 {
+		r.line("%s would be %s.", plural(found.Messages, "message"), o.done)
+	}
+}
+
+func (r *remote) skipped(o client.QueueOrdered) {
+	for _, s := range o.Skipped {
+		r.line("%s left as they are: %s", plural(s.Messages, "message"), s.Why)
+	}
+}
+
+// agreed asks a person; without one it has to be said beforehand.
+func (o *ordering) agreed(r *remote, found client.QueueOrdered) error {
+	if r.asJSON || !isTerminal(r.env.stdin) {
+		return usagef("%s would be %s: give --yes to do it, --dry-run to see which", plural(found.Messages, "message"), o.done)
+	}
+	return o.answered(r, bufio.NewReader(r.env.stdin), found)
+}
+
+// answered takes anything but a yes for a no.
+func (o *ordering) answered(r *remote, from *bufio.Reader, found client.QueueOrdered) error {
+	o.counted(r, found)
+	fmt.Fprint(r.err, "Go on? [y/N]: ")
+	line, _ := from.ReadString('\n') // the end of input is no yes
+	if s := strings.ToLower(strings.TrimSpace(line)); s != "y" && s != "yes" {
+		return usagef("nothing was done")
+	}
+	return nil
+}
