@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -44,6 +45,31 @@ func (c *consenting) consent(ctx context.Context, g *guide, credential, address 
 	g.progress("waiting for your browser …")
 	defer g.progressEnd()
 	return g.awaitRedirect(ctx, l, start, started)
+}
+
+// finishConsent hands over what a redirect brought.
+func (g *guide) finishConsent(ctx context.Context, id string, q url.Values) (client.Connected, error) {
+	done, err := g.FinishConsent(ctx, id, redirected(q))
+	return done, anotherMailbox(err)
+}
+
+// mailboxes are the two that a refusal names.
+var mailboxes = regexp.MustCompile(`^(The mailbox (\S+) was expected and (\S+) was chosen: nothing was connected\.) `)
+
+// anotherMailbox is an error of a consent by command for who gave the command:
+// gatepost's own advice about another mailbox is for who was sent a link.
+func anotherMailbox(err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Cause != "wrong_mailbox" {
+		return err
+	}
+	said := mailboxes.FindStringSubmatch(refused.Detail)
+	if said == nil {
+		return err
+	}
+	refused.Detail = fmt.Sprintf("%s Give the same command again and sign in as %s. If that is an alias of %s, connect the mailbox with the alias among its senders:\n  gatepost connect gmail %s --senders %s",
+		said[1], said[2], said[3], said[3], said[2])
+	return err
 }
 
 // browse opens an address in the browser where there is one to open. Everybody on
@@ -122,7 +148,7 @@ func (g *guide) redirectHandler(ctx context.Context, started client.Consent, res
 			http.NotFound(w, r)
 			return
 		}
-		done, err := g.FinishConsent(ctx, started.ID, redirected(q))
+		done, err := g.finishConsent(ctx, started.ID, q)
 		showConsent(w, done, err)
 		select {
 		case result <- finished{done, err}:
@@ -187,7 +213,7 @@ func (g *guide) pasted(ctx context.Context, n client.NewConsent) (client.Connect
 	if err != nil {
 		return client.Connected{}, err
 	}
-	return g.FinishConsent(ctx, started.ID, redirected(q))
+	return g.finishConsent(ctx, started.ID, q)
 }
 
 // redirectPasted asks until it gets the address where this consent ended.

@@ -62,6 +62,8 @@ func explain(err error) string {
 		return err.Error() + "\nThe key in GATEPOST_KEY (or GATEPOST_KEY_FILE) is not one of this gatepost. Make one: gatepost keys create --name NAME"
 	case errors.As(err, &refused) && refused.Kind() == "provider":
 		return "the provider refused or did not answer. What is wrong, step by step, tells gatepost accounts check with the account's address"
+	case errors.As(err, &refused) && refused.Kind() == "consent_refused" && refused.Detail != "":
+		return refused.Detail // it says itself that nothing was connected
 	case errors.As(err, &refused) && len(refused.Errors) > 0:
 		return listed(refused)
 	case errors.As(err, &network) && network.Op == "dial":
