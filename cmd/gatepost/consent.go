@@ -144,8 +144,12 @@ func (g *guide) redirectHandler(ctx context.Context, started client.Consent, res
 	state := stateOf(started.URL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		if r.URL.Path != "/" || r.Method != http.MethodGet || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) != 1 {
+		if r.URL.Path != "/" || r.Method != http.MethodGet {
 			http.NotFound(w, r)
+			return
+		}
+		if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) != 1 {
+			showPage(w, http.StatusBadRequest, "Not this consent", "This page belongs to another consent, perhaps to an earlier one, and changed nothing. The command is still waiting: open the address that it has printed, or stop it with Ctrl-C and give it again.")
 			return
 		}
 		done, err := g.finishConsent(ctx, started.ID, q)

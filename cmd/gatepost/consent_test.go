@@ -23,14 +23,22 @@ func TestRedirectOfSomebodyElseIsIgnored(t *testing.T) {
 	g := guided(t, sandboxFacts{APIURL: api.URL, APIKey: "gp_live_x"}, &out, "")
 	result := make(chan finished, 1)
 	h := g.redirectHandler(t.Context(), client.Consent{ID: "cons_1", URL: "https://google.example/auth?state=right"}, result)
+	var page string
 	open := func(method, target string) int {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+		page = w.Body.String()
 		return w.Code
 	}
-	for _, target := range []string{"/?state=wrong&code=c", "/?code=c", "/", "/favicon.ico", "/x?state=right&code=c"} {
+	for _, target := range []string{"/favicon.ico", "/x?state=right&code=c"} {
 		if code := open(http.MethodGet, target); code != http.StatusNotFound || len(result)+len(asked) > 0 {
 			t.Errorf("%s: %d", target, code)
+		}
+	}
+	for _, target := range []string{"/?state=wrong&code=c", "/?code=c", "/"} {
+		code := open(http.MethodGet, target)
+		if code != http.StatusBadRequest || len(result)+len(asked) > 0 || !strings.Contains(page, "still waiting: open the address") || strings.Contains(page, "right") {
+			t.Errorf("%s: %d %s", target, code, page)
 		}
 	}
 	if code := open(http.MethodPost, "/?state=right&code=c"); code != http.StatusNotFound {
