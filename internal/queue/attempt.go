@@ -24,7 +24,13 @@ type outcome struct {
 // attempt sends one claimed message. It always comes back with an outcome, by
 // the time limit of a send, and never sends twice.
 func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
-	en := c.Entry
+	en, handed := c.Entry, false
+	defer func() {
+		if p := recover(); p != nil {
+			e.cfg.Log.Error("an attempt panicked", "message", en.Message, "account", en.Route, "handed_over", handed, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			o.err = panicked(handed)
+		}
+	}()
 	msg, failed := e.load(ctx, en, &o)
 	if failed != nil {
 		o.err = failed
@@ -35,16 +41,11 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 		o.err = before(nil, "expired", "its time was over before it left")
 		return o
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			e.cfg.Log.Error("a send panicked; its outcome is unknown", "message", en.Message, "account", en.Route, "panic", p, "stack", string(debug.Stack()))
-			o.err = &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "panic", Text: "gatepost failed while it sent the message"}
-		}
-	}()
 	env := email.Envelope{From: msg.mailFrom, Thread: msg.thread}
 	for _, r := range o.open {
 		env.Recipients = append(env.Recipients, r.Address)
 	}
+	handed = true
 	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, func() error { return e.guard(c) }), env, msg.content)
 	o.receipt, o.err = receipt, asProviderError(err)
 	if o.err == nil && len(receipt.Recipients) != len(o.open) {

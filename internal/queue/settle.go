@@ -169,6 +169,11 @@ func (s *settling) unsettled(rs []store.OpenRecipient) int {
 }
 
 func (s *settling) retry(err *provider.Error, rs []store.OpenRecipient) {
+	if s.poisoned(err.Cause) {
+		s.delayed(err, rs, time.Time{})
+		s.holdPoison(false, rs)
+		return
+	}
 	wait := s.backoff(s.entry.Retries)
 	if until := err.Until.Sub(s.now); !err.Until.IsZero() && until > wait {
 		wait = until
@@ -273,6 +278,11 @@ func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
 		s.expired("its time is over, and whether the last attempt was taken cannot be known", rs)
 		return
 	}
+	if s.poisoned(data.Cause) {
+		s.note(email.EventUnknown, data, rs)
+		s.holdPoison(true, rs)
+		return
+	}
 	if s.entry.OnUnknown == email.Retry && !s.spent() {
 		wait := s.backoff(s.entry.Retries)
 		n := s.next(email.Queued, s.now.Add(wait), data.Cause, rs)
@@ -313,6 +323,10 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 	}
 	if s.over() {
 		s.expired("its time is over, and it was not in the account's Sent mail at the last look", rs)
+		return
+	}
+	if s.poisoned(s.entry.Cause) {
+		s.holdPoison(true, rs)
 		return
 	}
 	if s.entry.OnUnknown == email.Hold || s.spent() {
