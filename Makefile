@@ -2,14 +2,14 @@
 # make test   all that users rely on, at most 12 minutes on two cores; brings its own PostgreSQL
 # make check  formatting, vet, staticcheck, and that imports follow the picture
 #
-# The long forms, run before a release: kill, simulate (SEED=7 repeats one history), powercut, race,
+# The long forms, run before a release: kill, nodes, simulate (SEED=7 repeats one history), powercut, race,
 # fuzz (FUZZTIME=30s for each target), bench (BENCH=short for five minutes; see bench/README.md).
 
 PG = scripts/with-postgres
 FUZZTIME ?= 30s
 HISTORIES ?= 5000
 
-.PHONY: run build test check format kill simulate powercut race fuzz bench
+.PHONY: run build test check format kill nodes simulate powercut race fuzz bench
 
 run: build
 	bin/gatepost sandbox
@@ -28,6 +28,9 @@ format:
 
 kill:
 	GATEPOST_KILL=full GATEPOST_KILL_REPORT=$(CURDIR)/docs/kill.md $(PG) go test -count=1 -timeout 90m -v ./test/kill/...
+
+nodes:
+	GATEPOST_NODES=full $(PG) go test -count=1 -timeout 15m -v ./test/nodes
 
 simulate:
 	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run '$(if $(SEED),^TestSimulation$$,TestSimulation)' ./internal/queue

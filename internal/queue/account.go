@@ -107,12 +107,27 @@ func (x *accounts) get(ctx context.Context, team, id email.ID) (*account, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range list {
-		if a.row.ID == id {
-			return a, nil
+	a := named(list, id)
+	if a == nil {
+		if list, err = x.again(ctx, team, list); err != nil {
+			return nil, err
 		}
+		a = named(list, id)
 	}
-	return nil, fmt.Errorf("account %s: %w", id, store.ErrNotFound)
+	if a == nil {
+		return nil, fmt.Errorf("account %s: %w", id, store.ErrNotFound)
+	}
+	return a, nil
+}
+
+// again reads a team's accounts once more where one was not found: another node
+// may have connected it a moment ago. This node's own changes are known.
+func (x *accounts) again(ctx context.Context, team email.ID, list []*account) ([]*account, error) {
+	if !x.e.spread() {
+		return list, nil
+	}
+	x.forget(team, "")
+	return x.list(ctx, team)
 }
 
 // forget makes the next use read the rows again.

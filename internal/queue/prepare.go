@@ -181,14 +181,25 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.sub.Account != "" {
-		d.account = named(all, d.sub.Account)
-	} else if d.sub.From != nil {
-		d.account = sending(all, *d.sub.From)
-	} else if len(all) == 1 {
-		d.account = all[0]
+	if d.account = d.pick(all); d.account == nil {
+		if all, err = d.e.accounts.again(ctx, d.g.Team, all); err != nil {
+			return err
+		}
+		d.account = d.pick(all)
 	}
 	d.checkAccount(all)
+	return nil
+}
+
+func (d *draft) pick(all []*account) *account {
+	switch {
+	case d.sub.Account != "":
+		return named(all, d.sub.Account)
+	case d.sub.From != nil:
+		return sending(all, *d.sub.From)
+	case len(all) == 1:
+		return all[0]
+	}
 	return nil
 }
 

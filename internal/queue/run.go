@@ -38,7 +38,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	})
 	loops.Go(func() { e.every(ctx, foldEvery, "fold counts", e.once("fold counts", e.cfg.Store.FoldCounts)) })
 	loops.Go(func() { e.every(ctx, expireEvery, "expire messages", e.once("expire messages", e.expire)) })
-	loops.Go(func() { e.every(ctx, strandEvery, "end what has no account", e.once("end what has no account", e.strand)) })
+	loops.Go(func() {
+		e.every(ctx, strandEvery, "end what has no account", e.once("end what has no account", e.strand))
+	})
 	loops.Go(func() { e.every(ctx, retainEvery, "shred contents", e.once("shred contents", e.retain)) })
 	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.once("sweep contents", e.sweep)) })
 	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })
