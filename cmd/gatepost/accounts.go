@@ -33,6 +33,7 @@ func onAccount(env environment, cmd *cobra.Command, do func(ctx context.Context,
 	name, _, _ := strings.Cut(cmd.Use, " ")
 	cmd.Use = name + " ACCOUNT"
 	cmd.Args = oneArg("the account's address or id; gatepost accounts list shows them")
+	cmd.ValidArgsFunction = accountNames(env)
 	if cmd.Example == "" {
 		cmd.Example = "  gatepost accounts " + name + " app@example.com"
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 func connectCommand(env environment) *cobra.Command {
@@ -37,11 +36,13 @@ type mailboxFlags struct {
 	noTest     bool
 }
 
-func (m *mailboxFlags) flags(f *pflag.FlagSet) {
+func (m *mailboxFlags) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.BoolVar(&m.smtp, "smtp", false, "send by smtp.gmail.com in place of the Gmail API")
 	f.StringSliceVar(&m.purposes, "purposes", nil, "what `access` is for: "+strings.Join(purposes(), ", ")+" (default send,look; with --smtp smtp)")
 	f.StringSliceVar(&m.senders, "senders", nil, "further `addresses` that may stand in From, or @domain")
 	f.StringVar(&m.credential, "credential", "", "`id` of a credential that is stored already")
+	complete(cmd, "purposes", listOf(purposes()))
 }
 
 func (m *mailboxFlags) transport() string {

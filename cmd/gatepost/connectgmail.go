@@ -65,7 +65,7 @@ address under its redirect URIs; the command tells which (--public-url of serve)
 
 func (c *consenting) common(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.file, "oauth-client", "", "`file` of the OAuth client (JSON, from Google)")
-	c.mailboxFlags.flags(cmd.Flags())
+	c.flags(cmd)
 }
 
 func (c *consenting) run(ctx context.Context, g *guide, args []string) error {

@@ -39,7 +39,7 @@ signature and each scope with live tokens before anything can be sent.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().StringVar(&w.file, "service-account", "", "key `file` of the service account (JSON, from Google)")
-	w.flags(cmd.Flags())
+	w.flags(cmd)
 	cmd.Flags().DurationVar(&w.wait, "wait", 0, "how long to wait until Google knows of the delegation")
 	cmd.Flags().BoolVar(&w.noTest, "no-test", false, "send no test message")
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error { return w.run(ctx, newGuide(r), args) })

@@ -61,6 +61,7 @@ func credentialsCheckCommand(env environment) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&check.Address, "address", "", "`mailbox` to act for (service accounts)")
 	cmd.Flags().StringSliceVar(&check.Purposes, "purposes", nil, "what `access` is for: "+strings.Join(purposes(), ", ")+" (default send,look)")
+	complete(cmd, "purposes", listOf(purposes()))
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
 		return r.proof(r.CheckCredential(ctx, args[0], check))
 	})

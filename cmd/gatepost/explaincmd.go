@@ -14,7 +14,7 @@ import (
 
 func messagesExplainCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "explain MESSAGE-ID", Short: "Tell where a message is and why, what was tried, and what comes next", Args: messageID(),
+		Use: "explain MESSAGE-ID", Short: "Tell where a message is and why, what was tried, and what comes next", Args: messageID(), ValidArgsFunction: recentMessages(env),
 		Example: "  gatepost messages explain msg_01k…",
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {

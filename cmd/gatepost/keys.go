@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatepost/client"
+	"gatepost/internal/access"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
 	"gatepost/internal/store"
@@ -68,6 +69,7 @@ that one. --data or --database always mean the folder.`,
 	defineFlags(cmd.Flags(), forStore|forClient)
 	cmd.Flags().StringVar(&name, "name", "", "what the key is for, its `name`")
 	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"*"}, "`scopes`, what it may do: messages:send, messages:read, messages:write, accounts:read, accounts:write, keys:write, or * for all")
+	complete(cmd, "scopes", listOf(access.Scopes()))
 	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: a `time` or a duration such as 720h (default never)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

@@ -17,13 +17,16 @@ type selection struct {
 	all          bool
 }
 
-func (s *selection) flags(cmd *cobra.Command) {
+func (s *selection) flags(cmd *cobra.Command, env environment) {
 	f := cmd.Flags()
 	f.StringVar(&s.Status, "status", "", "with a recipient in this `state`: queued, held, failed …")
 	f.StringVar(&s.Account, "account", "", "sent through this `account`, address or id")
 	f.StringVar(&s.Recipient, "to", "", "for this recipient's `address`")
 	f.StringVar(&s.Tag, "tag", "", "with this `tag`")
 	f.StringVar(&s.Type, "type", "", "of this `type`")
+	complete(cmd, "status", oneOf(statuses()))
+	complete(cmd, "type", oneOf(types()))
+	complete(cmd, "account", accountNames(env))
 }
 
 func (s *selection) parse() error {
@@ -56,7 +59,7 @@ func messagesListCommand(env environment) *cobra.Command {
   gatepost messages list --to maria@example.org --since 24h
   gatepost messages list --all --json | jq -r .id`,
 	}
-	s.flags(cmd)
+	s.flags(cmd, env)
 	cmd.Flags().StringVar(&s.since, "since", "", "submitted at this `time` or later; a duration means ago")
 	cmd.Flags().StringVar(&s.until, "until", "", "submitted before this `time`")
 	numberFlag(cmd.Flags(), number{&s.Limit, 1, 100, 20}, "limit", "how `many`, 1 to 100")

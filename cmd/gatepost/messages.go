@@ -32,7 +32,7 @@ func messageID() cobra.PositionalArgs {
 
 func messagesShowCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "show MESSAGE-ID", Short: "Show a message: its recipients and what happened to it", Args: messageID(),
+		Use: "show MESSAGE-ID", Short: "Show a message: its recipients and what happened to it", Args: messageID(), ValidArgsFunction: recentMessages(env),
 		Example: "  gatepost messages show msg_01k…",
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
@@ -127,7 +127,7 @@ func messagesReleaseCommand(env environment) *cobra.Command {
 }
 
 func messageAction(env environment, name, about, done string, do func(context.Context, *remote, string) (client.Message, error)) *cobra.Command {
-	cmd := &cobra.Command{Use: name + " MESSAGE-ID", Short: about, Args: messageID(), Example: "  gatepost messages " + name + " msg_01k…"}
+	cmd := &cobra.Command{Use: name + " MESSAGE-ID", Short: about, Args: messageID(), ValidArgsFunction: recentMessages(env), Example: "  gatepost messages " + name + " msg_01k…"}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
 		m, err := do(ctx, r, args[0])
 		if err != nil {
@@ -142,7 +142,7 @@ func messageAction(env environment, name, about, done string, do func(context.Co
 
 func messagesContentCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "content MESSAGE-ID", Short: "Print the whole message (RFC 5322) as it is sent", Args: messageID(),
+		Use: "content MESSAGE-ID", Short: "Print the whole message (RFC 5322) as it is sent", Args: messageID(), ValidArgsFunction: recentMessages(env),
 		Example: "  gatepost messages content msg_01k… > message.eml",
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {

@@ -27,7 +27,7 @@ func messagesTailCommand(env environment) *cobra.Command {
   gatepost messages tail --account app@example.com
   gatepost messages tail --json | jq -r .subject`,
 	}
-	t.selection.flags(cmd)
+	t.selection.flags(cmd, env)
 	numberFlag(cmd.Flags(), number{&t.Limit, 1, 100, 10}, "limit", "how `many` earlier messages to begin with, 1 to 100")
 	return overAPI(env, cmd, t.run)
 }
