@@ -69,7 +69,14 @@ func (c *consenting) common(cmd *cobra.Command) {
 }
 
 func (c *consenting) run(ctx context.Context, g *guide, args []string) error {
-	return g.unused(ctx, c.connect(ctx, g, args))
+	err := c.connect(ctx, g, args)
+	if c.link {
+		return g.unused(ctx, err) // a client that no link can be made with is of no use
+	}
+	if err != nil && g.made != "" {
+		g.errLine("The OAuth client stays as %s, for the next try and for further mailboxes; --oauth-client is not needed again. To remove it: gatepost credentials remove %s", g.made, g.made)
+	}
+	return err
 }
 
 func (c *consenting) connect(ctx context.Context, g *guide, args []string) error {
