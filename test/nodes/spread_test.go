@@ -3,14 +3,17 @@ package nodes
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"gatepost/internal/store/storetest"
+	"gatepost/test/running"
 )
 
 // The lease of a node is 10 s: what a node owned goes on elsewhere within 15 s of its death, and at once
@@ -32,6 +35,7 @@ func TestNodesDoEachOthersWork(t *testing.T) {
 	s.connect(w)
 	s.mustRepeat(w)
 	s.mustAttach(w)
+	s.mustConsent(w)
 	s.mustWake(w)
 
 	s.round(w, "with all nodes", s.nodes, takeover)
@@ -82,6 +86,32 @@ func (s *site) mustAttach(w *world) {
 	if err != nil || status != http.StatusOK || !strings.Contains(strings.ReplaceAll(string(content), "\r\n", ""), encoded) {
 		s.t.Errorf("the content at another node: %d, %v, %d bytes", status, err, len(content))
 	}
+}
+
+// mustConsent begins a consent at one node, finishes it at another and sends at a third with the token.
+func (s *site) mustConsent(w *world) {
+	s.t.Helper()
+	const user = "grace@acme.example"
+	key, err := os.ReadFile(w.OAuthClient)
+	s.must(err)
+	app := s.nodes[0].create("/v1/credentials", map[string]any{"kind": "google_oauth_client", "name": "app", "key": json.RawMessage(key)})
+	var begun struct{ ID, URL string }
+	status, answer, err := s.nodes[1].call(http.MethodPost, "/v1/consents", map[string]any{
+		"credential": app, "redirect_uri": "http://127.0.0.1:53682/", "address": user,
+	})
+	if err != nil || status/100 != 2 || json.Unmarshal(answer, &begun) != nil {
+		s.t.Fatalf("POST /v1/consents: %d: %v: %s", status, err, answer)
+	}
+	back := running.Consent(s.t, running.HTTP(s.t, w.CAFile), begun.URL, user).Query()
+	status, answer, err = s.nodes[2].call(http.MethodPost, "/v1/consents/"+begun.ID+"/finish", map[string]string{
+		"code": back.Get("code"), "state": back.Get("state"), "iss": back.Get("iss"),
+	})
+	if err != nil || status/100 != 2 {
+		s.t.Fatalf("finish the consent at another node: %d: %v: %s", status, err, answer)
+	}
+	m := &submission{n: 90003, sender: user, policy: "hold"}
+	s.nodes[0].create("/v1/messages", m.body())
+	s.arrive(w, "a message of the user who has consented", takeover, m)
 }
 
 // mustWake hands mail for each account to each node: the one that sends it hears of it at once. By its

@@ -24,6 +24,7 @@ type world struct {
 	CAFile         string `json:"ca_file"`
 	LedgerFile     string `json:"ledger_file"`
 	ServiceAccount string `json:"service_account_file"`
+	OAuthClient    string `json:"oauth_client_file"`
 }
 
 func startWorld(t *testing.T) *world {
