@@ -28,7 +28,8 @@ type account struct {
 type opened struct {
 	row      *store.Account
 	provider provider.Provider
-	err      error // why it could not be opened
+	limits   []store.Limit // what it has to keep to over time
+	err      error         // why it could not be opened
 }
 
 // looker is the account's way to look in Sent, or nil where it may not.
@@ -166,7 +167,7 @@ func (x *accounts) open(row *store.Account, kind provider.Kind) *opened {
 		return &opened{row: row, err: fmt.Errorf("this gatepost has no transport %q", row.Transport)}
 	}
 	p, err := kind.Open(provider.Account{ID: row.ID, Address: row.Address, Config: row.Config}, x.deps(row))
-	return &opened{row: row, provider: p, err: err}
+	return &opened{row: row, provider: p, limits: x.limitsOf(row, kind), err: err}
 }
 
 // deps gives a provider the account's secrets through the vault.

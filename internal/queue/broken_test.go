@@ -52,6 +52,12 @@ func TestSimulationFindsBrokenBuilds(t *testing.T) {
 		"codes are kept": {
 			File: "internal/store/ending.go", Old: "if f.Shred && f.Next == nil {", New: "if false {",
 		},
+		"what left is not counted": {
+			File: "internal/store/limit.go", Old: "if f.mayHaveLeft() {", New: "if false {",
+		},
+		"what is under way is not counted": {
+			File: "internal/store/claim.go", Old: "\t\t\tt.use(l.Key, underWay, e.charged[l.Key])\n", New: "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

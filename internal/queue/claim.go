@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gatepost/internal/email"
@@ -23,20 +24,59 @@ type room struct {
 	passed  int // messages of the normal lane since the last one of bulk
 }
 
-// claim takes due messages of an account, at most as many as there is room for.
-func (e *Engine) claim(ctx context.Context, team, route email.ID, r room) ([]claimed, error) {
+// gained is what a claim has brought, and what keeps back more.
+type gained struct {
+	claims  []claimed
+	blocked *store.Blocked // nil: nothing does
+	wait    time.Duration  // until it is worth while to ask again
+}
+
+// claim takes due messages of an account, at most as many as there is room for and
+// as its limits allow.
+func (e *Engine) claim(ctx context.Context, team, route email.ID, r room) (gained, error) {
+	a, err := e.accounts.get(ctx, team, route)
+	if errors.Is(err, store.ErrNotFound) {
+		return gained{}, nil
+	}
+	if err != nil {
+		return gained{}, err
+	}
 	e.hand.claiming.RLock()
 	defer e.hand.claiming.RUnlock()
-	at := e.cfg.Elapsed()
-	entries, err := e.cfg.Store.Claim(ctx, store.ClaimRequest{
+	at, limits, clock := e.cfg.Elapsed(), e.paces.credit(a.opened.limits), e.clock.believed()
+	got, err := e.cfg.Store.ClaimWithin(ctx, store.ClaimRequest{
 		Team: team, Route: route, Node: e.cfg.Node, Epoch: e.epoch, Now: e.cfg.Now(), Limit: r.limit, Reserve: r.reserve, Passed: r.passed,
+		Limits: limits, Clock: clock,
 	})
-	out := make([]claimed, len(entries))
-	for i, en := range entries {
+	e.paces.spend(limits, got.Entries)
+	out := gained{claims: make([]claimed, len(got.Entries)), blocked: got.Blocked}
+	for i, en := range got.Entries {
 		e.hand.take(en)
-		out[i] = claimed{en, at}
+		out.claims[i] = claimed{en, at}
+	}
+	if got.Blocked != nil {
+		out.wait = e.blockedFor(got.Blocked, clock)
 	}
 	return out, err
+}
+
+// A wait for a limit is looked at again after the longest, because limits change,
+// and after the one of no known time where none is known.
+const (
+	shortestBlock = time.Millisecond
+	unknownBlock  = time.Second
+	longestBlock  = time.Minute
+)
+
+// blockedFor is how long to wait for a limit.
+func (e *Engine) blockedFor(b *store.Blocked, now time.Time) time.Duration {
+	switch {
+	case b.Paced:
+		return max(shortestBlock, e.paces.wait(&b.Limit))
+	case b.Until.IsZero():
+		return unknownBlock
+	}
+	return min(max(shortestBlock, b.Until.Sub(now)), longestBlock)
 }
 
 // giveBack puts claims whose attempt has not begun back to where they were.

@@ -23,6 +23,10 @@ type desk struct {
 	halts    int // outcomes on their way to the store that stop the account
 	back     []claimed
 	closed   bool
+	// What a limit keeps back is not asked for again before it has room: urgent mail,
+	// which keeps the others too, or the others alone.
+	blocked [2]bool
+	flight  bool // what is being sent has the limit in use
 }
 
 // side is where a lane lies.
@@ -66,11 +70,11 @@ func (k *desk) begin() (c claimed, ok bool) {
 func (k *desk) room() (r room, calls int, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.claiming || k.closed || k.halts > 0 || !k.due || k.places == 0 {
+	if k.claiming || k.closed || k.halts > 0 || !k.due || k.places == 0 || k.blocked[0] {
 		return r, 0, false
 	}
 	others := 0
-	if len(k.ready[1]) <= k.open()/2 {
+	if !k.blocked[1] && len(k.ready[1]) <= k.open()/2 {
 		others = 2*k.open() - len(k.ready[1]) - k.sending[1]
 	}
 	if others <= 0 && !k.urgent {
@@ -88,10 +92,14 @@ func (k *desk) room() (r room, calls int, ok bool) {
 
 // add takes what a claim has brought. Where that was as much as there was room for,
 // there may be more.
-func (k *desk) add(claims []claimed, r room, calls int) {
+func (k *desk) add(got gained, r room, calls int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.claiming = false
+	claims := got.claims
+	if b := got.blocked; b != nil {
+		k.due, k.blocked[side(b.Lane)], k.flight = true, true, !b.Paced && b.Until.IsZero()
+	}
 	others := 0
 	for _, c := range claims {
 		others += side(c.Lane)
@@ -110,6 +118,26 @@ func (k *desk) add(claims []claimed, r room, calls int) {
 			k.passed = 0
 		}
 	}
+}
+
+// unblock lets a limit be asked again.
+func (k *desk) unblock() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.urgent = k.urgent || k.blocked[0]
+	k.blocked, k.flight = [2]bool{}, false
+}
+
+// written notes that an outcome is in the store, and tells whether a limit may have
+// room by that.
+func (k *desk) written() bool {
+	k.mu.Lock()
+	flight := k.flight
+	k.mu.Unlock()
+	if flight {
+		k.unblock()
+	}
+	return flight
 }
 
 // end frees the place of a send. When its outcome stops the account, nothing begins

@@ -112,6 +112,7 @@ type Engine struct {
 
 	epoch  int64 // of this process, from Enter
 	pulse  *pulse
+	paces  *paces
 	roster *roster
 
 	mu    sync.Mutex
@@ -134,6 +135,7 @@ func New(cfg Config) *Engine {
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	e.clock.wasSet = e.clockWasSet
 	e.roster = newRoster(cfg.Node)
+	e.paces = newPaces(cfg.Elapsed)
 	e.pulse = &pulse{now: cfg.Now, elapsed: cfg.Elapsed, lease: cfg.Lease}
 	return e
 }

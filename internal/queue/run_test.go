@@ -94,7 +94,7 @@ func TestDispatcherStaysWhileItsSendsAreUnderWay(t *testing.T) {
 		}
 	}
 	stays("a claim")
-	d.desk.add([]claimed{{Entry: &store.Entry{Lane: email.Bulk}}}, r, calls)
+	d.desk.add(gained{claims: []claimed{{Entry: &store.Entry{Lane: email.Bulk}}}}, r, calls)
 	stays("what lies ready")
 	d.desk.begin()
 	stays("a send")

@@ -41,7 +41,9 @@ type settling struct {
 
 func (e *Engine) settling(en *store.Entry) *settling {
 	now := e.cfg.Now()
-	return &settling{e: e, entry: en, now: now, began: en.StartedAt, finish: store.FinishOf(en, now)}
+	s := &settling{e: e, entry: en, now: now, began: en.StartedAt, finish: store.FinishOf(en, now)}
+	s.finish.CountedAt = e.clock.believed()
+	return s
 }
 
 // settle decides what the outcome of an attempt means.

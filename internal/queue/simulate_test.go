@@ -103,7 +103,7 @@ var mustVisit = []string{
 	"possible duplicate", "second copy", "held", "released", "account released", "replayed", "key reused",
 	"scheduled", "promoted", "due by a clock that was set", "expired", "expired in sending", "expired while unknown", "found after its time",
 	"canceled", "cancel too late", "retried", "nothing to retry", "shredded",
-	"unknown taken for some", "copy in doubt",
+	"unknown taken for some", "copy in doubt", "limit reached", "limit paced",
 }
 
 // simTemplate is a migrated, empty data folder, copied for each history.
@@ -208,7 +208,7 @@ func newSimulation(t *testing.T, seed uint64, data *simData) *simulation {
 		parked: map[email.ID]time.Time{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
 	}
 	s.rates = s.draw()
-	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}}
+	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}, used: map[string][]simUse{}}
 	dir, err := os.MkdirTemp(simFolder(), "gatepost-simulation-")
 	if err != nil {
 		t.Fatal(err)
@@ -357,13 +357,14 @@ func (s *simulation) pass(d time.Duration) {
 type rates struct {
 	crash, commit, lose, freeze, clock int
 	plain                              bool
+	limited                            bool // the providers have limits
 }
 
 func (s *simulation) draw() rates {
 	pick := func(n ...int) int { return n[s.rng.IntN(len(n))] }
 	return rates{
 		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10),
-		plain: s.chance(50),
+		plain: s.chance(50), limited: s.chance(30),
 	}
 }
 
@@ -518,7 +519,13 @@ func (s *simulation) claim(ctx context.Context, n *simNode, route email.ID, limi
 		return nil
 	}
 	until := s.parked[route]
-	claims, err := n.engine.claim(ctx, simTeam, route, room{limit: free})
+	got, err := n.engine.claim(ctx, simTeam, route, room{limit: free})
+	claims := got.claims
+	if b := got.blocked; b != nil && b.Paced {
+		s.visit("limit paced")
+	} else if b != nil {
+		s.visit("limit reached")
+	}
 	if len(claims) > free {
 		s.wrong("%d messages were claimed for %d slots", len(claims), free)
 	}

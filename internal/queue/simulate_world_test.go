@@ -19,6 +19,49 @@ type simWorld struct {
 	s      *simulation
 	copies map[email.ID]map[string]int // message to recipient to copies
 	sent   []simSent
+	used   map[string][]simUse // by what is counted together
+}
+
+// simUse is how much was used of something at a time.
+type simUse struct {
+	at time.Duration
+	n  int
+}
+
+// The providers' limits: of each account, and of the mailbox that two of them are.
+const (
+	simMessages, simMessagesIn     = 5, 15 * time.Minute
+	simRecipients, simRecipientsIn = 20, 5 * time.Minute
+)
+
+func (w *simWorld) rates(name string) []provider.Rate {
+	if !w.s.rates.limited {
+		return nil
+	}
+	out := []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: simMessages, Window: simMessagesIn}}
+	if name != "relay" {
+		out = append(out, provider.Rate{Scope: provider.RateOfMailbox, Of: "shared", Unit: provider.UnitRecipients, Max: simRecipients, Window: simRecipientsIn})
+	}
+	return out
+}
+
+// use is a provider counting what it takes. Nobody can keep to a limit whose window
+// a clock that was set forward has shortened: such histories are not judged.
+func (w *simWorld) use(key string, n, most int, window time.Duration) {
+	if w.s.visited["clock forward"] > 0 {
+		return
+	}
+	list := append(w.used[key], simUse{w.s.true, n})
+	w.used[key] = list
+	sum := 0
+	for _, u := range list {
+		if u.at > w.s.true-window {
+			sum += u.n
+		}
+	}
+	if sum > most {
+		w.s.wrong("limit: %d of %s within %s, and %d may be", sum, key, window, most)
+	}
 }
 
 // simSent is a copy in Sent, visible from a time on.
@@ -33,7 +76,8 @@ func (w *simWorld) kinds() []provider.Kind {
 		limits := provider.Limits{MaxParallel: simSlots, HeaderDecides: name == "looks"}
 		return provider.Kind{
 			Name: name, Limits: func(json.RawMessage) provider.Limits { return limits },
-			Open: func(a provider.Account, _ provider.Deps) (provider.Provider, error) { return open(a), nil },
+			Rates: func(string, json.RawMessage) []provider.Rate { return w.rates(name) },
+			Open:  func(a provider.Account, _ provider.Deps) (provider.Provider, error) { return open(a), nil },
 		}
 	}
 	return []provider.Kind{
@@ -68,7 +112,7 @@ func (p *simSender) Send(ctx context.Context, env email.Envelope, msg email.Cont
 }
 
 func (p *simSender) accept(id email.ID, env email.Envelope) provider.Receipt {
-	provided := p.w.take(id, env.Recipients)
+	provided := p.take(id, env.Recipients)
 	if p.each {
 		provided = ""
 	}
@@ -94,7 +138,7 @@ func (p *simSender) misbehave(id email.ID, env email.Envelope) (provider.Receipt
 			p.partial(id, env)
 			return provider.Receipt{}, unknown
 		}
-		p.w.take(id, env.Recipients)
+		p.take(id, env.Recipients)
 		return provider.Receipt{}, unknown
 	case x < 45:
 		s.visit("unknown not taken")
@@ -134,9 +178,20 @@ func (p *simSender) partial(id email.ID, env email.Envelope) provider.Receipt {
 		}
 	}
 	if len(taken) > 0 {
-		p.w.take(id, taken)
+		p.take(id, taken)
 	}
 	return r
+}
+
+// take is the provider counting a message and taking it.
+func (p *simSender) take(id email.ID, recipients []string) (providerID string) {
+	if p.w.s.rates.limited {
+		p.w.use("messages of "+p.id, 1, simMessages, simMessagesIn)
+		if p.id != "acc_relay" {
+			p.w.use("recipients of both", len(recipients), simRecipients, simRecipientsIn)
+		}
+	}
+	return p.w.take(id, recipients)
 }
 
 // take is the provider taking a message. The copy in Sent may show up late, but

@@ -131,9 +131,9 @@ func TestMoveKeepsToTheRulesOfSenders(t *testing.T) {
 		if c := w.order(o); c.Messages != 1 || len(c.Skipped) != 0 {
 			t.Errorf("done to %+v", c)
 		}
-		claims, err := w.claim(t.Context(), simTeam, otherAccount, room{limit: 1})
+		got, err := w.claim(t.Context(), simTeam, otherAccount, room{limit: 1})
 		w.must(err)
-		w.settleWith(claims[0], w.attempt(t.Context(), claims[0]))
+		w.settleWith(got.claims[0], w.attempt(t.Context(), got.claims[0]))
 		if from != "bob@acme.example" || w.state(id) != email.Accepted {
 			t.Errorf("it left from %q and is %s", from, w.state(id))
 		}

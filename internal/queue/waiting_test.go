@@ -97,7 +97,7 @@ func TestPausedMailIsKept(t *testing.T) {
 		if c := w.claimOne(); c.Message != code {
 			t.Errorf("claimed %s", c.Message)
 		}
-		if c, err := w.claim(t.Context(), simTeam, worldAccount, room{limit: 5}); err != nil || len(c) != 0 {
+		if c, err := w.claim(t.Context(), simTeam, worldAccount, room{limit: 5}); err != nil || len(c.claims) != 0 {
 			t.Errorf("a paused lane: claimed %v, %v", c, err)
 		}
 		dues, err := w.cfg.Store.Dues(t.Context())
@@ -110,7 +110,7 @@ func TestPausedMailIsKept(t *testing.T) {
 		w.must(err)
 		_, err = w.Resume(t.Context(), w.grant, lane)
 		w.must(err)
-		if c, err := w.claim(t.Context(), simTeam, worldAccount, room{limit: 5}); err != nil || len(c) != 0 {
+		if c, err := w.claim(t.Context(), simTeam, worldAccount, room{limit: 5}); err != nil || len(c.claims) != 0 {
 			t.Errorf("a paused account: claimed %v, %v", c, err)
 		}
 		_, err = w.Resume(t.Context(), w.grant, account)

@@ -23,6 +23,7 @@ type world struct {
 	now    time.Time
 	grant  access.Grant
 	limits provider.Limits
+	rates  []provider.Rate
 	send   sendFunc
 	look   lookFunc // nil: Sent is empty
 	asked  provider.LookQuery
@@ -69,7 +70,8 @@ func accepting(env email.Envelope, _ email.Content) (provider.Receipt, error) {
 func (w *world) kind() provider.Kind {
 	return provider.Kind{
 		Name: "world", Limits: func(json.RawMessage) provider.Limits { return w.limits },
-		Open: func(provider.Account, provider.Deps) (provider.Provider, error) { return worldProvider{w}, nil },
+		Rates: func(string, json.RawMessage) []provider.Rate { return w.rates },
+		Open:  func(provider.Account, provider.Deps) (provider.Provider, error) { return worldProvider{w}, nil },
 	}
 }
 
@@ -130,11 +132,11 @@ func (w *world) sendOne() {
 // claimOne claims the one message that is due.
 func (w *world) claimOne() claimed {
 	w.t.Helper()
-	c, err := w.claim(w.t.Context(), simTeam, worldAccount, room{limit: 1})
-	if err != nil || len(c) != 1 {
-		w.t.Fatalf("claimed %v, %v", c, err)
+	got, err := w.claim(w.t.Context(), simTeam, worldAccount, room{limit: 1})
+	if err != nil || len(got.claims) != 1 {
+		w.t.Fatalf("claimed %v, %v", got.claims, err)
 	}
-	return c[0]
+	return got.claims[0]
 }
 
 // settleWith writes the outcome of an attempt.

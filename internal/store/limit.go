@@ -22,6 +22,7 @@ import (
 type Limit struct {
 	Key    string // names what is counted together: see LimitKey
 	Name   string // for people
+	Scope  string // for people: whose it is
 	Unit   string // for people: what is counted
 	Source string // where the figure comes from
 
