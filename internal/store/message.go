@@ -347,54 +347,6 @@ func fillStatus(ctx context.Context, q querier, m *Message) error {
 	return err
 }
 
-// Stored is what a send needs of a message.
-type Stored struct {
-	MailFrom   string
-	Thread     string
-	Size       int64
-	Blob       string // in the bucket, or
-	Content    []byte // inline; sealed either way
-	WrappedKey []byte
-	Open       []OpenRecipient
-}
-
-// OpenRecipient is a recipient without a verdict.
-type OpenRecipient struct {
-	N       int
-	Address string
-}
-
-// Load reads what a send needs; ErrShredded when the content is gone.
-func (s *Store) Load(ctx context.Context, team, id email.ID) (*Stored, error) {
-	var m Stored
-	var shredded int64
-	err := s.read.QueryRowContext(ctx, `SELECT m.mail_from, m.thread_id, m.size, m.blob, m.content, m.shredded_at, k.wrapped FROM messages m
-		LEFT JOIN content_keys k ON k.team_id = m.team_id AND k.message_id = m.id WHERE m.team_id = $1 AND m.id = $2`, team, id).
-		Scan(&m.MailFrom, &m.Thread, &m.Size, &m.Blob, &m.Content, &shredded, &m.WrappedKey)
-	if err == nil && (shredded > 0 || m.WrappedKey == nil) {
-		err = ErrShredded
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load message %s: %w", id, found(err))
-	}
-	m.Open, err = s.OpenRecipients(ctx, team, id)
-	return &m, err
-}
-
-// OpenRecipients are the recipients of a message without a verdict.
-func (s *Store) OpenRecipients(ctx context.Context, team, id email.ID) ([]OpenRecipient, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT n, address FROM recipients
-		WHERE team_id = $1 AND message_id = $2 AND state = '' ORDER BY n`, team, id)
-	if err != nil {
-		return nil, fmt.Errorf("open recipients of %s: %w", id, err)
-	}
-	return scanAll(rows, func(row interface{ Scan(...any) error }) (OpenRecipient, error) {
-		var r OpenRecipient
-		err := row.Scan(&r.N, &r.Address)
-		return r, err
-	})
-}
-
 // snapshot runs reads that must agree with each other.
 func (s *Store) snapshot(ctx context.Context, read func(q querier) error) error {
 	t, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.snapshot})
