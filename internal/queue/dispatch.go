@@ -38,6 +38,8 @@ type dispatcher struct {
 	work        sync.WaitGroup
 	looking     chan struct{} // holds a place while a look is under way
 	again       *time.Timer   // wakes it after the store failed
+	freed       *time.Timer   // sets it going when a limit has room again
+	opened      *opened       // the account as it was when it was last woken
 
 	desk desk
 }
@@ -63,6 +65,11 @@ func (d *dispatcher) run(ctx context.Context) {
 	defer idle.Stop()
 	d.again = time.AfterFunc(time.Hour, d.poke)
 	d.again.Stop()
+	d.freed = time.AfterFunc(time.Hour, func() {
+		d.desk.unblock()
+		signal(d.turn)
+	})
+	d.freed.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -97,6 +104,10 @@ func (d *dispatcher) wake(ctx context.Context) (gone bool) {
 		return false
 	}
 	d.desk.woken(max(1, a.limits.MaxParallel))
+	if d.opened != a.opened {
+		d.desk.unblock() // its limits may be others now
+		d.opened = a.opened
+	}
 	select {
 	case d.looking <- struct{}{}:
 		d.work.Go(func() { d.look(ctx) })
@@ -137,12 +148,15 @@ func (d *dispatcher) turnTo(ctx context.Context) {
 // claim has more claimed. What comes when the account's mail has been called back
 // meanwhile goes back too.
 func (d *dispatcher) claim(ctx context.Context, r room, calls int) {
-	claims, err := d.e.claim(ctx, d.team, d.route, r)
-	d.e.readAhead(ctx, d.team, claims)
+	got, err := d.e.claim(ctx, d.team, d.route, r)
+	d.e.readAhead(ctx, d.team, got.claims)
 	if err != nil {
 		d.failed(ctx, err)
 	}
-	d.desk.add(claims, r, calls)
+	d.desk.add(got, r, calls)
+	if got.blocked != nil {
+		d.freed.Reset(got.wait)
+	}
 	signal(d.turn)
 }
 
@@ -201,6 +215,9 @@ func (d *dispatcher) send(c claimed) {
 		err = d.write(c.Entry, o)
 	}
 	d.e.hand.put(c.Entry)
+	if d.desk.written() {
+		signal(d.turn)
+	}
 	if halts {
 		d.desk.resume()
 		signal(d.turn)
