@@ -103,8 +103,10 @@ func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded
 	return l, nil
 }
 
+// stored reads a message, unless it lies here as it was submitted. One to which
+// something was done before its first attempt may have been moved, on another node.
 func (e *Engine) stored(ctx context.Context, en *store.Entry) (*store.Stored, error) {
-	if s := e.recent.take(en); s != nil {
+	if s := e.recent.take(en); s != nil && (en.Attempt > 1 || en.Seq == 1) {
 		return s, nil
 	}
 	return e.cfg.Store.Load(ctx, en.Team, en.Message)

@@ -128,9 +128,12 @@ func TestMoveKeepsToTheRulesOfSenders(t *testing.T) {
 		w.must(w.cfg.Store.UpdateAccount(t.Context(), simTeam, otherAccount, simStart, func(a *store.Account) { a.Senders = []string{"@acme.example"} },
 			func(*store.Account, store.Credential) (json.RawMessage, error) { return nil, nil }))
 		w.accounts.forget(simTeam, otherAccount)
+		stale, err := w.cfg.Store.Message(t.Context(), simTeam, id)
+		w.must(err)
 		if c := w.order(o); c.Messages != 1 || len(c.Skipped) != 0 {
 			t.Errorf("done to %+v", c)
 		}
+		w.recent.put(&store.NewMessage{ID: id, MailFrom: stale.MailFrom, Recipients: []store.Recipient{{Address: "bob@example.com"}}}) // as on another node
 		got, err := w.claim(t.Context(), simTeam, otherAccount, room{limit: 1})
 		w.must(err)
 		w.settleWith(got.claims[0], w.attempt(t.Context(), got.claims[0]))

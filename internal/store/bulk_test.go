@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,6 +223,66 @@ func TestMoveEndsOlderDecisions(t *testing.T) {
 		if err := s.FinishAttempts(t.Context(), late)[0]; !errors.Is(err, store.ErrFenced) {
 			t.Errorf("a decision from before: %v", err)
 		}
+		checkCounts(t, s)
+	})
+}
+
+// Whatever is done to the same messages at once, each is somewhere, and nobody waits
+// for ever.
+func TestVerbsAndClaimsAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		one, other := addAccount(t, s), addAccount(t, s)
+		var ids []email.ID
+		for range 60 {
+			ids = append(ids, added(t, s, one, nil))
+		}
+		var all sync.WaitGroup
+		do := func(kind email.EventKind, verb func(its []store.Item) ([]error, error)) {
+			for part := range slices.Chunk(ids, 20) {
+				its := items(t, kind, part...)
+				slices.Reverse(its)
+				all.Go(func() {
+					errs, err := verb(its)
+					for _, failed := range append(errs, err) {
+						if failed != nil && !errors.Is(failed, store.ErrNotSelected) && !errors.Is(failed, store.ErrNothingToRetry) && !errors.Is(failed, store.ErrTooLate) {
+							t.Error(failed)
+						}
+					}
+				})
+			}
+		}
+		ctx, sel := context.Background(), store.Selection{States: waiting}
+		do(email.EventHeld, func(its []store.Item) ([]error, error) {
+			return s.HoldEach(ctx, team, store.Selection{States: waiting[:2]}, its)
+		})
+		do(email.EventReleased, func(its []store.Item) ([]error, error) {
+			return s.ReleaseEach(ctx, team, store.Selection{States: waiting[2:]}, its), nil
+		})
+		do(email.EventMoved, func(its []store.Item) ([]error, error) {
+			return s.MoveEach(ctx, team, store.Selection{States: waiting, Not: other}, store.Target{Account: other}, its)
+		})
+		do(email.EventRetried, func(its []store.Item) ([]error, error) { return s.RetryEach(ctx, team, "", start, its) })
+		do(email.EventCanceled, func(its []store.Item) ([]error, error) { return s.CancelEach(ctx, team, sel, its[:5]), nil })
+		for _, route := range []email.ID{one, other} {
+			all.Go(func() {
+				for range 10 {
+					claims, err := s.Claim(ctx, claimRequest(route, 5))
+					if err != nil {
+						t.Error(err)
+					}
+					for _, e := range claims {
+						f := store.FinishOf(e, start)
+						f.Verdicts = []store.Verdict{{N: 0, State: email.Failed}, {N: 1, State: email.Accepted}}[:e.Unsettled] // the first is the one tried again
+						f.Events = []store.Event{event(t, email.EventFailed)}
+						if err := s.FinishAttempts(ctx, f)[0]; err != nil && !errors.Is(err, store.ErrFenced) {
+							t.Error(err)
+						}
+					}
+				}
+			})
+		}
+		all.Wait()
 		checkCounts(t, s)
 	})
 }
