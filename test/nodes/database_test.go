@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -70,4 +71,44 @@ func TestDatabaseBehindAPooler(t *testing.T) {
 	l.stop()
 	s.rest(time.Minute)
 	t.Log(s.judge(w, l))
+	s.mustLeaveStandby(direct)
+}
+
+// mustLeaveStandby lets the pooler lead to a server that takes no writes, under connections that stay,
+// and back.
+func (s *site) mustLeaveStandby(direct string) {
+	s.t.Helper()
+	takes := func(n *node, key string) bool {
+		m := &submission{n: 95000, sender: relays[0], policy: "hold"}
+		status, _, err := n.call(http.MethodPost, "/v1/messages", m.body(), "Idempotency-Key", key)
+		return err == nil && status == http.StatusAccepted
+	}
+	setReadOnly(s, direct, "on")
+	for _, n := range s.nodes {
+		if takes(n, "standby") {
+			s.t.Errorf("%s took a message that the database did not", n.name)
+		}
+	}
+	setReadOnly(s, direct, "off")
+	for _, n := range s.nodes {
+		s.until(n.name+" takes a message again", 10*time.Second, func() bool { return takes(n, "primary") })
+	}
+}
+
+// setReadOnly makes a database one that takes writes or does not, and ends its sessions, so that the
+// pooler has new ones.
+func setReadOnly(s *site, at, value string) {
+	s.t.Helper()
+	db, err := sql.Open("pgx", at)
+	s.must(err)
+	defer db.Close()
+	var name string
+	s.must(db.QueryRowContext(s.t.Context(), `SELECT current_database()`).Scan(&name))
+	for _, query := range []string{
+		`BEGIN READ WRITE; ALTER DATABASE ` + name + ` SET default_transaction_read_only = ` + value + `; COMMIT`,
+		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+	} {
+		_, err := db.ExecContext(s.t.Context(), query)
+		s.must(err)
+	}
 }
