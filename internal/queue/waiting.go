@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gatepost/internal/access"
@@ -23,6 +24,7 @@ const EveryLane = store.EveryLane
 // Why messages wait, in stable words.
 const (
 	WhyTurn        = "turn"         // due: as soon as there is a free place
+	WhyLimit       = "limit"        // what the provider takes in a time is used up
 	WhySending     = "sending"      // the attempt under way has no answer yet
 	WhySchedule    = "schedule"     // its time has not come
 	WhyBackoff     = "backoff"      // refused for now, tried again
@@ -85,7 +87,32 @@ func (e *Engine) queueOf(ctx context.Context, team email.ID, groups []store.Grou
 		q.Waiting[i] = waitingOf(x, byID[x.Route], pauses, e.cfg.Now())
 	}
 	slices.SortStableFunc(q.Waiting, func(a, b Waiting) int { return int(min(1, max(-1, b.Messages-a.Messages))) })
-	return q, nil
+	return q, e.limited(ctx, q.Waiting, byID)
+}
+
+// limitsAsked is for how many kinds of waiting mail the limits are asked, those of
+// the most messages first.
+const limitsAsked = 100
+
+// limited says of due mail which limit it waits for, where there is one.
+func (e *Engine) limited(ctx context.Context, list []Waiting, byID map[email.ID]*account) error {
+	asked := 0
+	for i := range list {
+		w := &list[i]
+		a := byID[w.Account]
+		if w.Why != WhyTurn || a == nil || asked == limitsAsked {
+			continue
+		}
+		asked++
+		b, err := e.cfg.Store.Blocks(ctx, a.opened.limits, w.Lane, 1, e.cfg.Now())
+		if err != nil {
+			return err
+		}
+		if b != nil {
+			w.because(WhyLimit, b.Until, strings.TrimPrefix(blockedWords(b), "it waits "))
+		}
+	}
+	return nil
 }
 
 func waitingOf(x store.Group, a *account, pauses []Pause, now time.Time) Waiting {

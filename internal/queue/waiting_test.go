@@ -135,3 +135,18 @@ func TestVerbsNeedTheirScope(t *testing.T) {
 		}
 	}
 }
+
+// Mail that waits for a limit is told of with it, and until when.
+func TestQueueTellsOfALimit(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 2, Window: time.Hour, Cost: 1}}
+		w.submit()
+		w.sendOne()
+		w.submit()
+		x := w.waits()
+		if x.Why != WhyLimit || x.Until.Before(w.now.Add(time.Hour)) || !strings.HasPrefix(x.Text, "for the limit of 2 messages per hour") {
+			t.Errorf("waiting: %+v", x)
+		}
+	})
+}
