@@ -25,6 +25,7 @@ type config struct {
 	urgentEvery      time.Duration
 	urgentHdr        stringsFlag
 	noReset          bool
+	allowed          float64
 
 	smtp smtpConfig
 	http httpConfig
@@ -85,6 +86,7 @@ func (c *config) commonFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.pids, "pids", "", "or its root process ids, comma-separated")
 	fs.StringVar(&c.besidePids, "beside-pids", "", "root process ids of a database that serves it, shown beside")
 	fs.StringVar(&c.out, "out", "", "append the result to this JSON-lines file")
+	fs.Float64Var(&c.allowed, "allowed", 0, "messages per second that the provider allows: the result is shown against it")
 	fs.BoolVar(&c.noReset, "no-reset", false, "do not reset the sink first")
 }
 

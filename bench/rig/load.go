@@ -30,7 +30,7 @@ func loadMain(kind string, args []string) error {
 	l := &load{
 		config: c, newSender: mk(bodyText(c.size)), peer: peer, beside: beside,
 		runID: fmt.Sprintf("r%x", time.Now().UnixNano()/1000), bulk: newTally(c.n), urgent: newTally(c.urgentN),
-		result: &result{Label: c.label, Mode: c.mode(kind), Time: time.Now().Format(time.RFC3339), N: c.n, C: c.c, Size: c.size},
+		result: &result{Label: c.label, Mode: c.mode(kind), Time: time.Now().Format(time.RFC3339), N: c.n, C: c.c, Size: c.size, AllowedPerS: c.allowed},
 	}
 	if err := l.run(); err != nil {
 		return err
@@ -44,6 +44,8 @@ func (c *config) mode(kind string) string {
 		return "mixed-" + kind
 	case c.killCmd != "":
 		return "kill-" + kind
+	case c.allowed > 0:
+		return "limit-" + kind
 	}
 	return kind
 }

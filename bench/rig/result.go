@@ -18,7 +18,7 @@ type result struct {
 
 	Received, Lost, Duplicates, AmbiguousArrived int
 	DuplicateIDs                                 int
-	E2EPerS                                      float64
+	E2EPerS, AllowedPerS                         float64
 	E2EP50Ms, E2EP99Ms, E2EMaxMs                 float64
 	Seconds                                      float64 // first submission to last arrival
 

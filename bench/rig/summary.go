@@ -13,7 +13,8 @@ import (
 // summaryMain prints medians per label, mode, concurrency and size as Markdown tables.
 func summaryMain(args []string) error {
 	fs := flag.NewFlagSet("summary", flag.ExitOnError)
-	against := fs.String("against", "", "label (or how it begins) of the server with which the others are compared")
+	var against stringsFlag
+	fs.Var(&against, "against", "label (or how it begins) of a server with which the others are compared (repeatable)")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -23,8 +24,8 @@ func summaryMain(args []string) error {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	if *against != "" {
-		comparison(&all, *against).print(&all)
+	if len(against) > 0 {
+		comparison(&all, against).print(&all)
 	}
 	for _, t := range tables() {
 		t.print(&all)

@@ -5,7 +5,9 @@ import (
 	"strings"
 )
 
-func tables() []table { return []table{baseTable(), mixedTable(), killTable(), idleTable()} }
+func tables() []table {
+	return []table{baseTable(), limitTable(), mixedTable(), killTable(), idleTable()}
+}
 
 func server() column {
 	return column{head: "server", left: true, text: func(g group, _ []result) string { return g.label }}
@@ -23,14 +25,19 @@ func runs() column {
 	return column{head: "runs", text: func(_ group, rs []result) string { return fmt.Sprint(len(rs)) }}
 }
 
-// comparison is the short table: what is asked first, and how many times the other server's rate it is.
-func comparison(all *groups, against string) table {
-	return table{modes: []string{"smtp", "http"}, columns: []column{
+// comparison is the short table: what is asked first, and how many times the rate of each other server
+// it is.
+func comparison(all *groups, against []string) table {
+	columns := []column{
 		server(),
 		of("bytes", func(g group) int { return g.size }),
 		of("clients", func(g group) int { return g.c }),
 		figure("end to end/s", "%.0f", endToEnd),
-		{head: "times " + against, text: func(g group, rs []result) string { return times(all, against, g, rs) }},
+	}
+	for _, other := range against {
+		columns = append(columns, column{head: "times " + other, text: func(g group, rs []result) string { return times(all, other, g, rs) }})
+	}
+	return table{modes: []string{"smtp", "http"}, columns: append(columns,
 		figure("accept p50 ms", "%.2f", func(r result) float64 { return r.AcceptP50Ms }),
 		figure("p99", "%.2f", func(r result) float64 { return r.AcceptP99Ms }),
 		figure("CPU s/1000", "%.2f", func(r result) float64 { return r.PeerCPUPer1000 }),
@@ -39,7 +46,7 @@ func comparison(all *groups, against string) table {
 		figure("database PSS MiB", "%.0f", func(r result) float64 { return r.BesidePSSMiB }),
 		count("lost", func(r result) int { return r.Lost }),
 		count("duplicates", func(r result) int { return r.Duplicates }),
-	}}
+	)}
 }
 
 func endToEnd(r result) float64 { return r.E2EPerS }
@@ -79,6 +86,22 @@ func baseTable() table {
 		count("refused", func(r result) int { return r.Refused + r.Ambiguous + r.NotSent }),
 		figure("disk flushes/1000", "%.0f", func(r result) float64 { return r.DiskFlushes * 1000 / float64(max(1, r.Received)) }),
 		figure("other CPU s", "%.2f", func(r result) float64 { return r.OtherCPU }),
+	}}
+}
+
+// limitTable shows what is reached of what a provider allows.
+func limitTable() table {
+	return table{modes: []string{"limit"}, columns: []column{
+		server(),
+		of("messages", func(g group) int { return g.n }),
+		runs(),
+		figure("allowed/s", "%.1f", func(r result) float64 { return r.AllowedPerS }),
+		figure("end to end/s", "%.1f", endToEnd),
+		figure("% of it", "%.0f", func(r result) float64 { return 100 * r.E2EPerS / max(1e-9, r.AllowedPerS) }),
+		figure("sink peak connections", "%.0f", func(r result) float64 { return float64(r.SinkPeak) }),
+		figure("CPU s/1000", "%.2f", func(r result) float64 { return r.PeerCPUPer1000 }),
+		count("lost", func(r result) int { return r.Lost }),
+		count("duplicates", func(r result) int { return r.Duplicates }),
 	}}
 }
 

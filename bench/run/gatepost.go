@@ -20,9 +20,18 @@ const sender = "sender@bench.test"
 const body = `{"from":"{{from}}","to":["{{rcpt}}"],"subject":"bench {{id}}","text":"{{text}}",` +
 	`"headers":{"X-Bench-Id":"{{id}}","X-Bench-Sent-Ns":"{{sent_ns}}"}}`
 
+// relay is how gatepost's account may use the provider.
+type relay struct {
+	connections int
+	perSecond   int // 0: no limit
+}
+
+// usualRelay is what Postfix is compared with.
+func (b *bench) usualRelay() relay { return relay{connections: b.plan.relayConnections} }
+
 // startGatepost starts gatepost on SQLite, or on the database given, with one account that relays to
 // the provider.
-func (b *bench) startGatepost(ctx context.Context, database string) (*server, error) {
+func (b *bench) startGatepost(ctx context.Context, database string, r relay) (*server, error) {
 	dir, err := os.MkdirTemp(b.dir, "gatepost-")
 	if err != nil {
 		return nil, err
@@ -37,7 +46,7 @@ func (b *bench) startGatepost(ctx context.Context, database string) (*server, er
 			"GATEPOST_DATA="+dir, "GATEPOST_DATABASE="+database, "GATEPOST_MASTER_KEY_FILE="+filepath.Join(dir, "master.key"),
 			"GATEPOST_LISTEN=127.0.0.1:"+strconv.Itoa(listen)),
 	}
-	s := &server{label: "gatepost on SQLite", group: newGroup("gatepost")}
+	s := &server{label: "gatepost on SQLite", group: newGroup("gatepost"), gatepost: g}
 	if database != "" {
 		s.label = "gatepost on PostgreSQL"
 	}
@@ -50,7 +59,11 @@ func (b *bench) startGatepost(ctx context.Context, database string) (*server, er
 		s.stop()
 		return nil, err
 	}
-	if err := g.connect(ctx, b); err != nil {
+	credential, err := g.credential(ctx)
+	if err == nil {
+		_, err = g.connect(ctx, b, credential, sender, r)
+	}
+	if err != nil {
 		s.stop()
 		return nil, err
 	}
@@ -66,18 +79,13 @@ type gatepost struct {
 }
 
 // start makes a key, then starts the server: the first command opens the data folder by itself.
+// Started again it keeps its key.
 func (g *gatepost) start(ctx context.Context, in *group, logFile string) error {
-	create := exec.CommandContext(ctx, g.bin, "keys", "create", "--name", "bench", "--json")
-	create.Env = g.env
-	out, err := create.Output()
-	if err != nil {
-		return fmt.Errorf("create a key: %w: %s", err, stderr(err))
+	if g.key == "" {
+		if err := g.makeKey(ctx); err != nil {
+			return err
+		}
 	}
-	var made struct{ Key string }
-	if err := json.Unmarshal(lastLine(out), &made); err != nil || made.Key == "" {
-		return fmt.Errorf("create a key: no key in %q", out)
-	}
-	g.key = made.Key
 	log, err := os.Create(logFile)
 	if err != nil {
 		return err
@@ -96,36 +104,50 @@ func (g *gatepost) start(ctx context.Context, in *group, logFile string) error {
 	return nil
 }
 
+func (g *gatepost) makeKey(ctx context.Context) error {
+	create := exec.CommandContext(ctx, g.bin, "keys", "create", "--name", "bench", "--json")
+	create.Env = g.env
+	out, err := create.Output()
+	if err != nil {
+		return fmt.Errorf("create a key: %w: %s", err, stderr(err))
+	}
+	var made struct{ Key string }
+	if err := json.Unmarshal(lastLine(out), &made); err != nil || made.Key == "" {
+		return fmt.Errorf("create a key: no key in %q", out)
+	}
+	g.key = made.Key
+	return nil
+}
+
 func (g *gatepost) stop() {
 	if g.serve != nil {
 		stopProcess(g.serve)
 	}
 }
 
-// connect makes the credential and the account that relay to the provider.
-func (g *gatepost) connect(ctx context.Context, b *bench) error {
+// credential makes the password that accounts give to the provider.
+func (g *gatepost) credential(ctx context.Context) (id string, err error) {
+	return g.post(ctx, "/v1/credentials", map[string]any{"kind": "smtp_password", "name": "bench relay", "password": relayPassword})
+}
+
+// connect makes an account that relays to the provider.
+func (g *gatepost) connect(ctx context.Context, b *bench, credential, address string, r relay) (id string, err error) {
 	port, err := strconv.Atoi(port(b.sink.smtp))
 	if err != nil {
-		return err
-	}
-	credential, err := g.post(ctx, "/v1/credentials", map[string]any{
-		"kind": "smtp_password", "name": "bench relay", "password": relayPassword,
-	})
-	if err != nil {
-		return err
+		return "", err
 	}
 	authority, err := os.ReadFile(b.sink.caFile)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = g.post(ctx, "/v1/accounts", map[string]any{
-		"address": sender, "transport": "smtp", "credential": credential,
-		"smtp": map[string]any{
-			"host": "127.0.0.1", "port": port, "tls": "starttls", "ca": string(authority),
-			"user": relayUser, "max_connections": b.plan.relayConnections,
-		},
-	})
-	return err
+	smtp := map[string]any{
+		"host": "127.0.0.1", "port": port, "tls": "starttls", "ca": string(authority),
+		"user": relayUser, "max_connections": r.connections,
+	}
+	if r.perSecond > 0 {
+		smtp["limits"] = map[string]any{"per_second": r.perSecond}
+	}
+	return g.post(ctx, "/v1/accounts", map[string]any{"address": address, "transport": "smtp", "credential": credential, "smtp": smtp})
 }
 
 // post sends JSON and returns the id of what was made.

@@ -45,7 +45,24 @@ func run(ctx context.Context) error {
 			}
 		}
 	}
+	for _, part := range p.parts {
+		b.say("%s", part)
+		if err := b.measurePart(ctx, part); err != nil {
+			return fmt.Errorf("measure %s: %w", part, err)
+		}
+	}
 	return b.report(ctx)
+}
+
+// measurePart measures what is not the matrix of servers.
+func (b *bench) measurePart(ctx context.Context, part string) error {
+	switch part {
+	case "limits":
+		return b.measureLimits(ctx)
+	case "depth":
+		return b.measureDepth(ctx)
+	}
+	return b.measureIdle(ctx)
 }
 
 // bench is one run: its folders, the programs built for it, and the provider that takes all mail.
@@ -57,6 +74,7 @@ type bench struct {
 	gatepost string
 	sink     *sink
 	missing  map[string]string // servers that could not be measured, and why
+	depths   []depth
 }
 
 func newBench(ctx context.Context, p *plan) (*bench, error) {
@@ -80,14 +98,15 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := os.Chmod(b.dir, 0o755); err != nil {
 		return err
 	}
-	if err := os.Remove(b.results); err != nil && !os.IsNotExist(err) {
+	if err := os.WriteFile(b.results, nil, 0o644); err != nil {
 		return err
 	}
 	var err error
 	if b.rig, err = b.build(ctx, "rig", "./bench/rig"); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(b.plan.servers, func(s string) bool { return strings.HasPrefix(s, "gatepost") }) {
+	ours := slices.ContainsFunc(b.plan.servers, func(s string) bool { return strings.HasPrefix(s, "gatepost") })
+	if ours || len(b.plan.parts) > 0 {
 		if b.gatepost, err = b.build(ctx, "gatepost", "./cmd/gatepost"); err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type server struct {
 	group  *group   // nil for none: the ceiling
 	beside string   // process ids of the database that serves it
 	stop   func()
+
+	gatepost *gatepost // nil for others
 }
 
 // errMissing: what is to be measured is not on this machine. The others are measured all the same.
@@ -29,9 +31,11 @@ func (b *bench) start(ctx context.Context, name string) (*server, error) {
 	case "ceiling":
 		return b.ceiling(), nil
 	case "postfix":
-		return b.startPostfix(ctx)
+		return b.startPostfix(ctx, false)
+	case "postfix-reuse":
+		return b.startPostfix(ctx, true)
 	case "gatepost-sqlite":
-		return b.startGatepost(ctx, "")
+		return b.startGatepost(ctx, "", b.usualRelay())
 	}
 	return b.startGatepostOnPostgres(ctx)
 }

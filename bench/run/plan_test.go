@@ -41,10 +41,20 @@ func TestFewerMessagesFromOneClientAndOfLargeSize(t *testing.T) {
 
 func TestWrongSettingsAreRefused(t *testing.T) {
 	for name, value := range map[string]string{
-		"BENCH": "quick", "BENCH_SERVERS": "exim", "BENCH_CLIENTS": "0", "BENCH_REPEATS": "many",
+		"BENCH": "quick", "BENCH_SERVERS": "exim", "BENCH_PARTS": "speed", "BENCH_CLIENTS": "0", "BENCH_REPEATS": "many",
 	} {
 		if _, err := readPlan(func(n string) string { return map[string]string{name: value}[n] }); err == nil {
 			t.Errorf("%s=%s is taken", name, value)
 		}
+	}
+}
+
+func TestPartsAndServersCanBeLeftOut(t *testing.T) {
+	p := planOf(t, map[string]string{"BENCH_SERVERS": "none", "BENCH_PARTS": "depth idle"})
+	if len(p.servers) != 0 || len(p.parts) != 2 {
+		t.Errorf("servers %q, parts %q", p.servers, p.parts)
+	}
+	if p.deep != 1_000_000 || p.idle != 10_000 {
+		t.Errorf("the full form: %d messages wait, %d accounts are idle", p.deep, p.idle)
 	}
 }

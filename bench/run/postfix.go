@@ -13,8 +13,9 @@ import (
 )
 
 // startPostfix starts an instance of our own of the distribution's Postfix: its defaults, but for where
-// it lives and listens, and that it relays all to the provider with TLS and AUTH PLAIN.
-func (b *bench) startPostfix(ctx context.Context) (*server, error) {
+// it lives and listens, and that it relays all to the provider with TLS and AUTH PLAIN. With reuse it
+// keeps its TLS connections for further messages, which its defaults do not.
+func (b *bench) startPostfix(ctx context.Context, reuse bool) (*server, error) {
 	if err := b.installPostfix(ctx); err != nil {
 		return nil, err
 	}
@@ -23,7 +24,7 @@ func (b *bench) startPostfix(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.writePostfix(dir, listen); err != nil {
+	if err := b.writePostfix(dir, listen, reuse); err != nil {
 		return nil, fmt.Errorf("configure: %w", err)
 	}
 	g := newGroup("postfix")
@@ -47,7 +48,11 @@ func (b *bench) startPostfix(ctx context.Context) (*server, error) {
 		stop()
 		return nil, err
 	}
-	return &server{label: "Postfix " + postfixVersion(), load: []string{"smtp", "-addr", addr}, group: g, stop: stop}, nil
+	label := "Postfix " + postfixVersion()
+	if reuse {
+		label = "Reusing " + label
+	}
+	return &server{label: label, load: []string{"smtp", "-addr", addr}, group: g, stop: stop}, nil
 }
 
 // installPostfix brings Debian's package where it is missing, unconfigured: so it is not started.
@@ -72,7 +77,7 @@ func (b *bench) installPostfix(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) writePostfix(dir string, listen int) error {
+func (b *bench) writePostfix(dir string, listen int, reuse bool) error {
 	owner, err := user.Lookup("postfix")
 	if err != nil {
 		return err
@@ -89,7 +94,11 @@ func (b *bench) writePostfix(dir string, listen int) error {
 	if err := os.Chown(filepath.Join(dir, "data"), uid, -1); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte(b.mainCF(dir)), 0o644); err != nil {
+	main := b.mainCF(dir)
+	if reuse {
+		main += "smtp_tls_connection_reuse = yes\n"
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte(main), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "master.cf"), []byte(masterCF(listen)), 0o644)
@@ -123,6 +132,7 @@ func masterCF(listen int) string {
 cleanup   unix  n       -       n       -       0       cleanup
 qmgr      unix  n       -       n       300     1       qmgr
 tlsmgr    unix  -       -       n       1000?   1       tlsmgr
+tlsproxy  unix  -       -       n       -       0       tlsproxy
 rewrite   unix  -       -       n       -       -       trivial-rewrite
 bounce    unix  -       -       n       -       0       bounce
 defer     unix  -       -       n       -       0       bounce

@@ -19,11 +19,12 @@ import (
 func (b *bench) report(ctx context.Context) error {
 	var text bytes.Buffer
 	b.writeHead(ctx, &text)
-	tables, err := exec.CommandContext(ctx, b.rig, "summary", "-against", "Postfix", b.results).Output()
+	tables, err := exec.CommandContext(ctx, b.rig, "summary", "-against", "Postfix", "-against", "Reusing Postfix", b.results).Output()
 	if err != nil {
 		return fmt.Errorf("sum up: %w: %s", err, stderr(err))
 	}
 	text.Write(tables)
+	writeDepths(&text, b.depths)
 	fmt.Print(text.String())
 	file := filepath.Join(b.plan.out, "report.md")
 	b.say("kept in %s and %s", file, b.results)
