@@ -228,6 +228,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		"showMessage":     w.get(message),
 		"listMessages":    w.get("/v1/messages"),
 		"listAccounts":    w.get("/v1/accounts"),
+		"listCapacity":    w.get("/v1/capacity"),
 		"showAccount":     w.get("/v1/accounts/" + w.gmail),
 		"releaseAccount":  w.post("/v1/accounts/"+w.smtp+"/release", ""),
 		"createPool":      w.post("/v1/pools", `{"name": "p", "members": [{"account": "`+w.smtp+`", "domains": ["example.org"]}]}`),

@@ -10,6 +10,7 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/store"
 )
 
 // Explanation tells of one message what a person would ask: where it is and why,
@@ -82,6 +83,9 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 	if x.pauses, err = e.pauses(ctx, m); err != nil {
 		return nil, err
 	}
+	if x.blocked, err = e.blocks(ctx, x.account, m.Entry); err != nil {
+		return nil, err
+	}
 	x.explainAccount()
 	x.next()
 	x.out.Summary = x.summary()
@@ -94,6 +98,7 @@ type explaining struct {
 	events  []Event
 	account *account // nil: it has been removed
 	pauses  []Pause
+	blocked *store.Blocked // by a limit; nil: it is not
 	now     time.Time
 	out     Explanation
 }
@@ -177,6 +182,13 @@ func (x *explaining) explainAccount() {
 	x.limit("recipients per message", int64(l.MaxRecipients), int64(len(x.m.Recipients)))
 	x.limit("bytes of a message", l.MaxSize, x.m.Size)
 	x.limit("sends at a time", int64(l.MaxParallel), 1)
+	for _, l := range x.account.opened.limits {
+		used := l.Cost
+		if l.Recipients {
+			used *= int64(len(x.m.Recipients))
+		}
+		x.out.Limits = append(x.out.Limits, ExplainedLimit{Name: l.Name, Limit: l.Max, Used: used, Source: l.Source})
+	}
 }
 
 func (x *explaining) limit(name string, limit, used int64) {
@@ -216,6 +228,8 @@ func (x *explaining) nextTry(e *Entry) {
 		o.NextAt, o.Next = latest(e.DueAt, o.Account.ParkedUntil), "it is tried when the account's pause is over"
 	case e.DueAt.After(x.now):
 		o.NextAt, o.Next, o.Fix = e.DueAt, "it is tried again", x.lastFix(email.EventDelayed)
+	case x.blocked != nil:
+		o.NextAt, o.Next = x.blocked.Until, blockedWords(x.blocked)
 	default:
 		o.NextAt, o.Next = e.DueAt, "it leaves as soon as the account has a free place"
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"gatepost/internal/email"
@@ -94,6 +93,18 @@ func windowName(w time.Duration) string {
 	return w.String()
 }
 
+// blocks tells which limit keeps a queued message from leaving now, if one does.
+func (e *Engine) blocks(ctx context.Context, a *account, en *Entry) (*store.Blocked, error) {
+	if a == nil || en == nil || en.State != email.Queued {
+		return nil, nil
+	}
+	b, err := e.cfg.Store.Blocks(ctx, e.paces.credit(a.opened.limits), en.Lane, en.Unsettled, e.clock.believed())
+	if b != nil && b.Paced {
+		b.Until = e.cfg.Now().Add(e.paces.wait(&b.Limit))
+	}
+	return b, err
+}
+
 // blockedWords tells what a message waits for.
 func blockedWords(b *store.Blocked) string {
 	if b.Paced {
@@ -106,5 +117,5 @@ func blockedWords(b *store.Blocked) string {
 	if b.Until.IsZero() {
 		return text + ", which what is being sent has in use"
 	}
-	return strings.TrimSuffix(text, ",")
+	return text
 }

@@ -1,0 +1,52 @@
+package client
+
+import "context"
+
+// CapacityList is what the accounts can still send.
+type CapacityList struct {
+	Data []Capacity `json:"data"`
+}
+
+// Capacity is what an account can still send.
+type Capacity struct {
+	Account     string          `json:"account" doc:"Its id."`
+	Address     string          `json:"address"`
+	Transport   string          `json:"transport"`
+	Status      string          `json:"status" enum:"active,parked,held"`
+	ParkedUntil *Time           `json:"parked_until,omitempty"`
+	Now         *int64          `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that the limits let go at once. Missing: no limit is known."`
+	Today       *int64          `json:"today,omitempty" doc:"The same of the limits of a rolling day. Missing: no such limit is known."`
+	Limits      []CapacityLimit `json:"limits"`
+}
+
+// CapacityLimit is a limit and how it stands.
+type CapacityLimit struct {
+	Name     string  `json:"name" example:"recipients per day of the mailbox"`
+	Scope    string  `json:"scope" enum:"account,project,mailbox,relay" doc:"What it is counted for, over all accounts that share it."`
+	Unit     string  `json:"unit" enum:"messages,recipients,units" doc:"What is counted; units are those of an API's quota."`
+	Window   float64 `json:"window_seconds" doc:"The length of the rolling window."`
+	Max      int64   `json:"max"`
+	Used     int64   `json:"used" doc:"Within the window, with what is being sent."`
+	Left     int64   `json:"left"`
+	Reserved int64   `json:"reserved" doc:"The part of what is left that is for urgent mail alone."`
+	FreesAt  *Time   `json:"frees_at,omitempty" doc:"When a part of what is used is free again."`
+	FullAt   *Time   `json:"full_at,omitempty" doc:"When all of it is, unless more is used."`
+	Source   string  `json:"source,omitempty" doc:"Where the figure comes from."`
+}
+
+// SendLimits are limits that a person sets for an account. What is missing is the
+// provider's own, as far as that is known, or none.
+type SendLimits struct {
+	PerSecond        *int64 `json:"per_second,omitempty" doc:"Messages in any second."`
+	PerMinute        *int64 `json:"per_minute,omitempty" doc:"Messages in any minute."`
+	PerHour          *int64 `json:"per_hour,omitempty" doc:"Messages in any hour."`
+	PerDay           *int64 `json:"per_day,omitempty" doc:"Messages in any 24 hours."`
+	RecipientsPerDay *int64 `json:"recipients_per_day,omitempty" doc:"Recipients in any 24 hours."`
+	UnitsPerMinute   *int64 `json:"units_per_minute,omitempty" doc:"Units of the Gmail API; a send costs 100. For the transport gmail alone."`
+}
+
+// Capacity tells what each account can still send, now and today, and when more is
+// free.
+func (c *Client) Capacity(ctx context.Context) (CapacityList, error) {
+	return ask[CapacityList](ctx, c, get("/v1/capacity", nil))
+}

@@ -1,0 +1,35 @@
+package api
+
+import (
+	"net/http"
+
+	"gatepost/client"
+	"gatepost/internal/queue"
+)
+
+// listCapacity tells what the accounts can still send.
+func (s *server) listCapacity(c *call) error {
+	all, err := s.Engine.Capacities(c.r.Context(), c.grant)
+	if err != nil {
+		return err
+	}
+	list := client.CapacityList{Data: make([]client.Capacity, len(all))}
+	for i, a := range all {
+		list.Data[i] = capacityOf(a)
+	}
+	return c.answer(http.StatusOK, list)
+}
+
+func capacityOf(a queue.Capacity) client.Capacity {
+	out := client.Capacity{
+		Account: a.ID, Address: a.Address, Transport: a.Transport, Status: a.Status, ParkedUntil: timeAt(a.Until), Now: a.Now, Today: a.Today,
+		Limits: make([]client.CapacityLimit, len(a.Limits)),
+	}
+	for i, l := range a.Limits {
+		out.Limits[i] = client.CapacityLimit{
+			Name: l.Name, Scope: l.Scope, Unit: l.Unit, Window: l.Window.Seconds(), Max: l.Max, Used: l.Used, Left: l.Left, Reserved: l.Reserved,
+			FreesAt: timeAt(l.FreesAt), FullAt: timeAt(l.FullAt), Source: l.Source,
+		}
+	}
+	return out
+}
