@@ -3,13 +3,13 @@
 # make check  formatting, vet, staticcheck, and that imports follow the picture
 #
 # The long forms, run before a release: kill, nodes, simulate (SEED=7 repeats one history), powercut, race,
-# fuzz (FUZZTIME=30s for each target), bench (BENCH=short for five minutes; see bench/README.md).
+# urgent, fuzz (FUZZTIME=30s for each target), bench (BENCH=short for five minutes; see bench/README.md).
 
 PG = scripts/with-postgres
 FUZZTIME ?= 30s
 HISTORIES ?= 5000
 
-.PHONY: run build test check format kill nodes simulate powercut race fuzz bench
+.PHONY: run build test check format kill nodes simulate powercut race fuzz bench urgent
 
 run: build
 	bin/gatepost sandbox
@@ -34,6 +34,9 @@ nodes:
 
 simulate:
 	GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run '$(if $(SEED),^TestSimulation$$,TestSimulation)' ./internal/queue
+
+urgent:
+	GATEPOST_URGENT=full $(PG) go test -count=1 -timeout 30m -v -run '^TestUrgentUnderBacklog$$' ./internal/queue
 
 powercut:
 	scripts/powercut
