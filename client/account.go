@@ -36,9 +36,9 @@ type Account struct {
 	Gmail       *GmailSettings     `json:"gmail,omitempty"`
 	GmailSMTP   *GmailSMTPSettings `json:"gmail_smtp,omitempty"`
 	SMTP        *SMTPSettings      `json:"smtp,omitempty"`
-	Status      string             `json:"status" enum:"active,parked,held" doc:"parked: waits for a known time. held: waits for a person."`
-	ParkedUntil *Time              `json:"parked_until,omitempty"`
-	Cause       string             `json:"cause,omitempty" doc:"Why it is parked or held; a stable word."`
+	Status      string             `json:"status" enum:"active,parked,resting,held" doc:"parked: waits for a known time. resting: its server is in trouble, and it is tried again at a known time. held: waits for a person."`
+	ParkedUntil *Time              `json:"parked_until,omitempty" doc:"Until when it is parked or rests."`
+	Cause       string             `json:"cause,omitempty" doc:"Why it is parked, resting or held; a stable word."`
 	Reason      string             `json:"reason,omitempty" doc:"The same for a person, with what to do."`
 	CreatedAt   Time               `json:"created_at"`
 	UpdatedAt   Time               `json:"updated_at"`

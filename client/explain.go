@@ -22,11 +22,11 @@ type ExplainedAccount struct {
 	ID          string `json:"id"`
 	Address     string `json:"address"`
 	Transport   string `json:"transport"`
-	Status      string `json:"status" enum:"active,parked,held"`
+	Status      string `json:"status" enum:"active,parked,resting,held"`
 	Why         string `json:"why" doc:"Why this account: named in the request, or the one that may send as From."`
 	Cause       string `json:"cause,omitempty"`
 	Reason      string `json:"reason,omitempty" doc:"Why the account is parked or held, and what to do."`
-	ParkedUntil *Time  `json:"parked_until,omitempty"`
+	ParkedUntil *Time  `json:"parked_until,omitempty" doc:"Until when it is parked or rests."`
 }
 
 // ExplainedPolicy is what a message's type stands for, with what its request chose.

@@ -12,7 +12,8 @@ import (
 // MessageSummary is what a list shows of a message.
 type MessageSummary struct {
 	ID          string            `json:"id"`
-	Account     string            `json:"account"`
+	Account     string            `json:"account" doc:"The account that sends it; of a pool's mail the pool, until an account has taken it."`
+	Pool        string            `json:"pool,omitempty" doc:"The pool that it was given to."`
 	Type        string            `json:"type"`
 	Lane        string            `json:"lane" enum:"urgent,normal,bulk"`
 	From        string            `json:"from"`

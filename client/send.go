@@ -10,8 +10,8 @@ import (
 
 // NewMessage is a message to be sent: parts, or a whole one in Raw.
 type NewMessage struct {
-	Account        string            `json:"account,omitempty" doc:"Id or address of the account to send through. Empty: the one that may send as from."`
-	From           *Address          `json:"from,omitempty" doc:"The author. Empty: the account's own address."`
+	Account        string            `json:"account,omitempty" doc:"Id or address of the account to send through, or id or name of a pool. Empty: the account that may send as from."`
+	From           *Address          `json:"from,omitempty" doc:"The author. Empty: the account's own address. Needed where a pool is named."`
 	To             Addresses         `json:"to,omitempty"`
 	Cc             Addresses         `json:"cc,omitempty"`
 	Bcc            Addresses         `json:"bcc,omitempty" doc:"Recipients whom the others do not see."`
@@ -49,7 +49,7 @@ type Attachment struct {
 // repetition gets the same.
 type Submitted struct {
 	ID          string `json:"id" doc:"The message's id."`
-	Account     string `json:"account" doc:"The account that sends it."`
+	Account     string `json:"account" doc:"The account that sends it, or the pool."`
 	Status      string `json:"status" enum:"queued,scheduled" doc:"What holds from the moment of this answer: the message is on disk and will be sent."`
 	SendAt      *Time  `json:"send_at,omitempty"`
 	ExpiresAt   *Time  `json:"expires_at,omitempty"`

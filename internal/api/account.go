@@ -120,6 +120,8 @@ func accountOf(a control.Account) (client.Account, error) {
 	switch {
 	case a.Held:
 		out.Status = "held"
+	case a.Resting.After(a.ParkedUntil):
+		out.Status, out.ParkedUntil = "resting", client.At(a.Resting)
 	case !a.ParkedUntil.IsZero():
 		out.Status, out.ParkedUntil = "parked", client.At(a.ParkedUntil)
 	}

@@ -95,7 +95,7 @@ func answerOf(m *queue.Message, events []queue.Event) client.Message {
 
 func summaryOf(m *queue.Message) client.MessageSummary {
 	s := client.MessageSummary{
-		ID: m.ID, Account: m.Account, Type: m.Type, From: m.Sender, Subject: m.Subject, MessageID: m.MessageID, Tags: m.Tags,
+		ID: m.ID, Account: m.Account, Pool: queue.PoolOf(m), Type: m.Type, From: m.Sender, Subject: m.Subject, MessageID: m.MessageID, Tags: m.Tags,
 		Metadata: m.Metadata, Size: m.Size, OnUnknown: string(m.OnUnknown), SubmittedAt: timeOf(m.CreatedAt),
 		Lane: laneWord(m.Lane), ThreadID: m.Thread, SendAt: timeAt(m.SendAt), ExpiresAt: timeAt(m.ExpiresAt), ShreddedAt: timeAt(m.ShreddedAt),
 		Recipients: make([]client.Recipient, len(m.Recipients)),

@@ -25,6 +25,7 @@ type Account struct {
 	Config      json.RawMessage // the transport's settings, complete
 	Held        bool            // a person must act; its mail waits
 	ParkedUntil time.Time       // zero: not parked
+	Resting     time.Time       // until when; zero: its server is not in trouble
 	Cause       string
 	Reason      string // why it is held or parked and what to do
 	CreatedAt   time.Time
@@ -34,7 +35,7 @@ type Account struct {
 func accountOf(a *store.Account) Account {
 	return Account{
 		ID: a.ID, Address: a.Address, Transport: a.Transport, Credential: a.Credential, Senders: a.Senders, Config: a.Config,
-		Held: a.Held, ParkedUntil: a.ParkedUntil, Cause: a.Cause, Reason: a.Reason, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+		Held: a.Held, ParkedUntil: a.ParkedUntil, Resting: a.RestingUntil, Cause: a.Cause, Reason: a.Reason, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
 	}
 }
 

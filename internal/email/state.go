@@ -78,4 +78,6 @@ const (
 	EventAccountParked    EventKind = "account.parked"
 	EventAccountHeld      EventKind = "account.held"
 	EventAccountReleased  EventKind = "account.released"
+	EventAccountResting   EventKind = "account.resting" // its server is in trouble
+	EventAccountWell      EventKind = "account.well"    // its server is well again
 )

@@ -71,8 +71,9 @@ type accounts struct {
 }
 
 type teamAccounts struct {
-	list []*account
-	at   time.Time
+	list  []*account
+	pools []*store.Pool
+	at    time.Time
 }
 
 func newAccounts(e *Engine) *accounts {
@@ -81,16 +82,31 @@ func newAccounts(e *Engine) *accounts {
 
 // list returns a team's accounts, oldest first.
 func (x *accounts) list(ctx context.Context, team email.ID) ([]*account, error) {
+	t, err := x.team(ctx, team)
+	return t.list, err
+}
+
+// pools returns a team's pools, oldest first.
+func (x *accounts) pools(ctx context.Context, team email.ID) ([]*store.Pool, error) {
+	t, err := x.team(ctx, team)
+	return t.pools, err
+}
+
+func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error) {
 	now := x.e.cfg.Now()
 	x.mu.Lock()
 	known := x.teams[team]
 	x.mu.Unlock()
 	if known.list != nil && now.Sub(known.at).Abs() < accountsFresh {
-		return known.list, nil
+		return known, nil
 	}
 	rows, err := x.e.cfg.Store.Accounts(ctx, team)
 	if err != nil {
-		return nil, err
+		return teamAccounts{}, err
+	}
+	pools, err := x.e.cfg.Store.Pools(ctx, team)
+	if err != nil {
+		return teamAccounts{}, err
 	}
 	list := make([]*account, 0, len(rows))
 	x.mu.Lock()
@@ -98,8 +114,9 @@ func (x *accounts) list(ctx context.Context, team email.ID) ([]*account, error) 
 	for _, row := range rows {
 		list = append(list, x.account(row))
 	}
-	x.teams[team] = teamAccounts{list, now}
-	return list, nil
+	t := teamAccounts{list, pools, now}
+	x.teams[team] = t
+	return t, nil
 }
 
 // get returns one account.

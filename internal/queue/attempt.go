@@ -18,6 +18,7 @@ type outcome struct {
 	open    []store.OpenRecipient // the envelope, in order
 	receipt provider.Receipt
 	err     *provider.Error // for the whole message; nil: the receipt tells of each
+	rest    *rest           // what it says about the account's server; nil: nothing new
 	canLook bool            // the account's Sent can tell, should the outcome be unknown
 }
 
@@ -25,6 +26,7 @@ type outcome struct {
 // the time limit of a send, and never sends twice.
 func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 	en, handed := c.Entry, false
+	defer func() { o.rest = e.judge(ctx, en, o) }()
 	defer func() {
 		if p := recover(); p != nil {
 			e.cfg.Log.Error("an attempt panicked", "message", en.Message, "account", en.Route, "handed_over", handed, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
@@ -95,6 +97,12 @@ func (e *Engine) load(ctx context.Context, en *store.Entry, o *outcome) (*loaded
 		return nil, before(err, "store_unreadable", "the message's key could not be read from the store")
 	}
 	l := &loaded{account: a, mailFrom: stored.MailFrom, thread: stored.Thread}
+	if en.Pooled != "" {
+		if r, ok := readRoute(en.Pooled); !ok || !a.mayServe(r) {
+			return nil, before(nil, "sender_not_allowed", "the account may not send as the message's From any more")
+		}
+		l.mailFrom = a.row.Address
+	}
 	if l.content, err = (content{e.cfg.Store.Bucket, key, stored}).open(); damaged(err) {
 		return nil, unreadable(err)
 	} else if err != nil {

@@ -43,15 +43,24 @@ func (e *Engine) claim(ctx context.Context, team, route email.ID, r room) (gaine
 	}
 	e.hand.claiming.RLock()
 	defer e.hand.claiming.RUnlock()
+	r = e.trial(a, r)
+	if r.limit == 0 {
+		return gained{}, nil
+	}
+	pooled, err := e.poolRoutes(ctx, team, route)
+	if err != nil {
+		return gained{}, err
+	}
 	at, limits, clock := e.cfg.Elapsed(), e.paces.credit(a.opened.limits), e.clock.believed()
 	got, err := e.cfg.Store.ClaimWithin(ctx, store.ClaimRequest{
 		Team: team, Route: route, Node: e.cfg.Node, Epoch: e.epoch, Now: e.cfg.Now(), Limit: r.limit, Reserve: r.reserve, Passed: r.passed,
-		Limits: limits, Clock: clock,
+		Limits: limits, Routes: pooled, Clock: clock,
 	})
 	e.paces.spend(limits, got.Entries)
 	out := gained{claims: make([]claimed, len(got.Entries)), blocked: got.Blocked}
 	for i, en := range got.Entries {
 		e.hand.take(en)
+		e.breaker.claimed(en)
 		out.claims[i] = claimed{en, at}
 	}
 	if got.Blocked != nil {
@@ -101,6 +110,9 @@ func (e *Engine) giveBack(ctx context.Context, claims ...claimed) error {
 func (o outcome) stopsAccount() bool {
 	stops := func(err *provider.Error) bool {
 		return err != nil && err.Scope == provider.ScopeAccount && (err.Class == provider.Park || err.Class == provider.Hold)
+	}
+	if o.rest != nil && !o.rest.well {
+		return true
 	}
 	if o.err != nil {
 		return stops(o.err)

@@ -33,7 +33,7 @@ type ExplainedAccount struct {
 	ID          email.ID
 	Address     string
 	Transport   string
-	Status      string // active, parked or held
+	Status      string // active, parked, resting or held
 	Why         string // why this account
 	Cause       string
 	Reason      string
@@ -80,6 +80,9 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 	if x.account, err = e.accounts.get(ctx, g.Team, m.Account); err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
+	if err := e.explainPool(ctx, x); err != nil {
+		return nil, err
+	}
 	if x.pauses, err = e.pauses(ctx, m); err != nil {
 		return nil, err
 	}
@@ -97,6 +100,7 @@ type explaining struct {
 	m       *Message
 	events  []Event
 	account *account // nil: it has been removed
+	pool    string   // which pool it waits for and why this member; empty: none
 	pauses  []Pause
 	blocked *store.Blocked // by a limit; nil: it is not
 	now     time.Time
@@ -166,17 +170,25 @@ func (x *explaining) explainAccount() {
 	if len(x.events) > 0 {
 		o.Why = x.events[0].Data.Why
 	}
+	if x.pool != "" {
+		o.Why = x.pool
+	}
+	if x.account == nil && x.pool != "" {
+		return
+	}
 	if x.account == nil {
 		o.Reason = "the account has been removed"
 		return
 	}
 	row := x.account.row
-	o.Address, o.Transport, o.Status = row.Address, row.Transport, "active"
+	o.ID, o.Address, o.Transport, o.Status = row.ID, row.Address, row.Transport, "active"
 	switch {
 	case row.Held:
 		o.Status, o.Cause, o.Reason = "held", row.Cause, row.Reason
 	case row.ParkedUntil.After(x.now):
 		o.Status, o.Cause, o.Reason, o.ParkedUntil = "parked", row.Cause, row.Reason, row.ParkedUntil
+	case row.RestingUntil.After(x.now):
+		o.Status, o.Cause, o.Reason, o.ParkedUntil = "resting", row.Cause, row.Reason, row.RestingUntil
 	}
 	l := x.account.limits
 	x.limit("recipients per message", int64(l.MaxRecipients), int64(len(x.m.Recipients)))
@@ -224,7 +236,7 @@ func (x *explaining) nextTry(e *Entry) {
 		o.Next, o.Fix = "it waits until it is resumed"+reasonOf(p), "when it may go on, POST /v1/queue/resume"
 	case o.Account.Status == "held":
 		o.Next, o.Fix = "it waits until the account is released", o.Account.Reason
-	case o.Account.Status == "parked":
+	case o.Account.Status == "parked" || o.Account.Status == "resting":
 		o.NextAt, o.Next = latest(e.DueAt, o.Account.ParkedUntil), "it is tried when the account's pause is over"
 	case e.DueAt.After(x.now):
 		o.NextAt, o.Next, o.Fix = e.DueAt, "it is tried again", x.lastFix(email.EventDelayed)

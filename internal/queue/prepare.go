@@ -23,7 +23,8 @@ type draft struct {
 	sub        Submission
 	raw        email.Raw
 	from       email.Address
-	account    *account
+	account    *account    // of a pool: what all of its members allow
+	pool       *store.Pool // nil: the message names none
 	recipients []store.Recipient
 	files      []string // names of attachments, by index
 	uploads    *uploads
@@ -182,10 +183,17 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 		return err
 	}
 	if d.account = d.pick(all); d.account == nil {
+		if in, err := d.choosePool(ctx, all); in || err != nil {
+			return err
+		}
 		if all, err = d.e.accounts.again(ctx, d.g.Team, all); err != nil {
 			return err
 		}
-		d.account = d.pick(all)
+		if d.account = d.pick(all); d.account == nil {
+			if in, err := d.choosePool(ctx, all); in || err != nil {
+				return err
+			}
+		}
 	}
 	d.checkAccount(all)
 	return nil
@@ -375,6 +383,9 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 	if d.policy.Security {
 		m.Subject = ""
 	}
+	if d.pool != nil {
+		m.MailFrom = "" // the address of the account that will claim it
+	}
 	if err := d.e.seal(ctx, m, func(w io.Writer) (string, error) { return d.write(w, id) }); err != nil {
 		return nil, err
 	}
@@ -385,12 +396,17 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 		return nil, &Invalid{[]email.Problem{{Field: d.sizeField(), Message: fmt.Sprintf(
 			"the message is %d bytes: the account %s allows %d", m.Size, d.account.row.Address, most)}}}
 	}
-	return m, nil
+	if d.pool != nil {
+		m.Pooled, err = d.poolRoute(m)
+	}
+	return m, err
 }
 
 // why tells why this account sends.
 func (d *draft) why() string {
 	switch {
+	case d.pool != nil:
+		return "a member of the pool " + d.pool.Name + ", named in the request"
 	case d.sub.Account != "":
 		return "named in the request"
 	case d.sub.From != nil:

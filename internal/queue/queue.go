@@ -109,6 +109,7 @@ type Engine struct {
 	recent   *recent
 	hand     *hand
 	clock    *clock
+	breaker  *breaker
 
 	epoch  int64 // of this process, from Enter
 	pulse  *pulse
@@ -132,6 +133,7 @@ func New(cfg Config) *Engine {
 	}
 	e.accounts, e.recent = newAccounts(e), newRecent()
 	e.hand = &hand{held: map[email.ID]int64{}}
+	e.breaker = newBreaker()
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	e.clock.wasSet = e.clockWasSet
 	e.roster = newRoster(cfg.Node)

@@ -157,13 +157,16 @@ func (e *Engine) report(f *store.Finish) {
 	if f.Next == nil {
 		e.recent.drop(f.Message)
 	}
-	if n := f.Next; n != nil && n.State == email.Queued && !n.DueAt.After(f.At) && f.Account == nil {
-		e.notify(f.Team, f.Route)
-	}
 	if f.Account != nil {
 		e.accounts.forget(f.Team, f.Route)
 		e.cfg.Log.Warn(string(f.Account.Event.Kind), "account", f.Route, "cause", f.Account.Event.Data.Cause,
 			"text", f.Account.Event.Data.Text, "fix", f.Account.Event.Data.Fix)
+	}
+	if n := f.Next; n != nil && n.State == email.Queued && !n.DueAt.After(f.At) && (f.Account == nil || f.Pooled != "") {
+		e.notify(f.Team, f.Waits())
+	}
+	if f.Account != nil && f.Account.Well {
+		e.notify(f.Team, f.Route)
 	}
 	for _, ev := range f.Events {
 		e.cfg.Log.Info(string(ev.Kind), "message", f.Message, "account", f.Route, "attempt", ev.Data.Attempt, "cause", ev.Data.Cause)

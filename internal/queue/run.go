@@ -115,10 +115,7 @@ func (s *scheduler) run(ctx context.Context) {
 			return
 		case <-s.e.wake:
 			for route, team := range s.e.takeWoken() {
-				if s.e.passOn(team, route) {
-					continue
-				}
-				s.dispatch(ctx, team, route)
+				s.lead(ctx, team, route, true)
 			}
 		case <-s.e.roster.changed:
 			s.handOver()
@@ -147,12 +144,18 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 		}
 		return tryAgain
 	}
+	pooled, err := s.e.cfg.Store.PoolDues(ctx, "")
+	if err != nil && ctx.Err() == nil {
+		s.e.cfg.Log.Error("what waits for pools could not be read and is tried again", "err", err)
+	}
+	dues = append(dues, pooled...)
 	now, believed, wait := s.e.cfg.Now(), s.e.clock.believed(), slowPoll
 	for _, d := range dues {
-		if !s.e.owns(d.Route) {
+		mine := s.e.owns(d.Route)
+		if !mine && store.PoolOf(d.Route) == "" {
 			continue
 		}
-		if !d.Promote.IsZero() {
+		if mine && !d.Promote.IsZero() {
 			wait = min(wait, s.promote(ctx, d, believed))
 		}
 		for _, at := range []time.Time{d.Send, d.Look} {
@@ -160,7 +163,7 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 				continue
 			}
 			if !at.After(now) {
-				s.dispatch(ctx, d.Team, d.Route)
+				s.lead(ctx, d.Team, d.Route, false)
 			} else {
 				wait = min(wait, at.Sub(now))
 			}

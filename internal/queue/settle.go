@@ -54,6 +54,7 @@ func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 	} else {
 		s.receipt(o)
 	}
+	s.rest(o.rest)
 	s.endWhenOver()
 	return s.finish, s.err
 }

@@ -30,7 +30,7 @@ type Attachment struct {
 // Submission is a message that an application hands over: parts, or a whole
 // message in Raw.
 type Submission struct {
-	Account     string         // id or address; empty: the one that may send as From
+	Account     string         // id or address, or id or name of a pool; empty: the one that may send as From
 	From        *email.Address // nil: the account's own address
 	To, Cc, Bcc []email.Address
 	ReplyTo     []email.Address
@@ -63,7 +63,7 @@ type Submission struct {
 // repetition gets the same.
 type Submitted struct {
 	ID        email.ID
-	Account   email.ID
+	Account   email.ID    // or the pool
 	Status    email.State // queued or scheduled
 	CreatedAt time.Time
 	SendAt    time.Time // zero where none was given
@@ -191,7 +191,7 @@ func (e *Engine) replay(ctx context.Context, g access.Grant, print []byte, first
 		return Submitted{}, err
 	}
 	return Submitted{
-		ID: m.ID, Account: m.Account, Status: m.State(), CreatedAt: m.CreatedAt, SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, Replayed: true,
+		ID: m.ID, Account: askedOf(m), Status: m.State(), CreatedAt: m.CreatedAt, SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, Replayed: true,
 	}, nil
 }
 
@@ -214,7 +214,7 @@ func (e *Engine) kept(ctx context.Context, g access.Grant, m *store.NewMessage, 
 	}
 	e.recent.put(m)
 	if m.State() == email.Queued {
-		e.notify(m.Team, m.Account)
+		e.notify(m.Team, m.Route())
 	}
 	return Submitted{
 		ID: m.ID, Account: m.Account, Status: m.State(), CreatedAt: m.CreatedAt, SendAt: m.SendAt, ExpiresAt: m.ExpiresAt,

@@ -20,26 +20,30 @@ type Account struct {
 	Config      json.RawMessage
 	Held        bool // a person must act; its mail waits
 	ParkedUntil time.Time
-	Cause       string // why it is held or parked
-	Reason      string // the same for a person, with what to do
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// RestingUntil and Rests are the circuit breaker: how often in a row its server was
+	// found in trouble, and until when no attempt is made; then one is.
+	RestingUntil time.Time
+	Rests        int
+	Cause        string // why it is held, parked or resting
+	Reason       string // the same for a person, with what to do
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 const accountColumns = `team_id, id, address, transport, credential_id, senders, config, held, parked_until, cause, reason,
-	created_at, updated_at`
+	created_at, updated_at, resting_until, rests`
 
 func scanAccount(row interface{ Scan(...any) error }) (*Account, error) {
 	var a Account
 	var senders, config string
-	var parked, created, updated int64
+	var parked, created, updated, resting int64
 	err := row.Scan(&a.Team, &a.ID, &a.Address, &a.Transport, &a.Credential, &senders, &config, &a.Held, &parked, &a.Cause,
-		&a.Reason, &created, &updated)
+		&a.Reason, &created, &updated, &resting, &a.Rests)
 	if err != nil {
 		return nil, err
 	}
 	a.Config, a.ParkedUntil = json.RawMessage(config), fromMillis(parked)
-	a.CreatedAt, a.UpdatedAt = fromMillis(created), fromMillis(updated)
+	a.CreatedAt, a.UpdatedAt, a.RestingUntil = fromMillis(created), fromMillis(updated), fromMillis(resting)
 	return &a, json.Unmarshal([]byte(senders), &a.Senders)
 }
 
@@ -51,7 +55,7 @@ func (s *Store) AddAccount(ctx context.Context, a *Account) error {
 
 func addAccount(ctx context.Context, t *tx, a *Account) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO accounts (`+accountColumns+`, released_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8, 0)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', '', $8, $8, 0, 0, 0)`,
 		a.Team, a.ID, a.Address, a.Transport, a.Credential, listText(a.Senders), string(a.Config), millis(a.CreatedAt))
 	return err
 }
@@ -83,7 +87,14 @@ func changeAccount(ctx context.Context, t *tx, c *AccountChange, e Event) error 
 		WHERE team_id = $1 AND id = $2 AND held = 0 AND (released_at <= $6 OR released_at > $5)`
 	update := `UPDATE accounts SET held = 1` + where
 	args := []any{e.Team, e.Subject, e.Data.Cause, e.Data.reason(), millis(e.At), millis(c.Began)}
-	if !c.Hold {
+	switch {
+	case c.Well:
+		update, args = `UPDATE accounts SET resting_until = 0, rests = 0, cause = '', reason = '', updated_at = $3
+			WHERE team_id = $1 AND id = $2 AND held = 0 AND rests > 0`, []any{e.Team, e.Subject, millis(e.At)}
+	case c.Rests > 0:
+		update = `UPDATE accounts SET resting_until = $7, rests = $8` + where + ` AND rests < $8`
+		args = append(args, millis(c.Until), c.Rests)
+	case !c.Hold:
 		update = `UPDATE accounts SET parked_until = $7` + where + ` AND parked_until < $7`
 		args = append(args, millis(c.Until))
 	}
@@ -114,10 +125,10 @@ func (s *Store) ReleaseAccount(ctx context.Context, team, id email.ID, e Event) 
 		if err != nil {
 			return found(err)
 		}
-		if !a.Held && a.ParkedUntil.IsZero() {
+		if !a.Held && a.ParkedUntil.IsZero() && a.Rests == 0 {
 			return nil
 		}
-		if _, err := t.ExecContext(ctx, `UPDATE accounts SET held = 0, parked_until = 0, cause = '', reason = '', updated_at = $3, released_at = $3
+		if _, err := t.ExecContext(ctx, `UPDATE accounts SET held = 0, parked_until = 0, resting_until = 0, rests = 0, cause = '', reason = '', updated_at = $3, released_at = $3
 			WHERE team_id = $1 AND id = $2`, team, id, millis(e.At)); err != nil {
 			return err
 		}

@@ -166,10 +166,10 @@ func (s *Store) MoveEach(ctx context.Context, team email.ID, sel Selection, to T
 
 // move leaves the id of a conversation behind: it is the other mailbox's own.
 func move(ctx context.Context, t *tx, e *Entry, to Target, fence int64, ev Event) (Event, error) {
-	if _, err := t.ExecContext(ctx, `UPDATE queue SET route = $2, fence = $3, seq = seq + 1 WHERE message_id = $1`, e.Message, to.Account, fence); err != nil {
+	if _, err := t.ExecContext(ctx, `UPDATE queue SET route = $2, pooled = '', fence = $3, seq = seq + 1 WHERE message_id = $1`, e.Message, to.Account, fence); err != nil {
 		return ev, err
 	}
-	if _, err := t.ExecContext(ctx, `UPDATE messages SET account_id = $3, mail_from = $4, thread_id = '' WHERE team_id = $1 AND id = $2`,
+	if _, err := t.ExecContext(ctx, `UPDATE messages SET account_id = $3, mail_from = $4, thread_id = '', pooled = '' WHERE team_id = $1 AND id = $2`,
 		e.Team, e.Message, to.Account, to.MailFrom); err != nil {
 		return ev, err
 	}
@@ -186,7 +186,8 @@ const unsent = `CASE WHEN attempt = 0 THEN (SELECT m.send_at FROM messages m WHE
 func release(ctx context.Context, t *tx, team, message email.ID, ev Event) (Event, *Entry, error) {
 	e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET state = CASE WHEN `+unsent+` > 0 THEN 'scheduled' ELSE 'queued' END,
 		due_at = CASE WHEN `+unsent+` > 0 THEN `+unsent+` ELSE $3 END, seq = seq + 1,
-		duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, retries = 0, retry_ms = 0, cause = ''
+		duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, retries = 0, retry_ms = 0, cause = '',
+		route = CASE WHEN pooled = '' THEN route ELSE pooled END
 		WHERE team_id = $1 AND message_id = $2 AND state = 'held' RETURNING `+queueColumns, team, message, millis(ev.At)))
 	if err != nil {
 		return ev, nil, found(err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -24,6 +25,8 @@ type ClaimRequest struct {
 	Now         time.Time
 	Limit       int // never more in all
 	Reserve     int // how many of these are for the urgent lane alone
+	// Routes are further ones that lead to the account now: those of pools.
+	Routes []string
 	// Passed is how many messages of the normal lane have been claimed since the
 	// last one of the bulk lane.
 	Passed int
@@ -90,21 +93,18 @@ type candidate struct {
 	message   email.ID
 	lane      email.Lane
 	unsettled int
+	due       int64
 }
 
 func scanCandidate(row interface{ Scan(...any) error }) (candidate, error) {
 	var c candidate
-	err := row.Scan(&c.message, &c.lane, &c.unsettled)
+	err := row.Scan(&c.message, &c.lane, &c.unsettled, &c.due)
 	return c, err
 }
 
 func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
 	c.claims, c.blocked = nil, nil
-	rows, err := t.QueryContext(ctx, t.w.s.dialect.candidatesSQL(), c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve))
-	if err != nil {
-		return fmt.Errorf("read candidates: %w", err)
-	}
-	candidates, err := scanAll(rows, scanCandidate)
+	candidates, err := c.candidates(ctx, t)
 	if err != nil {
 		return fmt.Errorf("read candidates: %w", err)
 	}
@@ -145,6 +145,26 @@ func (c *ClaimRequest) tallies(ctx context.Context, t *tx) ([]*tally, error) {
 	return ys, err
 }
 
+// candidates are what waits on the routes, lane by lane and by due time.
+func (c *ClaimRequest) candidates(ctx context.Context, t *tx) ([]candidate, error) {
+	var out []candidate
+	for _, route := range append([]string{c.Route}, c.Routes...) {
+		rows, err := t.QueryContext(ctx, t.w.s.dialect.candidatesSQL(), c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve), route)
+		if err != nil {
+			return nil, err
+		}
+		more, err := scanAll(rows, scanCandidate)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	if len(c.Routes) > 0 {
+		slices.SortStableFunc(out, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.lane, b.lane), cmp.Compare(a.due, b.due)) })
+	}
+	return out, nil
+}
+
 // candidatesSQL picks lane by lane, so that mail which is due later does not have
 // to be stepped over to get at what is due now. Of bulk it reads what may be needed
 // beside what the normal lane has. SQLite plans a statement anew each time when a
@@ -152,13 +172,13 @@ func (c *ClaimRequest) tallies(ctx context.Context, t *tx) ([]*tally, error) {
 func (d *dialect) candidatesSQL() string {
 	lane := func(lane int, limit string) string {
 		return fmt.Sprintf(`SELECT message_id, lane, unsettled, due_at FROM queue
-			WHERE route = $2 AND state = 'queued' AND lane = %d AND due_at <= $3 AND %s
+			WHERE route = $6 AND state = 'queued' AND lane = %d AND due_at <= $3 AND %s
 			ORDER BY due_at LIMIT %s + 0%s`, lane, unpaused("$1", "$2", strconv.Itoa(lane)), limit, d.lock)
 	}
 	return `WITH urgent AS (` + lane(0, "$4") + `), normal AS (` + lane(1, "$5") + `),
 		bulk AS (` + lane(2, "$5 - (SELECT COUNT(*) * 9 / 10 FROM normal)") + `)
-		SELECT message_id, lane, unsettled FROM (SELECT * FROM urgent UNION ALL SELECT * FROM normal UNION ALL SELECT * FROM bulk) waiting
-		WHERE EXISTS (SELECT 1 FROM accounts WHERE team_id = $1 AND id = $2 AND held = 0 AND parked_until <= $3)
+		SELECT message_id, lane, unsettled, due_at FROM (SELECT * FROM urgent UNION ALL SELECT * FROM normal UNION ALL SELECT * FROM bulk) waiting
+		WHERE EXISTS (SELECT 1 FROM accounts WHERE team_id = $1 AND id = $2 AND held = 0 AND parked_until <= $3 AND resting_until <= $3)
 		ORDER BY lane, due_at`
 }
 
@@ -189,6 +209,7 @@ func (c *ClaimRequest) order(candidates []candidate) []candidate {
 		lanes[x.lane] = append(lanes[x.lane], x)
 	}
 	out := lanes[email.Urgent]
+	out = out[:min(len(out), c.Limit)]
 	others := min(c.Limit-len(out), c.Limit-c.Reserve)
 	normal, bulk, passed := lanes[email.Normal], lanes[email.Bulk], c.Passed
 	for ; others > 0 && len(normal)+len(bulk) > 0; others-- {
@@ -207,8 +228,8 @@ func (c *ClaimRequest) take(ctx context.Context, t *tx, chosen []candidate) erro
 	for i, x := range chosen {
 		ids[i], place[x.message] = x.message, i
 	}
-	rows, err := t.QueryContext(ctx, `UPDATE queue SET state = 'sending', attempt = attempt + 1, fence = $1, node = $2, epoch = $3, started_at = $4, charged = ''
-		WHERE message_id `+fmt.Sprintf(t.w.s.dialect.oneOf, "$5")+` RETURNING `+queueColumns, c.fence, c.Node, c.Epoch, millis(c.Now), jsonText(ids))
+	rows, err := t.QueryContext(ctx, `UPDATE queue SET state = 'sending', attempt = attempt + 1, fence = $1, node = $2, epoch = $3, started_at = $4, charged = '',
+		route = $6 WHERE message_id `+fmt.Sprintf(t.w.s.dialect.oneOf, "$5")+` RETURNING `+queueColumns, c.fence, c.Node, c.Epoch, millis(c.Now), jsonText(ids), c.Route)
 	if err != nil {
 		return err
 	}
@@ -218,6 +239,27 @@ func (c *ClaimRequest) take(ctx context.Context, t *tx, chosen []candidate) erro
 	slices.SortFunc(c.claims, func(a, b *Entry) int { return place[a.Message] - place[b.Message] })
 	for _, e := range c.claims {
 		t.move(e.Team, email.Queued, email.Sending, e.Unsettled)
+	}
+	return c.adopt(ctx, t)
+}
+
+// adopt makes a pool's messages those of the account that claimed them: bounces come
+// to its address.
+func (c *ClaimRequest) adopt(ctx context.Context, t *tx) error {
+	var ids []email.ID
+	for _, e := range c.claims {
+		if e.Pooled != "" {
+			ids = append(ids, e.Message)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids) // two writers that go in different orders would deadlock
+	_, err := t.ExecContext(ctx, `UPDATE messages SET account_id = $2, mail_from = (SELECT address FROM accounts WHERE team_id = $1 AND id = $2)
+		WHERE team_id = $1 AND account_id <> $2 AND id `+fmt.Sprintf(t.w.s.dialect.oneOf, "$3"), c.Team, c.Route, jsonText(ids))
+	if err != nil {
+		return fmt.Errorf("claim for %s: %w", c.Route, err)
 	}
 	return nil
 }

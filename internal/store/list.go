@@ -52,10 +52,13 @@ func (p *plan) arg(v any) string {
 
 func (p *plan) and(format string, places ...any) { p.where += " AND " + fmt.Sprintf(format, places...) }
 
-// waitingSQL are the entries of a team by its accounts: the queue's own order is
+// waitingSQL are the entries of a team by its accounts and pools: the queue's own
+// order is
 // that of all teams. What waits for an account that has been removed is not among
 // them, for the seconds that it waits.
-const waitingSQL = "SELECT message_id AS id FROM queue WHERE route IN (SELECT id FROM accounts WHERE team_id = $1) AND team_id = $1 LIMIT "
+const waitingSQL = `SELECT id FROM (SELECT message_id AS id FROM queue WHERE route IN (SELECT id FROM accounts WHERE team_id = $1) AND team_id = $1
+	UNION ALL SELECT q.message_id FROM pools p CROSS JOIN queue q
+		WHERE p.team_id = $1 AND q.route >= p.id || '/' AND q.route < p.id || '0' AND q.team_id = $1) waiting LIMIT `
 
 // few tells whether so little waits for a team's accounts that it is best read
 // whole, and not looked for among what waits for others.

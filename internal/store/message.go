@@ -33,6 +33,7 @@ type NewMessage struct {
 	Metadata          map[string]string
 	Size              int64 // bytes of the RFC 5322 message
 	Recipients        []Recipient
+	Pooled            string // the route through a pool; then Account is the pool
 	Thread            string // the provider's id of its conversation
 	Why               string // why this account, for its first event
 	WrappedKey        []byte // the content's own key, wrapped by the team's
@@ -62,7 +63,7 @@ type FirstUse struct {
 }
 
 const messageColumns = `team_id, id, account_id, type, on_unknown, mail_from, sender, subject, message_id, tags, metadata,
-	size, created_at, blob, lane, thread_id, send_at, expires_at`
+	size, created_at, blob, lane, thread_id, send_at, expires_at, pooled`
 
 func (m *NewMessage) tags() string {
 	if len(m.Tags) == 0 {
@@ -85,6 +86,16 @@ func (m *NewMessage) submitted() Event {
 		e.Data.NextAt = millis(m.SendAt)
 	}
 	return e
+}
+
+// Route is what the message waits for: its account, or a route through a pool.
+func (m *NewMessage) Route() string { return routeOf(m.Account, m.Pooled) }
+
+func routeOf(account email.ID, pooled string) string {
+	if pooled != "" {
+		return pooled
+	}
+	return account
 }
 
 // State is where the message is at first.
@@ -259,7 +270,8 @@ func (s *Store) oneLanded(ctx context.Context, m *NewMessage) (bool, error) {
 
 // Message is what a message's row says, without its content.
 type Message struct {
-	Team, ID, Account email.ID
+	Team, ID, Account email.ID // of a pool's mail the pool, until an account has claimed it
+	Pooled            string   // the route through a pool; empty: none
 	Type              string
 	OnUnknown         email.OnUnknown
 	MailFrom, Sender  string
@@ -298,7 +310,7 @@ func scanMessage(row interface{ Scan(...any) error }) (*Message, error) {
 	var tags, metadata string
 	var at, send, expires, shredded int64
 	if err := row.Scan(&m.Team, &m.ID, &m.Account, &m.Type, &m.OnUnknown, &m.MailFrom, &m.Sender, &m.Subject, &m.MessageID,
-		&tags, &metadata, &m.Size, &at, &m.Blob, &m.Lane, &m.Thread, &send, &expires, &shredded); err != nil {
+		&tags, &metadata, &m.Size, &at, &m.Blob, &m.Lane, &m.Thread, &send, &expires, &m.Pooled, &shredded); err != nil {
 		return nil, err
 	}
 	m.CreatedAt, m.SendAt, m.ExpiresAt, m.ShreddedAt = fromMillis(at), fromMillis(send), fromMillis(expires), fromMillis(shredded)

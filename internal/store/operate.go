@@ -137,8 +137,9 @@ func (s *Store) Retry(ctx context.Context, r Retry) (Retried, error) {
 	}
 	var out Retried
 	err = s.doNotedOn(ctx, "try message "+r.Message+" again", r.Message, func(ctx context.Context, t *tx) (ev Event, err error) {
-		ev, err = retryMessage(ctx, t, r, fence)
-		out.Route = ev.Data.Account
+		if ev, err = retryMessage(ctx, t, r, fence); err == nil {
+			err = t.QueryRowContext(ctx, `SELECT route FROM queue WHERE message_id = $1`, r.Message).Scan(&out.Route)
+		}
 		return ev, err
 	})
 	return out, err
@@ -191,10 +192,9 @@ func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
 	case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(r.Event.At):
 		return fmt.Errorf("%w: its time was over at %s", ErrTooLate, m.ExpiresAt.Format(time.RFC3339))
 	}
-	var one int
-	err = t.QueryRowContext(ctx, `SELECT 1 FROM accounts WHERE team_id = $1 AND id = $2`, m.Team, m.Account).Scan(&one)
-	if errors.Is(found(err), ErrNotFound) {
-		return fmt.Errorf("%w: its account has been removed", ErrTooLate)
+	there, err := hasRoute(ctx, t, m)
+	if err == nil && !there {
+		err = fmt.Errorf("%w: its account has been removed", ErrTooLate)
 	}
 	if err != nil {
 		return err
@@ -233,8 +233,8 @@ func waitAgain(ctx context.Context, t *tx, m *Message, fence int64, n int, at ti
 		return nil, err
 	}
 	if _, err := t.ExecContext(ctx, `INSERT INTO queue (`+queueColumns+`)
-		VALUES ($1, $2, $3, $4, 'queued', $5, $6, 0, '', 0, 0, 0, 0, 0, 0, $7, $8, $9, '', $10, 0) ON CONFLICT DO NOTHING`,
-		m.ID, m.Team, m.Account, m.Lane, millis(at), past.Attempt, past.Seq, flag(past.Duplicate), m.OnUnknown, millis(m.ExpiresAt)); err != nil {
+		VALUES ($1, $2, $3, $4, 'queued', $5, $6, 0, '', 0, 0, 0, 0, 0, 0, $7, $8, $9, '', $10, 0, $11) ON CONFLICT DO NOTHING`,
+		m.ID, m.Team, routeOf(m.Account, m.Pooled), m.Lane, millis(at), past.Attempt, past.Seq, flag(past.Duplicate), m.OnUnknown, millis(m.ExpiresAt), m.Pooled); err != nil {
 		return nil, err
 	}
 	e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET fence = $2, unsettled = unsettled + $3, seq = seq + 1,

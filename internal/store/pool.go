@@ -158,6 +158,68 @@ func poolsWith(ctx context.Context, t *tx, team, account email.ID) ([]email.ID, 
 	return out, err
 }
 
+// backSQL is where a row goes with its next state: what has not left goes back to
+// its pool, so that another member may take it; what may have left stays with the
+// account that tried.
+func backSQL(state, unknownAt string) string {
+	return `CASE WHEN pooled = '' OR ` + state + ` = 'unknown' OR ` + unknownAt + ` > 0 THEN route ELSE pooled END`
+}
+
+// hasRoute tells whether a message still has somebody to send it.
+func hasRoute(ctx context.Context, q querier, m *Message) (bool, error) {
+	table, id := "accounts", m.Account
+	if m.Pooled != "" {
+		table, id = "pools", PoolOf(m.Pooled)
+	}
+	var one int
+	err := found(q.QueryRowContext(ctx, `SELECT 1 FROM `+table+` WHERE team_id = $1 AND id = $2`, m.Team, id).Scan(&one))
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// PoolDues lists the routes of a pool, or of all where none is named, on which
+// something waits: as Dues does for accounts, whatever these can do now.
+func (s *Store) PoolDues(ctx context.Context, pool email.ID) ([]Due, error) {
+	from, to := email.PrefixPool+"_", email.PrefixPool+"`" // what comes after _
+	if pool != "" {
+		from, to = poolRoutes(pool)
+	}
+	rows, err := s.read.QueryContext(ctx, `WITH RECURSIVE routes(route) AS (
+			SELECT (SELECT MIN(route) FROM queue WHERE route >= $1 AND route < $2)
+			UNION ALL
+			SELECT (SELECT MIN(q.route) FROM queue q WHERE q.route > routes.route AND q.route < $2) FROM routes WHERE routes.route IS NOT NULL)
+		SELECT COALESCE((SELECT team_id FROM queue WHERE route = r.route LIMIT 1), ''), r.route, 0, 0,
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 0), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 1), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'queued' AND lane = 2), -1),
+			`+laterSQL+`
+		FROM routes r WHERE r.route IS NOT NULL`, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("what is due of pools: %w", err)
+	}
+	return scanAll(rows, scanDue)
+}
+
+// poolsOf tells which pools are there of those that routes lead to.
+func (s *Store) poolsOf(ctx context.Context, routes []string) (map[email.ID]bool, error) {
+	out := map[email.ID]bool{"": false} // the route of an account
+	for _, route := range routes {
+		id := PoolOf(route)
+		if _, known := out[id]; known {
+			continue
+		}
+		var one int
+		err := found(s.read.QueryRowContext(ctx, `SELECT 1 FROM pools WHERE id = $1`, id).Scan(&one))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		out[id] = err == nil
+	}
+	return out, nil
+}
+
 // PoolOf is the pool that a route leads to; empty where it is an account's.
 func PoolOf(route string) email.ID {
 	id, _, ok := strings.Cut(route, "/")
@@ -169,3 +231,7 @@ func PoolOf(route string) email.ID {
 
 // poolRoutes are the bounds of a pool's routes: '0' comes after '/'.
 func poolRoutes(id email.ID) (from, to string) { return id + "/", id + "0" }
+
+// Waits is the route on which the message waits on, if it does not stay with the
+// account that tried.
+func (f *Finish) Waits() string { return routeOf(f.Route, f.Pooled) }

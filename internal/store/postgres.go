@@ -194,11 +194,11 @@ func insertMessagesBatch(ctx context.Context, t *tx, ms []*NewMessage) error {
 }
 
 func batchMessages(b *pgx.Batch, ms []*NewMessage) {
-	c := columns{text: make([][]string, 13), num: make([][]int64, 6), bytes: make([][][]byte, 2)}
+	c := columns{text: make([][]string, 14), num: make([][]int64, 6), bytes: make([][][]byte, 2)}
 	for _, m := range ms {
 		for i, v := range []string{
 			m.Team, m.ID, m.Account, m.Type, string(m.OnUnknown), m.MailFrom, m.Sender, m.Subject,
-			m.MessageID, m.tags(), m.metadata(), m.Blob, m.Thread,
+			m.MessageID, m.tags(), m.metadata(), m.Blob, m.Thread, m.Pooled,
 		} {
 			c.text[i] = append(c.text[i], v)
 		}
@@ -212,8 +212,8 @@ func batchMessages(b *pgx.Batch, ms []*NewMessage) {
 	x, n := c.text, c.num
 	b.Queue(`INSERT INTO messages (`+messageColumns+`, content) SELECT * FROM unnest($1::text[], $2::text[], $3::text[],
 		$4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
-		$13::bigint[], $14::text[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bytea[])`,
-		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], n[0], n[1], x[11], n[2], x[12], n[3], n[4], c.bytes[0])
+		$13::bigint[], $14::text[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[])`,
+		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], n[0], n[1], x[11], n[2], x[12], n[3], n[4], x[13], c.bytes[0])
 	b.Queue(`INSERT INTO content_keys (team_id, message_id, wrapped, shred_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[])`, x[0], x[1], c.bytes[1], n[5])
 }
@@ -234,9 +234,9 @@ func batchRecipients(b *pgx.Batch, ms []*NewMessage) {
 }
 
 func batchQueue(b *pgx.Batch, ms []*NewMessage) {
-	text, num := make([][]string, 5), make([][]int64, 5)
+	text, num := make([][]string, 6), make([][]int64, 5)
 	for _, m := range ms {
-		for i, v := range []string{m.ID, m.Team, m.Account, string(m.State()), string(m.OnUnknown)} {
+		for i, v := range []string{m.ID, m.Team, m.Route(), string(m.State()), string(m.OnUnknown), m.Pooled} {
 			text[i] = append(text[i], v)
 		}
 		for i, v := range []int64{
@@ -246,10 +246,10 @@ func batchQueue(b *pgx.Batch, ms []*NewMessage) {
 		}
 	}
 	b.Queue(`INSERT INTO queue (`+queueColumns+`)
-		SELECT id, team, route, lane, state, due, 0, 0, '', 0, 0, 0, 0, 0, unsettled, 1, 0, on_unknown, '', expires, shred
+		SELECT id, team, route, lane, state, due, 0, 0, '', 0, 0, 0, 0, 0, unsettled, 1, 0, on_unknown, '', expires, shred, pooled
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
-		$9::bigint[], $10::bigint[]) AS q(id, team, route, state, on_unknown, lane, due, unsettled, expires, shred)`,
-		text[0], text[1], text[2], text[3], text[4], num[0], num[1], num[2], num[3], num[4])
+		$9::bigint[], $10::bigint[], $11::text[]) AS q(id, team, route, state, on_unknown, lane, due, unsettled, expires, shred, pooled)`,
+		text[0], text[1], text[2], text[3], text[4], num[0], num[1], num[2], num[3], num[4], text[5])
 }
 
 func batchEvents(b *pgx.Batch, es []Event) {
@@ -324,7 +324,7 @@ func batchUpdate(b *pgx.Batch, fs []*Finish) bool {
 		}
 	}
 	b.Queue(`UPDATE queue q SET state = f.next, due_at = f.due, unknown_at = f.unknown, retries = f.retries, retry_ms = f.ms,
-		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause
+		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause, route = `+backSQL("f.next", "f.unknown")+`
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
 		$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
 		AS f(id, state, next, cause, fence, due, unknown, retries, ms, unsettled, seq, duplicate)

@@ -16,7 +16,8 @@ import (
 // also the record of an attempt: one UPDATE sets sending, the attempt's number
 // and a fence, and every later write names that fence.
 type Entry struct {
-	Team, Message, Route email.ID
+	Team, Message, Route email.ID // Route of a pool's mail: the account, once it is claimed
+	Pooled               string   // where it goes back to when it has not left; empty: to no pool
 	Lane                 email.Lane
 	State                email.State
 	DueAt                time.Time
@@ -40,14 +41,14 @@ type Entry struct {
 }
 
 const queueColumns = `message_id, team_id, route, lane, state, due_at, attempt, fence, node, epoch, started_at, unknown_at,
-	retries, retry_ms, unsettled, seq, duplicate, on_unknown, cause, expires_at, shred`
+	retries, retry_ms, unsettled, seq, duplicate, on_unknown, cause, expires_at, shred, pooled`
 
 func scanEntry(row interface{ Scan(...any) error }) (*Entry, error) {
 	var e Entry
 	var due, started, unknown, ms, expires int64
 	err := row.Scan(&e.Message, &e.Team, &e.Route, &e.Lane, &e.State, &due, &e.Attempt, &e.Fence, &e.Node, &e.Epoch, &started,
 		&unknown, &e.Retries, &ms, &e.Unsettled, &e.Seq, &e.Duplicate, &e.OnUnknown, &e.Cause,
-		&expires, &e.Shred)
+		&expires, &e.Shred, &e.Pooled)
 	e.DueAt, e.StartedAt, e.UnknownAt, e.ExpiresAt = fromMillis(due), fromMillis(started), fromMillis(unknown), fromMillis(expires)
 	e.RetryTime = time.Duration(ms) * time.Millisecond
 	return &e, err
@@ -114,6 +115,7 @@ type Next struct {
 // fence of the claim; otherwise somebody else has decided in the meantime.
 type Finish struct {
 	Team, Message, Route email.ID
+	Pooled               string // as in Entry
 	Fence                int64
 	From                 email.State
 	Seq                  int // newest event so far
@@ -131,10 +133,12 @@ type Finish struct {
 	charged map[string]int64 // of the attempt that ends
 }
 
-// AccountChange holds or parks an account.
+// AccountChange holds or parks an account, lets it rest, or ends its rests.
 type AccountChange struct {
 	Hold  bool
-	Until time.Time // parked until, when not held
+	Until time.Time // parked or resting until, when not held
+	Rests int       // it rests, for so many times in a row; 0: it does not
+	Well  bool      // its rests are over: its server has answered
 	// Began is when the attempt began that says so: a person who has released the
 	// account since then knows better.
 	Began time.Time
@@ -144,7 +148,7 @@ type AccountChange struct {
 // FinishOf starts the outcome of an entry.
 func FinishOf(e *Entry, at time.Time) *Finish {
 	f := &Finish{
-		Team: e.Team, Message: e.Message, Route: e.Route, Fence: e.Fence, From: e.State, Seq: e.Seq,
+		Team: e.Team, Message: e.Message, Route: e.Route, Pooled: e.Pooled, Fence: e.Fence, From: e.State, Seq: e.Seq,
 		Unsettled: e.Unsettled, At: at, Shred: e.Shred, CountedAt: at,
 	}
 	if e.State == email.Sending {
@@ -325,7 +329,7 @@ func (s *Store) Unknowns(ctx context.Context, route email.ID, now time.Time, lim
 	return es, nil
 }
 
-// Due says when an account's next message or look is due.
+// Due says when an account's, or a pool's, next message or look is due.
 type Due struct {
 	Team, Route email.ID
 	Send        time.Time // zero: nothing is queued; not before the account's parked time
@@ -344,22 +348,25 @@ const routesSQL = `WITH RECURSIVE routes(route) AS (
 // waiting, not with the mail. Held accounts have no Send.
 func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 	rows, err := s.read.QueryContext(ctx, routesSQL+`
-		SELECT a.team_id, a.id, a.held, a.parked_until,
+		SELECT a.team_id, a.id, a.held, CASE WHEN a.resting_until > a.parked_until THEN a.resting_until ELSE a.parked_until END,
 			`+dueSQL(0)+`,
 			`+dueSQL(1)+`,
 			`+dueSQL(2)+`,
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 0), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 1), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 2), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 0), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 1), -1),
-			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 2), -1)
-		FROM routes r JOIN accounts a ON a.id = r.route`)
+			`+laterSQL+` FROM routes r JOIN accounts a ON a.id = r.route`)
 	if err != nil {
 		return nil, fmt.Errorf("what is due: %w", err)
 	}
 	return scanAll(rows, scanDue)
 }
+
+// laterSQL is when a route's first look is due in each lane, and its first scheduled
+// message.
+const laterSQL = `COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 0), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 1), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'unknown' AND lane = 2), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 0), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 1), -1),
+			COALESCE((SELECT MIN(due_at) FROM queue WHERE route = r.route AND state = 'scheduled' AND lane = 2), -1)`
 
 // dueSQL is when the first message of a lane is due, or -1: also while it is paused.
 func dueSQL(lane int) string {

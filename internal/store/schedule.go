@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatepost/internal/email"
@@ -82,5 +83,10 @@ func (s *Store) routesWithoutAccount(ctx context.Context) ([]email.ID, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scanAll(rows, scanID)
+	routes, err := scanAll(rows, scanID)
+	if err != nil {
+		return nil, err
+	}
+	pools, err := s.poolsOf(ctx, routes)
+	return slices.DeleteFunc(routes, func(route string) bool { return pools[PoolOf(route)] }), err
 }

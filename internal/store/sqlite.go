@@ -152,9 +152,9 @@ func insertMessagesEach(ctx context.Context, t *tx, ms []*NewMessage) error {
 func insertMessage(ctx context.Context, t *tx, m *NewMessage) error {
 	at := millis(m.CreatedAt)
 	if _, err := t.ExecContext(ctx, `INSERT INTO messages (`+messageColumns+`, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
 		m.Team, m.ID, m.Account, m.Type, m.OnUnknown, m.MailFrom, m.Sender, m.Subject, m.MessageID,
-		m.tags(), m.metadata(), m.Size, at, m.Blob, m.Lane, m.Thread, millis(m.SendAt), millis(m.ExpiresAt), m.Content); err != nil {
+		m.tags(), m.metadata(), m.Size, at, m.Blob, m.Lane, m.Thread, millis(m.SendAt), millis(m.ExpiresAt), m.Pooled, m.Content); err != nil {
 		return err
 	}
 	if _, err := t.ExecContext(ctx, `INSERT INTO content_keys (team_id, message_id, wrapped, shred_at) VALUES ($1, $2, $3, $4)`,
@@ -168,9 +168,9 @@ func insertMessage(ctx context.Context, t *tx, m *NewMessage) error {
 		}
 	}
 	if _, err := t.ExecContext(ctx, `INSERT INTO queue (`+queueColumns+`)
-		VALUES ($1, $2, $3, $4, $8, $5, 0, 0, '', 0, 0, 0, 0, 0, $6, 1, 0, $7, '', $9, $10)`,
-		m.ID, m.Team, m.Account, m.Lane, millis(m.due()), len(m.Recipients), m.OnUnknown, m.State(),
-		millis(m.ExpiresAt), flag(m.Shred)); err != nil {
+		VALUES ($1, $2, $3, $4, $8, $5, 0, 0, '', 0, 0, 0, 0, 0, $6, 1, 0, $7, '', $9, $10, $11)`,
+		m.ID, m.Team, m.Route(), m.Lane, millis(m.due()), len(m.Recipients), m.OnUnknown, m.State(),
+		millis(m.ExpiresAt), flag(m.Shred), m.Pooled); err != nil {
 		return err
 	}
 	return insertEvent(ctx, t, m.submitted())
@@ -185,7 +185,7 @@ func settleEach(ctx context.Context, t *tx, fs []*Finish) error {
 				f.Message, f.Fence, f.From)
 		} else {
 			r, err = t.ExecContext(ctx, `UPDATE queue SET state = $4, due_at = $5, unknown_at = $6, retries = $7, retry_ms = $8,
-				unsettled = $9, seq = $10, duplicate = $11, cause = $12
+				unsettled = $9, seq = $10, duplicate = $11, cause = $12, route = `+backSQL("$4", "$6")+`
 				WHERE message_id = $1 AND fence = $2 AND state = $3`,
 				f.Message, f.Fence, f.From, n.State, millis(n.DueAt), millis(n.UnknownAt), n.Retries, n.RetryTime.Milliseconds(),
 				n.Unsettled, f.Seq+len(f.Events), flag(n.Duplicate), n.Cause)

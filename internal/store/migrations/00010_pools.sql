@@ -15,6 +15,7 @@ CREATE TABLE pools (
   PRIMARY KEY (team_id, id)
 ) {{clustered}};
 CREATE UNIQUE INDEX pools_name ON pools (team_id, lower(name));
+CREATE INDEX pools_id ON pools (id);
 
 -- The route of mail that waits for a pool; empty: for an account. In queue it is
 -- where the row goes back to when an attempt has not left.

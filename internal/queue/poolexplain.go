@@ -1,0 +1,77 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// explainPool tells which account takes a message that waits for a pool, and why
+// this one.
+func (e *Engine) explainPool(ctx context.Context, x *explaining) error {
+	if x.m.Entry == nil || store.PoolOf(x.m.Entry.Route) == "" {
+		return nil
+	}
+	p, c, err := e.choice(ctx, x.m.Team, x.m.Entry.Route)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		x.pool = "it waits for a pool that has been removed"
+		return nil
+	}
+	all, err := e.accounts.list(ctx, x.m.Team)
+	if err != nil {
+		return err
+	}
+	find := func(id email.ID) *account {
+		if i := slices.IndexFunc(all, func(a *account) bool { return a.row.ID == id }); i >= 0 {
+			return all[i]
+		}
+		return nil
+	}
+	x.pool = fmt.Sprintf("the pool %s, strategy %s", p.Name, p.Strategy)
+	switch {
+	case len(c.members) > 0:
+		x.account = find(c.members[0])
+		x.pool += ": " + takers(c, find)
+	case len(c.passed) > 0:
+		x.account = find(c.passed[0].account)
+		x.pool += ": no member can send now: " + passedOver(c, find)
+	default:
+		x.account = nil
+		x.pool += ": no member may send as " + x.m.Sender
+	}
+	return nil
+}
+
+// takers tells who takes it, and in whose place.
+func takers(c choice, find func(email.ID) *account) string {
+	var who []string
+	for _, id := range c.members {
+		who = append(who, find(id).row.Address)
+	}
+	text := strings.Join(who, " or ")
+	if len(c.passed) > 0 {
+		text += " in place of " + passedOver(c, find)
+	}
+	return text
+}
+
+// passedOver lists those that cannot send now, with the reason.
+func passedOver(c choice, find func(email.ID) *account) string {
+	var out []string
+	for _, p := range c.passed {
+		text := find(p.account).row.Address + " (" + p.why
+		if !p.until.IsZero() {
+			text += " until " + p.until.UTC().Format(time.RFC3339)
+		}
+		out = append(out, text+")")
+	}
+	return strings.Join(out, ", ")
+}

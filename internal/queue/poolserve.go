@@ -1,0 +1,113 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// mostRoutes is how many routes of pools one claim goes through, those that have
+// waited longest first.
+const mostRoutes = 64
+
+// poolRoutes are the routes of pools that lead to an account now and have something
+// due.
+func (e *Engine) poolRoutes(ctx context.Context, team, account email.ID) ([]string, error) {
+	pools, err := e.accounts.pools(ctx, team)
+	if err != nil {
+		return nil, err
+	}
+	var found []store.Due
+	for _, p := range pools {
+		if !slices.ContainsFunc(p.Members, func(m store.PoolMember) bool { return m.Account == account }) {
+			continue
+		}
+		dues, err := e.duesFor(ctx, p, account)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, dues...)
+	}
+	slices.SortStableFunc(found, func(a, b store.Due) int { return a.Send.Compare(b.Send) })
+	var out []string
+	for _, d := range found[:min(len(found), mostRoutes)] {
+		out = append(out, d.Route)
+	}
+	return out, nil
+}
+
+// duesFor are the routes of one pool that lead to an account.
+func (e *Engine) duesFor(ctx context.Context, p *store.Pool, account email.ID) ([]store.Due, error) {
+	dues, err := e.cfg.Store.PoolDues(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.accounts.list(ctx, p.Team)
+	if err != nil {
+		return nil, err
+	}
+	now := e.cfg.Now()
+	return slices.DeleteFunc(dues, func(d store.Due) bool {
+		r, ok := readRoute(d.Route)
+		return !ok || d.Send.IsZero() || d.Send.After(now) || !chooseAmong(p, r, all, now).has(account)
+	}), nil
+}
+
+// chooseAmong chooses by the accounts as they are.
+func chooseAmong(p *store.Pool, r poolRoute, all []*account, now time.Time) choice {
+	known := make(map[email.ID]standing, len(p.Members))
+	for _, a := range all {
+		known[a.row.ID] = a.standing(r, now)
+	}
+	return choose(p, r, func(id email.ID) standing { return known[id] })
+}
+
+// standing tells what an account can do for a route now.
+func (a *account) standing(r poolRoute, now time.Time) standing {
+	s := standing{may: a.mayServe(r), trial: a.row.Rests > 0}
+	switch row := a.row; {
+	case row.Held:
+		s.down = "held"
+	case row.ParkedUntil.After(now):
+		s.down, s.until = "parked", row.ParkedUntil
+	case row.RestingUntil.After(now):
+		s.down, s.until = "resting", row.RestingUntil
+	}
+	return s
+}
+
+// choice is who may take mail of a route now, and the pool; nil when it has been
+// removed.
+func (e *Engine) choice(ctx context.Context, team email.ID, route string) (*store.Pool, choice, error) {
+	r, ok := readRoute(route)
+	pools, err := e.accounts.pools(ctx, team)
+	i := slices.IndexFunc(pools, func(p *store.Pool) bool { return p.ID == r.pool })
+	if !ok || err != nil || i < 0 {
+		return nil, choice{}, err
+	}
+	all, err := e.accounts.list(ctx, team)
+	return pools[i], chooseAmong(pools[i], r, all, e.cfg.Now()), err
+}
+
+// lead wakes whoever may send what waits on a route: the accounts of this node, and
+// where others are to be told those of other nodes.
+func (s *scheduler) lead(ctx context.Context, team email.ID, route string, tell bool) {
+	accounts := []email.ID{route}
+	if store.PoolOf(route) != "" {
+		_, c, err := s.e.choice(ctx, team, route)
+		if err != nil && ctx.Err() == nil {
+			s.e.cfg.Log.Error("a pool could not be read and is tried again", "pool", store.PoolOf(route), "err", err)
+		}
+		accounts = c.members
+	}
+	for _, account := range accounts {
+		if s.e.owns(account) {
+			s.dispatch(ctx, team, account)
+		} else if tell {
+			s.e.passOn(team, account)
+		}
+	}
+}
