@@ -322,7 +322,8 @@ func (s *Store) Abandoned(ctx context.Context, self email.ID, lease time.Duratio
 // Unknowns are the entries of an account whose next look is due, oldest attempt
 // first.
 func (s *Store) Unknowns(ctx context.Context, route email.ID, now time.Time, limit int) ([]*Entry, error) {
-	es, err := s.entries(ctx, `route = $1 AND state = 'unknown' AND due_at <= $2 ORDER BY started_at LIMIT $3`, route, millis(now), limit)
+	// It is asked with each wake-up; for + 0 see candidatesSQL.
+	es, err := s.entries(ctx, `route = $1 AND state = 'unknown' AND due_at <= $2 ORDER BY started_at LIMIT $3 + 0`, route, millis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("unknown outcomes of %s: %w", route, err)
 	}
