@@ -161,7 +161,11 @@ func TestRetryOfManyByCause(t *testing.T) {
 		if len(page.Messages) != 4 {
 			t.Errorf("%d messages are listed as failed for somebody", len(page.Messages))
 		}
-		claimOne(t, s, route)
+		claims, err := s.Claim(t.Context(), claimRequest(route, 5))
+		must(t, err)
+		if len(claims) != 2 {
+			t.Errorf("claimed %d", len(claims))
+		}
 		if errs, err = s.RetryEach(t.Context(), team, "", start, items(t, email.EventRetried, both, neither)); err != nil || errs[1] != nil || !errors.Is(errs[0], store.ErrTooLate) {
 			t.Errorf("while it is on its way: %v, %v", errs, err)
 		}

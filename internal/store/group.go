@@ -83,14 +83,9 @@ func (s *Store) doOn(ctx context.Context, what string, message email.ID, apply f
 	return s.doChange(ctx, what, &change{message: message, apply: apply})
 }
 
-// doNoted commits a change that adds an event, which apply returns: by that it is
-// found when the answer to its COMMIT is lost. An event without an id says that
-// there was nothing to change.
-func (s *Store) doNoted(ctx context.Context, what string, apply func(ctx context.Context, t *tx) (Event, error)) error {
-	return s.doNotedOn(ctx, what, "", apply)
-}
-
-// doNotedOn is doNoted for a change of one message.
+// doNotedOn commits a change of one message that adds an event, which apply
+// returns: by that it is found when the answer to its COMMIT is lost. An event
+// without an id says that there was nothing to change.
 func (s *Store) doNotedOn(ctx context.Context, what string, message email.ID, apply func(ctx context.Context, t *tx) (Event, error)) error {
 	var ev Event
 	return s.doChange(ctx, what, &change{
