@@ -11,7 +11,7 @@ type NewConsent struct {
 	Credential  string   `json:"credential" doc:"The id of a google_oauth_client."`
 	RedirectURI string   `json:"redirect_uri" doc:"http://127.0.0.1:PORT/… or http://[::1]:PORT/…" example:"http://127.0.0.1:53682/"`
 	Address     string   `json:"address,omitempty" doc:"The mailbox that is expected. Another one is refused. Empty: whichever the user chooses."`
-	Purposes    []string `json:"purposes,omitempty" doc:"send, look, read, modify, smtp. Empty: send and look (with the transport gmail_smtp: smtp)."`
+	Purposes    []string `json:"purposes,omitempty" doc:"send, look, draft, read, modify, smtp. Empty: send and look (with the transport gmail_smtp: smtp)."`
 	Transport   string   `json:"transport,omitempty" enum:"gmail,gmail_smtp" doc:"Empty: gmail."`
 	Senders     []string `json:"senders,omitempty"`
 }

@@ -21,7 +21,7 @@ type Step struct {
 // Check asks for a live check of a credential for one mailbox.
 type Check struct {
 	Address  string   `json:"address,omitempty" doc:"The mailbox to act for (service accounts)."`
-	Purposes []string `json:"purposes,omitempty" doc:"What it is to be used for: send, look, read, modify, smtp. Empty: send and look."`
+	Purposes []string `json:"purposes,omitempty" doc:"What it is to be used for: send, look, draft, read, modify, smtp. Empty: send and look."`
 }
 
 // Test asks for a test message.

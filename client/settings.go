@@ -3,6 +3,7 @@ package client
 // GmailSettings is the settings of the transport gmail.
 type GmailSettings struct {
 	MayLook       *bool       `json:"may_look,omitempty" doc:"Whether Sent may be read (gmail.metadata), so that it can tell about attempts without an answer. Empty: true."`
+	DraftFence    *bool       `json:"draft_fence,omitempty" doc:"Whether each message is made a draft first and sent from there (gmail.compose), so that a draft which is still there tells that it was not sent. Empty: false."`
 	MaxRecipients *int        `json:"max_recipients,omitempty" doc:"Recipients of one message. Empty: 100."`
 	MaxParallel   *int        `json:"max_parallel,omitempty" doc:"Sends at a time. Empty: 4."`
 	Limits        *SendLimits `json:"limits,omitempty" doc:"How much may be sent over time, in place of what is known of the provider. See docs/limits.md."`

@@ -29,7 +29,7 @@ type SetupQuery struct {
 	Kind       string   // workspace, gmail or relay
 	Credential string   // id of one that is there already; empty: from the beginning
 	Transport  string   // gmail: gmail or gmail_smtp
-	Purposes   []string // send, look, read, modify, smtp; empty: send and look
+	Purposes   []string // send, look, draft, read, modify, smtp; empty: send and look
 	Redirect   string   // gmail: where consent ends, when not at gatepost itself
 }
 

@@ -68,7 +68,7 @@ func credentialsCheckCommand(env environment) *cobra.Command {
 }
 
 // purposes are what access to a Google mailbox can be for.
-func purposes() []string { return []string{"send", "look", "read", "modify", "smtp"} }
+func purposes() []string { return []string{"send", "look", "draft", "read", "modify", "smtp"} }
 
 func credentialsReplaceCommand(env environment) *cobra.Command {
 	var file string

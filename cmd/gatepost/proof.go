@@ -103,6 +103,8 @@ func purposeWords(purpose string) string {
 		return "send"
 	case "look":
 		return "look in Sent"
+	case "draft":
+		return "send by drafts"
 	case "read":
 		return "read mail"
 	case "modify":

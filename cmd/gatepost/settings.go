@@ -13,7 +13,7 @@ import (
 // settings are what a command is started with, from flags, the environment and a
 // file: settingTable has all of them, load fills them in.
 type settings struct {
-	data          string
+	data           string
 	database       string
 	databaseDirect string
 	masterKey      email.Secret

@@ -59,7 +59,7 @@ func describeShowSetup(d *describer) {
 	d.param("query", "kind", "workspace, gmail or relay.", "workspace")
 	d.param("query", "credential", "The id of one that is there already.", nil)
 	d.param("query", "transport", "For gmail: gmail or gmail_smtp.", nil)
-	d.param("query", "purposes", "send, look, read, modify, smtp; may be given several times. Empty: what the transport needs.", "send")
+	d.param("query", "purposes", "send, look, draft, read, modify, smtp; may be given several times. Empty: what the transport needs.", "send")
 	d.param("query", "redirect", "For gmail: where consent ends, when not at gatepost itself.", nil)
 	d.gives(http.StatusOK, "The steps.", client.Setup{}, `{"steps": [{"title": "Delegate", "text": "Add the client with these scopes.",
  "url": "https://admin.google.com/ac/owl/domainwidedelegation", "values": [{"name": "Client ID", "value": "123"}]}]}`)

@@ -55,9 +55,9 @@ func connectedText(k store.Connection, out Connected) string {
 }
 
 // accountFor finds the account of the mailbox and transport, or makes one, with
-// looking in Sent where that was asked and the user agreed to it.
+// what its user agreed to.
 func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Account) error {
-	look := slices.Contains(n.out.Granted, string(oauth.PurposeLook))
+	settings := consentedSettings(n)
 	for _, a := range all {
 		if a.Transport != n.row.Transport || !store.SameMailbox(a.Address, n.grant.Email) {
 			continue
@@ -66,7 +66,7 @@ func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Acc
 			if len(n.row.Senders) > 0 {
 				now.Senders = n.row.Senders
 			}
-			return c.mayLook(now, look)
+			return c.set(now, settings)
 		}
 		return nil
 	}
@@ -82,16 +82,31 @@ func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Acc
 		Team: n.row.Team, ID: id, Address: address.Addr(), Transport: n.row.Transport, Senders: n.row.Senders,
 		Config: json.RawMessage("{}"), CreatedAt: now, UpdatedAt: now,
 	}
-	return c.mayLook(k.Account, look)
+	return c.set(k.Account, settings)
 }
 
-// mayLook sets whether Sent may be read, and leaves the other settings.
-func (c *Control) mayLook(a *store.Account, look bool) error {
+// consentedSettings are those that a consent decides: whether Sent may be read, and
+// whether mail is sent by drafts. A consent that does not ask for drafts leaves that
+// as it is, unless it does not allow them.
+func consentedSettings(n *consented) map[string]bool {
+	granted := func(p oauth.Purpose) bool { return slices.Contains(n.out.Granted, string(p)) }
+	to := map[string]bool{"may_look": granted(oauth.PurposeLook)}
+	asked := slices.Contains(n.row.Purposes, string(oauth.PurposeDraft))
+	if n.row.Transport == transportGmail && (asked || !granted(oauth.PurposeDraft)) {
+		to["draft_fence"] = granted(oauth.PurposeDraft)
+	}
+	return to
+}
+
+// set changes these settings of an account and leaves the others.
+func (c *Control) set(a *store.Account, to map[string]bool) error {
 	settings := map[string]json.RawMessage{}
 	if err := json.Unmarshal(a.Config, &settings); err != nil {
 		return fmt.Errorf("settings of account %s: %w", a.ID, err)
 	}
-	settings["may_look"] = json.RawMessage(fmt.Sprint(look))
+	for name, is := range to {
+		settings[name] = json.RawMessage(fmt.Sprint(is))
+	}
 	config, err := json.Marshal(settings)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ type SetupQuery struct {
 	Kind       string   // workspace, gmail or relay
 	Credential email.ID // one that is there already; empty: from the beginning
 	Transport  string   // gmail: gmail or gmail_smtp; empty: gmail
-	Purposes   []string // send, look, read, modify, smtp; empty: what the transport needs
+	Purposes   []string // send, look, draft, read, modify, smtp; empty: what the transport needs
 	Redirect   string   // gmail: where consent ends when not at gatepost itself
 }
 

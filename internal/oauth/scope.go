@@ -13,6 +13,7 @@ type Purpose string
 const (
 	PurposeSend   Purpose = "send"   // send mail through the Gmail API
 	PurposeLook   Purpose = "look"   // look at headers in Sent, to settle what became of a send
+	PurposeDraft  Purpose = "draft"  // make drafts and send them, to settle what became of a send
 	PurposeRead   Purpose = "read"   // read mail
 	PurposeModify Purpose = "modify" // read, send, and change labels
 	PurposeSMTP   Purpose = "smtp"   // sign in at smtp.gmail.com
@@ -36,7 +37,7 @@ const (
 
 // Purposes lists all purposes, the narrowest first.
 func Purposes() []Purpose {
-	return []Purpose{PurposeSend, PurposeLook, PurposeRead, PurposeModify, PurposeSMTP}
+	return []Purpose{PurposeSend, PurposeLook, PurposeDraft, PurposeRead, PurposeModify, PurposeSMTP}
 }
 
 // Scope is the narrowest scope for a purpose; empty for an unknown one.
@@ -46,6 +47,8 @@ func (p Purpose) Scope() string {
 		return ScopeSend
 	case PurposeLook:
 		return ScopeMetadata
+	case PurposeDraft:
+		return ScopeCompose
 	case PurposeRead:
 		return ScopeReadonly
 	case PurposeModify:

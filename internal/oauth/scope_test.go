@@ -18,7 +18,7 @@ func TestScopesForPurposes(t *testing.T) {
 		"twice":                {[]Purpose{PurposeSend, PurposeSend}, []string{ScopeSend}},
 		"looking and reading":  {[]Purpose{PurposeSend, PurposeLook, PurposeRead}, []string{ScopeSend, ScopeReadonly}},
 		"modify":               {[]Purpose{PurposeSend, PurposeLook, PurposeModify}, []string{ScopeSend, ScopeModify}},
-		"everything":           {Purposes(), []string{ScopeSend, ScopeReadonly, ScopeModify, ScopeFull}},
+		"everything":           {Purposes(), []string{ScopeSend, ScopeCompose, ScopeReadonly, ScopeModify, ScopeFull}},
 		"unknown is left away": {[]Purpose{"fly"}, nil},
 	} {
 		if d := cmp.Diff(c.want, ScopesFor(c.purposes)); d != "" {
@@ -47,8 +47,8 @@ func TestWiderScopesCoverNarrower(t *testing.T) {
 		"send":           {[]string{ScopeSend}, []Purpose{PurposeSend}},
 		"metadata":       {[]string{ScopeMetadata}, []Purpose{PurposeLook}},
 		"reading":        {[]string{ScopeReadonly}, []Purpose{PurposeLook, PurposeRead}},
-		"compose":        {[]string{ScopeCompose}, []Purpose{PurposeSend}},
-		"modify":         {[]string{ScopeModify}, []Purpose{PurposeSend, PurposeLook, PurposeRead, PurposeModify}},
+		"compose":        {[]string{ScopeCompose}, []Purpose{PurposeSend, PurposeDraft}},
+		"modify":         {[]string{ScopeModify}, []Purpose{PurposeSend, PurposeLook, PurposeDraft, PurposeRead, PurposeModify}},
 		"full":           {[]string{ScopeFull}, Purposes()},
 		"only looks it":  {[]string{"https://mail.google.com", "https://evil.example/gmail.send"}, nil},
 		"what was asked": {ScopesFor([]Purpose{PurposeSend, PurposeLook}), []Purpose{PurposeSend, PurposeLook}},

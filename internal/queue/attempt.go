@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
@@ -19,7 +20,8 @@ type outcome struct {
 	receipt provider.Receipt
 	err     *provider.Error // for the whole message; nil: the receipt tells of each
 	rest    *rest           // what it says about the account's server; nil: nothing new
-	canLook bool            // the account's Sent can tell, should the outcome be unknown
+	canLook bool            // the account can tell, should the outcome be unknown
+	life    time.Duration   // of the message, where the outcome is unknown; 0: without end
 }
 
 // attempt sends one claimed message. It always comes back with an outcome, by
@@ -27,6 +29,11 @@ type outcome struct {
 func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 	en, handed := c.Entry, false
 	defer func() { o.rest = e.judge(ctx, en, o) }()
+	defer func() {
+		if o.unknown() {
+			o.life, _ = e.lifeOf(context.WithoutCancel(ctx), en) // unread: the usual looks
+		}
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			e.cfg.Log.Error("an attempt panicked", "message", en.Message, "account", en.Route, "handed_over", handed, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
@@ -38,7 +45,7 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 		o.err = failed
 		return o
 	}
-	o.canLook = msg.account.looker() != nil
+	o.canLook = msg.account.canLook()
 	if over(en, e.cfg.Now()) {
 		o.err = before(nil, "expired", "its time was over before it left")
 		return o
@@ -48,7 +55,7 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 		env.Recipients = append(env.Recipients, r.Address)
 	}
 	handed = true
-	receipt, err := msg.account.opened.provider.Send(provider.WithGuard(ctx, func() error { return e.guard(c) }), env, msg.content)
+	receipt, err := e.send(provider.WithGuard(ctx, func() error { return e.guard(c) }), en, msg, env)
 	o.receipt, o.err = receipt, asProviderError(err)
 	if o.err == nil && len(receipt.Recipients) != len(o.open) {
 		o.err = &provider.Error{

@@ -33,6 +33,15 @@ func TestSimulationFindsBrokenBuilds(t *testing.T) {
 		"a copy in Sent is everybody's": {
 			File: "internal/queue/doubt.go", Old: "if en.Unsettled > 1 {", New: "if false {",
 		},
+		"each attempt has a draft of its own": {
+			File: "internal/queue/draft.go", Old: `if id == "" || old.Gone {`, New: "if true {",
+		},
+		"drafts are not kept": {
+			File: "internal/queue/draft.go", Old: "err := e.cfg.Store.KeepDraft(ctx, en, id); err != nil", New: "err := error(nil); err != nil",
+		},
+		"a draft that is gone was not sent": {
+			File: "internal/queue/look.go", Old: "s.draftGone(r.began, open)", New: "s.stillDraft(open)",
+		},
 		"the clock is believed": {
 			File: "internal/queue/settle.go", Old: "rest > 0 {", New: "rest > 1<<62 {",
 		},

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gatepost/internal/email"
@@ -31,8 +32,15 @@ func (e *Engine) look(ctx context.Context, team, route email.ID) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	sent, err := e.findSent(ctx, a, entries)
-	finishes, err := e.settleLooks(ctx, entries, lookResult{began: began, sent: sent, err: err})
+	r := lookResult{began: began}
+	if r.lives, err = e.livesOf(ctx, entries); err != nil {
+		return 0, err
+	}
+	if r.drafts, err = e.findDrafts(ctx, a, entries); err != nil {
+		return 0, err
+	}
+	r.sent, r.err = e.findSent(ctx, a, r.missing(entries))
+	finishes, err := e.settleLooks(ctx, entries, r)
 	if err != nil {
 		return 0, err
 	}
@@ -41,9 +49,19 @@ func (e *Engine) look(ctx context.Context, team, route email.ID) (int, error) {
 
 // lookResult is what a look brought back.
 type lookResult struct {
-	began time.Time
-	sent  map[email.ID]*sent
-	err   error
+	began  time.Time
+	lives  map[email.ID]time.Duration
+	drafts map[email.ID]draftLook
+	sent   map[email.ID]*sent
+	err    error // why Sent could not be read
+}
+
+// missing are the entries whose copy Sent may have: a draft that is there was not
+// sent.
+func (r lookResult) missing(entries []*store.Entry) []*store.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(en *store.Entry) bool {
+		return r.drafts[en.Message].there || r.drafts[en.Message].err != nil
+	})
 }
 
 // errCannotLook says that the account's Sent cannot be read at all.
@@ -53,6 +71,9 @@ func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entr
 	looker := a.looker()
 	if looker == nil {
 		return nil, errCannotLook
+	}
+	if len(entries) == 0 {
+		return nil, nil
 	}
 	q := provider.LookQuery{IDs: map[email.ID]bool{}, Since: entries[0].StartedAt}
 	for _, en := range entries {
@@ -97,22 +118,35 @@ func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r look
 // settleLook decides what a look means for one message.
 func (e *Engine) settleLook(en *store.Entry, r lookResult, open []store.OpenRecipient) (*store.Finish, error) {
 	s := e.settling(en)
-	s.began = r.began
-	there := r.sent[en.Message]
-	var refused *provider.Error
+	s.began, s.life = r.began, r.lives[en.Message]
+	there, draft := r.sent[en.Message], r.drafts[en.Message]
 	switch {
+	case draft.err != nil:
+		s.notLearned(draft.err, open)
+	case draft.there:
+		s.stillDraft(open)
 	case there.proves():
 		s.found(there.copies[0], open)
 	case there != nil:
 		s.doubtful(r.began, there, open)
+	case r.err == nil && draft.gone:
+		s.draftGone(r.began, open)
 	case r.err == nil:
 		s.notFound(r.began, open)
 	case errors.Is(r.err, errCannotLook):
 		s.undecided(store.EventData{Cause: "cannot_look", Text: r.err.Error()}, open)
-	case errors.As(r.err, &refused) && refused.Class == provider.Hold:
-		s.undecided(about(refused), open)
 	default:
-		s.lookFailed(r.err, open)
+		s.notLearned(r.err, open)
 	}
 	return s.finish, s.err
+}
+
+// notLearned settles a look that could not be made: never, or not now.
+func (s *settling) notLearned(err error, rs []store.OpenRecipient) {
+	var refused *provider.Error
+	if errors.As(err, &refused) && refused.Class == provider.Hold {
+		s.undecided(about(refused), rs)
+		return
+	}
+	s.lookFailed(err, rs)
 }

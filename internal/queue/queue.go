@@ -110,6 +110,7 @@ type Engine struct {
 	hand     *hand
 	clock    *clock
 	breaker  *breaker
+	drafts   *draftWatch
 
 	epoch  int64 // of this process, from Enter
 	pulse  *pulse
@@ -132,6 +133,7 @@ func New(cfg Config) *Engine {
 		e.kinds[k.Name] = k
 	}
 	e.accounts, e.recent = newAccounts(e), newRecent()
+	e.drafts = newDraftWatch()
 	e.hand = &hand{held: map[email.ID]int64{}}
 	e.breaker = newBreaker()
 	e.clock = newClock(cfg.Now, cfg.Elapsed)

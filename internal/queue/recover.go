@@ -98,7 +98,11 @@ func (e *Engine) lostOutcome(ctx context.Context, en *store.Entry, cause, text s
 	if err != nil && !errors.Is(err, store.ErrNotFound) { // one that has been removed cannot look
 		return outcome{}, err
 	}
-	return outcome{open: open, canLook: a != nil && a.looker() != nil, err: &provider.Error{
+	life, err := e.lifeOf(ctx, en)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{open: open, canLook: a != nil && a.canLook(), life: life, err: &provider.Error{
 		Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: cause, Text: text,
 	}}, nil
 }

@@ -43,6 +43,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	})
 	loops.Go(func() { e.every(ctx, retainEvery, "shred contents", e.once("shred contents", e.retain)) })
 	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.once("sweep contents", e.sweep)) })
+	loops.Go(func() { e.every(ctx, min(draftsEvery, e.cfg.SendTimeout), "sweep drafts", e.sweepDrafts) })
 	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })
 	e.startNodes(ctx, &loops)
 	s.run(ctx)

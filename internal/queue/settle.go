@@ -24,7 +24,10 @@ import (
 //	                    retry: queued, marked; hold, reconcile: held
 //	look: found         final: accepted; as where Sent cannot tell, if the copy may
 //	                    be one that other recipients got
-//	look: not yet       unknown until the last look, then queued (hold: held)
+//	look: not yet       unknown until the last look, then queued (hold: held); as
+//	                    where Sent cannot tell, if that came too soon to be sure
+//	look: draft there   queued: it was not sent
+//	look: draft gone    as not yet; at the last look as where Sent cannot tell
 //
 // Whatever would wait on, but for a look, is expired once its time is over.
 
@@ -34,6 +37,7 @@ type settling struct {
 	entry  *store.Entry
 	now    time.Time
 	began  time.Time // the attempt or look
+	life   time.Duration
 	finish *store.Finish
 	left   []store.OpenRecipient // those who wait on, once next is called; nil: unread
 	err    error
@@ -49,6 +53,7 @@ func (e *Engine) settling(en *store.Entry) *settling {
 // settle decides what the outcome of an attempt means.
 func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 	s := e.settling(en)
+	s.life = o.life
 	if o.err != nil {
 		s.waiting(o.err, o.open, o.canLook)
 	} else {
@@ -265,7 +270,7 @@ func (s *settling) account(kind email.EventKind, err *provider.Error, until time
 func (s *settling) unknown(err *provider.Error, rs []store.OpenRecipient, canLook bool) {
 	data := about(err)
 	if canLook {
-		n := s.next(email.Unknown, s.now.Add(s.e.cfg.Looks[0]), err.Cause, rs)
+		n := s.next(email.Unknown, s.now.Add(s.looks()[0]), err.Cause, rs)
 		n.UnknownAt = s.now
 		data.NextAt = n.DueAt.UnixMilli()
 		s.note(email.EventUnknown, data, rs)
@@ -319,7 +324,8 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 	if s.lookLater(began, rs) {
 		return
 	}
-	last := s.e.cfg.Looks[len(s.e.cfg.Looks)-1]
+	looks := s.looks()
+	last := looks[len(looks)-1]
 	if rest := last - s.e.clock.even(); rest > 0 {
 		s.postpone(rest, rs) // the clock was set, or this process is new: wait it out once more
 		return
@@ -332,6 +338,12 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 		s.holdPoison(true, rs)
 		return
 	}
+	if last < s.e.settled() {
+		s.undecided(store.EventData{
+			Cause: "looked_early", Text: "not in the account's Sent mail at the last look that the message's time allows; a copy may appear there later",
+		}, rs)
+		return
+	}
 	if s.entry.OnUnknown == email.Hold || s.spent() {
 		s.holdUnknown("the attempt had no answer, and the message was not in the account's Sent mail at the last look", rs)
 		return
@@ -341,9 +353,49 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 	s.note(email.EventNotSent, store.EventData{Cause: s.entry.Cause, Text: "not in the account's Sent mail at the last look: it is sent now"}, rs)
 }
 
+// looks are the times of this message's looks. One that is not to leave any more has
+// no hurry, so it is looked for until there is certainty.
+func (s *settling) looks() []time.Duration {
+	policy := s.entry.OnUnknown
+	if s.over() {
+		policy = email.Reconcile
+	}
+	return s.e.looksOf(s.life, policy)
+}
+
+// stillDraft settles an unknown outcome by the draft: it is there, so it was not
+// sent. The next attempt sends the same one, so it can go only once.
+func (s *settling) stillDraft(rs []store.OpenRecipient) {
+	switch {
+	case s.over():
+		s.expired("its time is over, and its draft was not sent", rs)
+		return
+	case s.poisoned(s.entry.Cause):
+		s.holdPoison(false, rs)
+		return
+	case s.spent():
+		s.failed(&provider.Error{Cause: "gave_up", Text: fmt.Sprintf("given up after %s of tries; the draft of the last one was not sent", s.e.cfg.Horizon)}, rs...)
+		return
+	}
+	n := s.next(email.Queued, s.now, s.entry.Cause, rs)
+	n.Retries, n.RetryTime = s.entry.Retries+1, s.entry.RetryTime+s.looks()[0]
+	s.note(email.EventNotSent, store.EventData{Cause: s.entry.Cause, Text: "its draft is still there, so it was not sent: it is sent now"}, rs)
+}
+
+// draftGone settles a look that found neither the draft nor a copy: it was sent, and
+// the copy is late, or somebody deleted it. After the last look nobody can tell.
+func (s *settling) draftGone(began time.Time, rs []store.OpenRecipient) {
+	if s.lookLater(began, rs) {
+		return
+	}
+	s.undecided(store.EventData{
+		Cause: provider.CauseDraftGone, Text: "its draft is gone, and no copy is in the account's Sent mail",
+	}, rs)
+}
+
 // lookLater leaves it to another look, unless this one was the last.
 func (s *settling) lookLater(began time.Time, rs []store.OpenRecipient) bool {
-	for _, after := range s.e.cfg.Looks {
+	for _, after := range s.looks() {
 		if next := s.entry.UnknownAt.Add(after); next.After(began) {
 			s.next(email.Unknown, next, s.entry.Cause, rs).UnknownAt = s.entry.UnknownAt
 			return true

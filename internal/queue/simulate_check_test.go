@@ -25,9 +25,11 @@ func (s *simulation) rest() {
 		s.start(n)
 	}
 	for range 200 {
-		if s.waiting() == 0 {
+		if s.waiting() == 0 && len(s.world.late) == 0 {
+			s.sweepAll()
 			return
 		}
+		s.world.arrive()
 		for _, route := range simRoutes {
 			n := s.nodes[s.rng.IntN(2)]
 			s.step(n, func() error { return s.releaseAccount(ctx, n, route) })
@@ -130,6 +132,9 @@ func (s *simulation) checkMessage(m *store.Message, events []store.Event) {
 		if e.Kind == email.EventNotSent {
 			s.visit("not sent, sent again")
 		}
+		if e.Data.Cause == "looked_early" {
+			s.visit("looked early")
+		}
 		if e.Data.Cause == "copy_in_doubt" {
 			s.visit("copy in doubt")
 		}
@@ -179,7 +184,7 @@ func (s *simulation) checkEnds(m *store.Message, events []store.Event) {
 			s.wrong("G6: %s is canceled, and nobody was told so", m.ID)
 		case r.State == email.Canceled && copies > before[r.Address]:
 			s.wrong("G6: %s was sent to %s after it had been canceled:%s", m.ID, r.Address, story(events))
-		case r.State == email.Expired && copies > 0 && m.Account == "acc_looks" && riskyTries(events) == 0:
+		case r.State == email.Expired && copies > 0 && (m.Account == "acc_looks" || m.Account == "acc_drafts") && riskyTries(events) == 0:
 			s.wrong("G6: %s to %s is said to have expired, and it left:%s", m.ID, r.Address, story(events))
 		}
 	}

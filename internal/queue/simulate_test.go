@@ -103,7 +103,9 @@ var mustVisit = []string{
 	"possible duplicate", "second copy", "held", "released", "account released", "replayed", "key reused",
 	"scheduled", "promoted", "due by a clock that was set", "expired", "expired in sending", "expired while unknown", "found after its time",
 	"canceled", "cancel too late", "retried", "nothing to retry", "shredded",
-	"unknown taken for some", "copy in doubt", "limit reached", "limit paced",
+	"unknown taken for some", "copy in doubt", "limit reached", "limit paced", "looked early",
+	"draft made", "draft left behind", "draft disappeared", "draft gone", "draft still there", "draft swept", "draft sent late",
+	"draft was sent before", "crash around a draft",
 }
 
 // simTemplate is a migrated, empty data folder, copied for each history.
@@ -129,6 +131,7 @@ func simTemplate(t *testing.T) *simData {
 	}
 	for _, a := range []*store.Account{
 		{ID: "acc_looks", Address: "ada@acme.example", Transport: "looks"},
+		{ID: "acc_drafts", Address: "dan@acme.example", Transport: "drafts"},
 		{ID: "acc_relay", Address: "relay@acme.example", Transport: "relay"},
 		{ID: "acc_submits", Address: "eve@acme.example", Transport: "submits"},
 	} {
@@ -169,6 +172,7 @@ type simulation struct {
 	calm    bool // the faults have stopped
 	rates   rates
 	commit  string // what happens around the next commit
+	died    bool   // the process, at a commit
 	acked   map[email.ID]*simMessage
 	keyed   []*simMessage
 	parked  map[email.ID]time.Time // accounts whose parked time is in a committed row
@@ -208,7 +212,7 @@ func newSimulation(t *testing.T, seed uint64, data *simData) *simulation {
 		parked: map[email.ID]time.Time{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
 	}
 	s.rates = s.draw()
-	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}, used: map[string][]simUse{}}
+	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}, used: map[string][]simUse{}, drafts: map[string]simDraft{}}
 	dir, err := os.MkdirTemp(simFolder(), "gatepost-simulation-")
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +272,7 @@ var errLost = errors.New("connection lost")
 func (s *simulation) fault(point string) error {
 	switch {
 	case s.commit == "crash "+point:
-		s.commit = ""
+		s.commit, s.died = "", true
 		panic(crash{point})
 	case s.commit == "lose answer" && point == "commit.after":
 		s.commit = ""
@@ -297,6 +301,7 @@ func (s *simulation) step(n *simNode, do func() error) {
 			if !ok {
 				panic(p)
 			}
+			s.died = false
 			s.visit(map[string]string{"commit.before": "crash before commit", "commit.after": "crash after commit"}[c.point])
 			s.start(n)
 		}
@@ -342,6 +347,7 @@ func (s *simulation) pass(d time.Duration) {
 	for d > 0 {
 		part := min(d, 8*time.Second)
 		s.true, d = s.true+part, d-part
+		s.world.arrive()
 		for _, n := range s.nodes {
 			if !silent && n.frozen <= s.true {
 				s.step(n, func() error { return n.engine.beat(context.Background()) })
@@ -398,7 +404,7 @@ func (s *simulation) disturb() {
 	}
 }
 
-var simRoutes = []email.ID{"acc_looks", "acc_relay", "acc_submits"}
+var simRoutes = []email.ID{"acc_looks", "acc_relay", "acc_submits", "acc_drafts"}
 
 // act lets a node do one of the steps that its loops would.
 func (s *simulation) act(n *simNode) {
@@ -424,8 +430,10 @@ func (s *simulation) act(n *simNode) {
 		s.cancel(n)
 	case x < 98:
 		s.person(n)
-	default:
+	case x < 99:
 		s.step(n, func() error { return s.store.FoldCounts(ctx) })
+	default:
+		s.step(n, func() error { return n.engine.sweepDrafts(ctx) })
 	}
 }
 
@@ -486,7 +494,7 @@ func (s *simulation) acknowledged(m *simMessage, got Submitted, other bool) {
 }
 
 func (s *simulation) newSubmission() *simMessage {
-	account := []string{"ada@acme.example", "relay@acme.example", "eve@acme.example"}[s.rng.IntN(3)]
+	account := []string{"ada@acme.example", "relay@acme.example", "eve@acme.example", "dan@acme.example"}[s.rng.IntN(4)]
 	sub := Submission{Account: account, Subject: "s", Text: "t", OnUnknown: []email.OnUnknown{"", email.Reconcile, email.Retry, email.Hold}[s.rng.IntN(4)]}
 	for i := range 1 + s.rng.IntN(3) {
 		a, _ := email.ParseAddress(fmt.Sprintf("r%d@example.com", i))
@@ -622,6 +630,12 @@ func (s *simulation) attempt(n *simNode) {
 	n.claims = slices.Delete(n.claims, i, i+1)
 	s.tell("%s attempts %s, attempt %d, claimed at %s", n.name, en.Message, en.Attempt, en.StartedAt.Format(time.TimeOnly))
 	o := n.engine.attempt(context.Background(), en)
+	if s.died { // the engine takes a crash for a panic of the provider, and would go on
+		s.died = false
+		s.visit("crash around a draft")
+		s.start(n)
+		return
+	}
 	s.tell("  outcome %v", o.err)
 	n.outcomes = append(n.outcomes, simOutcome{en.Entry, o})
 }

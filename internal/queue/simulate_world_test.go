@@ -20,6 +20,9 @@ type simWorld struct {
 	copies map[email.ID]map[string]int // message to recipient to copies
 	sent   []simSent
 	used   map[string][]simUse // by what is counted together
+	drafts map[string]simDraft // in the mailbox with drafts
+	made   int                 // drafts so far
+	late   []simLate
 }
 
 // simUse is how much was used of something at a time.
@@ -73,7 +76,7 @@ type simSent struct {
 
 func (w *simWorld) kinds() []provider.Kind {
 	kind := func(name string, open func(provider.Account) provider.Provider) provider.Kind {
-		limits := provider.Limits{MaxParallel: simSlots, HeaderDecides: name == "looks"}
+		limits := provider.Limits{MaxParallel: simSlots, HeaderDecides: name == "looks" || name == "drafts"}
 		return provider.Kind{
 			Name: name, Limits: func(json.RawMessage) provider.Limits { return limits },
 			Rates: func(string, json.RawMessage) []provider.Rate { return w.rates(name) },
@@ -82,6 +85,7 @@ func (w *simWorld) kinds() []provider.Kind {
 	}
 	return []provider.Kind{
 		kind("looks", func(a provider.Account) provider.Provider { return &simLooker{simSender{w, a.ID, false}} }),
+		kind("drafts", func(a provider.Account) provider.Provider { return &simDrafter{simLooker{simSender{w, a.ID, false}}} }),
 		kind("relay", func(a provider.Account) provider.Provider { return &simSender{w, a.ID, true} }),
 		kind("submits", func(a provider.Account) provider.Provider { return &simLooker{simSender{w, a.ID, true}} }),
 	}
@@ -212,7 +216,7 @@ func (w *simWorld) take(id email.ID, recipients []string) (providerID string) {
 	}
 	late := time.Duration(0)
 	if w.s.chance(50) {
-		late = time.Duration(w.s.rng.IntN(300)) * time.Second
+		late = time.Duration(w.s.rng.IntN(590)) * time.Second
 	}
 	providerID = fmt.Sprintf("p%d", len(w.sent))
 	w.s.tell("the world takes %s for %v as %s, in Sent %s later", id, recipients, providerID, late)

@@ -29,6 +29,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /control/revoke", c.revoke)
 	mux.HandleFunc("PUT /control/send-as", c.setSendAs)
 	mux.HandleFunc("GET /control/token-calls", c.listTokenCalls)
+	mux.HandleFunc("GET /control/drafts", c.listAllDrafts)
 	mux.HandleFunc("GET /ledger", c.showLedger)
 	mux.HandleFunc("GET /api/messages", c.listMessages)
 	mux.HandleFunc("GET /api/messages/{id}", c.showMessage)

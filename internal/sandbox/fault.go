@@ -37,6 +37,10 @@ const (
 	// Of one door alone.
 	faultUploadCut     = "upload_cut"      // Gmail API, resumable upload
 	faultTooManyLogins = "too_many_logins" // smtp.gmail.com
+
+	// Of the Gmail API's drafts alone, when one is made.
+	faultDraftErrorAfter = "draft_error_after"
+	faultDraftGone       = "draft_gone"
 )
 
 // faultNames lists the faults.
@@ -46,7 +50,7 @@ func faultNames() []string {
 		faultTimeoutBefore, faultTimeoutAfter, faultCutBefore, faultCutAfter, faultErrorAfter,
 		faultLateSent, faultNewMessageID, faultSlow,
 		faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled, faultRotate, faultTokenError, faultTokenSlow,
-		faultUploadCut, faultTooManyLogins,
+		faultUploadCut, faultTooManyLogins, faultDraftErrorAfter, faultDraftGone,
 	}
 }
 
@@ -62,8 +66,11 @@ func (f fault) ofToken() bool {
 
 // ofOneDoor tells whether a fault has a stage of its own.
 func (f fault) ofOneDoor() bool {
-	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins
+	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins || f.ofDraft()
 }
+
+// ofDraft tells whether a fault concerns the making of drafts alone.
+func (f fault) ofDraft() bool { return f.name == faultDraftErrorAfter || f.name == faultDraftGone }
 
 // Defaults of the faults' arguments.
 const (
@@ -114,7 +121,7 @@ func (f fault) check() error {
 	if err != nil || n < 0 || n > maxFaultNumber {
 		return fmt.Errorf("the argument of %s must be a number from 0 to %d", f.name, maxFaultNumber)
 	}
-	status := f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError
+	status := f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError || f.name == faultDraftErrorAfter
 	if status && (n < 400 || n > 599) {
 		return fmt.Errorf("the argument of %s must be a status from 400 to 599", f.name)
 	}

@@ -26,6 +26,7 @@ type stage int
 const (
 	atToken  stage = iota + 1 // Google's token endpoint
 	atUpload                  // the Gmail API, a part of a resumable upload
+	atDraft                   // the Gmail API, a draft is made
 	atSend                    // the Gmail API, message read
 	atAuth                    // SMTP
 	atMail

@@ -5,6 +5,8 @@ package sandbox
 // message, which only DATA shows.
 func (f fault) actsForAddress(at stage, once bool) bool {
 	switch at {
+	case atDraft:
+		return f.ofDraft()
 	case atSend:
 		return !f.ofOneDoor() || f.name == faultTokenRefused
 	case atRcpt:
@@ -23,6 +25,8 @@ func (f fault) actsForRule(at stage, oneRecipient bool) bool {
 		return f.ofToken()
 	case atUpload:
 		return f.name == faultUploadCut
+	case atDraft:
+		return f.ofDraft()
 	case atSend:
 		return !f.ofOneDoor()
 	case atAuth:

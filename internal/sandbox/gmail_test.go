@@ -153,7 +153,7 @@ func TestGmailRefusesWhatItCannotSend(t *testing.T) {
 		"other media":       {do(t, c, "POST", upload+"media", "text/plain", mailTo("a@b.c")), 400, "Media type"},
 		"other upload":      {do(t, c, "POST", upload+"simple", "message/rfc822", "x"), 400, "uploadType"},
 		"no boundary":       {do(t, c, "POST", upload+"multipart", "multipart/related", "x"), 400, "multipart"},
-		"no such page":      {do(t, c, "POST", w.GoogleURL+"/gmail/v1/users/me/drafts", "", ""), 404, "not found"},
+		"no such page":      {do(t, c, "POST", w.GoogleURL+"/gmail/v1/users/me/threads", "", ""), 404, "not found"},
 	} {
 		if x.status != x.wantStatus || !strings.Contains(x.body, x.wantText) {
 			t.Errorf("%s: %d %s", name, x.status, x.body)

@@ -50,7 +50,7 @@ func rawOfJSON(body []byte) (outgoing, *apiError) {
 	if err != nil {
 		return outgoing{}, invalidArgument("Invalid value for ByteString: raw")
 	}
-	return outgoing{raw, in.ThreadID}, nil
+	return outgoing{raw: raw, thread: in.ThreadID}, nil
 }
 
 // sendUpload takes a message as it is (uploadType=media), or as the second part
@@ -104,25 +104,41 @@ func badMultipart() *apiError {
 // rawOfMultipart reads a body of multipart/related: JSON with the threadId, then
 // the message.
 func rawOfMultipart(body []byte, boundary string) (outgoing, *apiError) {
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	var meta struct {
 		ThreadID string `json:"threadId"`
 	}
+	raw, bad := multipartOf(body, boundary, &meta)
+	return outgoing{raw: raw, thread: meta.ThreadID}, bad
+}
+
+// draftOfMultipart is rawOfMultipart where the JSON is of a draft.
+func draftOfMultipart(body []byte, boundary string) (outgoing, *apiError) {
+	var meta struct {
+		Message struct {
+			ThreadID string `json:"threadId"`
+		} `json:"message"`
+	}
+	raw, bad := multipartOf(body, boundary, &meta)
+	return outgoing{raw: raw, thread: meta.Message.ThreadID}, bad
+}
+
+func multipartOf(body []byte, boundary string, meta any) ([]byte, *apiError) {
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextRawPart()
 		if err != nil {
-			return outgoing{}, badMultipart()
+			return nil, badMultipart()
 		}
 		data, err := io.ReadAll(part)
 		if err != nil {
-			return outgoing{}, badMultipart()
+			return nil, badMultipart()
 		}
 		kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
 		switch {
 		case strings.HasPrefix(kind, "message/"):
-			return outgoing{data, meta.ThreadID}, nil
-		case kind == "application/json" && json.Unmarshal(data, &meta) != nil:
-			return outgoing{}, newError(http.StatusBadRequest, "parseError", "Parse Error")
+			return data, nil
+		case kind == "application/json" && json.Unmarshal(data, meta) != nil:
+			return nil, newError(http.StatusBadRequest, "parseError", "Parse Error")
 		}
 	}
 }

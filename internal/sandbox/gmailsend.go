@@ -14,6 +14,9 @@ import (
 type outgoing struct {
 	raw    []byte
 	thread string
+	// last, where there is one, is asked right before the message is taken, and says
+	// whether it still may be.
+	last func() bool
 }
 
 // send takes a message for the account, unless a fault is asked for. What shall
@@ -36,6 +39,9 @@ func (g *google) send(r *http.Request, who caller, out outgoing) (messageRef, pl
 	}
 	if bad := g.misbehaveBefore(r, who, p); bad != nil {
 		return messageRef{}, plan{}, bad
+	}
+	if out.last != nil && !out.last() {
+		return messageRef{}, plan{}, notFound()
 	}
 	m, err := g.post.take(g.compose(parcel{
 		via: viaGmail, account: who.user, mailFrom: who.user, recipients: recipients, raw: out.raw, header: head,

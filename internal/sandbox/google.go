@@ -32,7 +32,8 @@ type google struct {
 	consents  map[grantKey][]string
 	aliases   map[string][]SendAs // by mailbox
 	uploads   map[string]*upload  // by upload_id
-	order     uint64              // of consents
+	drafts    drafts
+	order     uint64 // of consents
 	calls     []TokenCall
 }
 
@@ -64,6 +65,12 @@ func (g *google) handler() http.Handler {
 	mux.HandleFunc("POST /upload/gmail/v1/users/{user}/messages/send", g.postUpload)
 	mux.Handle("POST /resumable/upload/gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendUpload))
 	mux.HandleFunc("PUT /upload/gmail/v1/users/{user}/messages/send", g.putUpload)
+	mux.Handle("POST /gmail/v1/users/{user}/drafts", g.as(methodWriteDrafts("CreateDraft"), g.createDraft))
+	mux.Handle("POST /upload/gmail/v1/users/{user}/drafts", g.as(methodWriteDrafts("CreateDraft"), g.uploadDraft))
+	mux.Handle("POST /gmail/v1/users/{user}/drafts/send", g.as(methodWriteDrafts("SendDraft"), g.sendDraft))
+	mux.Handle("DELETE /gmail/v1/users/{user}/drafts/{id}", g.as(methodWriteDrafts("DeleteDraft"), g.deleteDraft))
+	mux.Handle("GET /gmail/v1/users/{user}/drafts", g.as(methodReadDrafts("ListDrafts"), g.listDrafts))
+	mux.Handle("GET /gmail/v1/users/{user}/drafts/{id}", g.as(methodReadDrafts("GetDraft"), g.showDraft))
 	mux.Handle("GET /gmail/v1/users/{user}/messages", g.as(methodList(), g.listMessages))
 	mux.Handle("GET /gmail/v1/users/{user}/messages/{id}", g.as(methodGet(), g.showMessage))
 	mux.Handle("GET /gmail/v1/users/{user}/messages/{id}/attachments/{attachment}", g.as(methodAttachment(), g.showAttachment))

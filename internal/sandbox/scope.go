@@ -31,6 +31,14 @@ func methodSend() method {
 	return method{"SendMessage", []string{scopeFull, scopeModify, scopeCompose, scopeSend}}
 }
 
+func methodWriteDrafts(name string) method {
+	return method{name, []string{scopeFull, scopeModify, scopeCompose}}
+}
+
+func methodReadDrafts(name string) method {
+	return method{name, []string{scopeFull, scopeModify, scopeCompose, scopeReadonly}}
+}
+
 func methodList() method {
 	return method{"ListMessages", []string{scopeFull, scopeModify, scopeReadonly, scopeMetadata}}
 }

@@ -126,7 +126,7 @@ func incomplete(w http.ResponseWriter, r *http.Request, have int64) {
 // finish sends the message. Its answer is kept: an empty PUT asks for it again.
 func (g *google) finish(w http.ResponseWriter, r *http.Request, u *upload) *apiError {
 	raw := u.data
-	ref, after, bad := g.send(r, caller{grant: grant{user: u.user}}, outgoing{raw, u.thread})
+	ref, after, bad := g.send(r, caller{grant: grant{user: u.user}}, outgoing{raw: raw, thread: u.thread})
 	if bad != nil {
 		// A failure of Google's own leaves the upload; a refusal ends it.
 		u.ended = bad.Code < http.StatusInternalServerError && bad.Code != http.StatusTooManyRequests

@@ -27,6 +27,8 @@ func permissions(purposes []string) []permission {
 			out = append(out, permission{"Send mail from this mailbox", "By this alone nobody can read or delete your mail."})
 		case "look":
 			out = append(out, permission{"See headers, not texts", "Sender, recipients, subject and date. By these gatepost finds out whether a message has left, so that none is sent twice."})
+		case "draft":
+			out = append(out, permission{"Make drafts and send them", "Each message is a draft first, so that none is sent twice. Drafts that you write can be changed by this as well."})
 		case "read":
 			out = append(out, permission{"Read mail", "All of the mailbox, with texts and attachments. Nothing can be changed."})
 		case "modify":

@@ -19,6 +19,7 @@ const (
 	keyTwice    = "one Idempotency-Key and two messages"
 	stranger    = "in the world, and nobody submitted it"
 	unaccounted = "recipients unaccounted for in the metrics"
+	leftBehind  = "draft that was left in the mailbox"
 )
 
 // shown is a message as the API shows it.
@@ -76,12 +77,31 @@ func (r *run) judge(name string) *result {
 	r.replay(res)
 	r.rest()
 	r.judgeAll(res)
+	r.judgeDrafts(res)
 	for _, where := range r.unaccounted {
 		res.breach(unaccounted, where)
 	}
 	res.Seconds = time.Since(r.began).Seconds()
 	return res
 }
+
+// judgeDrafts waits until what the kills left in drafts is swept: each draft is left for as long as an
+// attempt may last.
+func (r *run) judgeDrafts(res *result) {
+	r.t.Helper()
+	var left []string
+	for end := time.Now().Add(sweepPatience); ; time.Sleep(500 * time.Millisecond) {
+		if left = r.world.drafts(); len(left) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	for _, id := range left {
+		res.breach(leftBehind, id)
+	}
+}
+
+// sweepPatience is more than two sweeps and the time limit of a send.
+const sweepPatience = 150 * time.Second
 
 // releaseMissing looks at what the world never got. What is held goes out now, once.
 func (r *run) releaseMissing(res *result) {
@@ -91,7 +111,7 @@ func (r *run) releaseMissing(res *result) {
 		if world.copies[m.id] > 0 {
 			continue
 		}
-		if m.class == gmail || r.show(m.id).status() != "held" {
+		if m.class == gmail || m.class == gmailDraft || r.show(m.id).status() != "held" {
 			res.breach(lost, m.id)
 			continue
 		}

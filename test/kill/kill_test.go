@@ -11,13 +11,14 @@
 //	K4   after the answer                                    api.answer.after
 //	K8   claimed: here the claim is the attempt's record, so K8 is K9
 //	K9   the claim is committed, nothing is dialled          commit.after; connected: nothing was said yet
+//	K10  the draft is made, its id is not stored             draft.made
+//	K11  the draft's id is stored, it is not sent            draft.kept
 //	K12  the message is half handed over                     body.half
 //	K13  it is handed over, no answer yet                    body.done
 //	K14  the answer is read, the outcome is not committed    answer.read
 //	K15  the outcome is committed                            commit.after
 //
-// K5 to K7 (SMTP in), K10 and K11 (drafts) and K16 (webhooks) are points of parts that gatepost does
-// not have yet.
+// K5 to K7 (SMTP in) and K16 (webhooks) are points of parts that gatepost does not have yet.
 //
 // GATEPOST_KILL=full runs the long form (make kill). GATEPOST_KILL_SEED repeats a plan of kills, and
 // GATEPOST_KILL_REPORT names a file for the tables (.json: as JSON, else Markdown).

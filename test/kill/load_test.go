@@ -41,6 +41,8 @@ const (
 func (m *submission) body() map[string]any {
 	from, policy, size := gmailSender, "reconcile", shortText
 	switch m.class {
+	case gmailDraft:
+		from = draftSender
 	case relayRetry:
 		from, policy = relaySender, "retry"
 	case relayHold:

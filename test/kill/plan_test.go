@@ -10,11 +10,12 @@ type class string
 
 const (
 	gmail      class = "Gmail"
+	gmailDraft class = "Gmail, by drafts"
 	relayRetry class = "relay, on_unknown retry"
 	relayHold  class = "relay, on_unknown hold"
 )
 
-func classes() []class { return []class{gmail, relayRetry, relayHold} }
+func classes() []class { return []class{gmail, gmailDraft, relayRetry, relayHold} }
 
 // kill is the end of one life of serve: at a named point, or at a random moment.
 type kill struct {
@@ -39,13 +40,13 @@ type phase struct {
 func wholePlan(f form, r *rand.Rand) []phase {
 	door := doorKills(r, 20)
 	ownPhase := f.messages / 5
-	mixed := phase{mix: []class{gmail, relayRetry, gmail, relayHold}, each: (f.messages - 2*ownPhase) / (f.random + len(door))}
+	mixed := phase{mix: []class{gmail, relayRetry, gmail, relayHold}, each: (f.messages - 2*ownPhase - ownPhase/2) / (f.random + len(door))}
 	for i := range f.random {
 		mixed.kills = append(mixed.kills, randomKill(r, mixed.each, i%3 == 0))
 	}
 	mixed.kills = append(mixed.kills, door...)
 	r.Shuffle(len(mixed.kills), func(i, j int) { mixed.kills[i], mixed.kills[j] = mixed.kills[j], mixed.kills[i] })
-	return []phase{mixed, exitPhase([]class{gmail}, ownPhase, r), exitPhase([]class{relayRetry, relayHold}, ownPhase, r)}
+	return []phase{mixed, exitPhase([]class{gmail}, ownPhase, r), draftPhase(ownPhase/2, r), exitPhase([]class{relayRetry, relayHold}, ownPhase, r)}
 }
 
 // randomKill hits while mail comes in, or, late, when gatepost looks for what earlier lives left behind
@@ -67,6 +68,21 @@ func doorKills(r *rand.Rand, spread int) []kill {
 		{label: "K3", point: "api.answer.before", nth: 1 + r.IntN(spread)},
 		{label: "K4", point: "api.answer.after", nth: 1 + r.IntN(spread)},
 	}
+}
+
+// draftPhase has the points of an account that makes each message a draft first.
+func draftPhase(messages int, r *rand.Rand) phase {
+	kills := []kill{
+		{label: "K10", point: "draft.made"},
+		{label: "K11", point: "draft.kept"},
+		{label: "K12", point: "body.half"},
+		{label: "K13", point: "body.done"},
+		{label: "K14", point: "answer.read"},
+	}
+	for i := range kills {
+		kills[i].nth = 1 + r.IntN(10)
+	}
+	return phase{mix: []class{gmailDraft}, each: messages / len(kills), kills: kills}
 }
 
 // exitPhase has the points on the way out. The quiet ones come first, while nothing is left from other

@@ -125,6 +125,8 @@ func (r *result) mustBeVisited(t *testing.T) {
 	for what, n := range map[string]int{
 		"a Gmail message of unknown outcome that was found in Sent":  r.class[gmail].Found,
 		"a Gmail message of unknown outcome that had not been sent":  r.class[gmail].NotSent,
+		"a draft of unknown outcome that had been sent":              r.class[gmailDraft].Found,
+		"a draft of unknown outcome that was still there":            r.class[gmailDraft].NotSent,
 		"a relayed message of unknown outcome that was sent again":   r.class[relayRetry].Unknown,
 		"a relayed message of unknown outcome that was held":         r.class[relayHold].Held,
 		"a held message that was not in the world, and was released": r.class[relayHold].Released,

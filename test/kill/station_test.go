@@ -54,7 +54,7 @@ func newStation(t *testing.T, bin, database string, w *world) *station {
 	}}
 	s.env = append(os.Environ(), "GATEPOST_DATA="+filepath.Join(dir, "data"), "GATEPOST_DATABASE="+database,
 		"GATEPOST_MASTER_KEY=", "GATEPOST_MASTER_KEY_FILE=", "GATEPOST_LISTEN="+s.url[len("http://"):],
-		"GATEPOST_GOOGLE_URL="+w.GoogleURL, "GATEPOST_CA_FILE="+w.CAFile, "GATEPOST_LOOKS=500ms,1s,3s", "GATEPOST_LOG_LEVEL=warn")
+		"GATEPOST_GOOGLE_URL="+w.GoogleURL, "GATEPOST_CA_FILE="+w.CAFile, "GATEPOST_LOOKS=500ms,1s,3s", "GATEPOST_SEND_TIMEOUT=30s", "GATEPOST_LOG_LEVEL=warn")
 	var err error
 	s.log, err = os.Create(filepath.Join(dir, "serve.log"))
 	s.must(err)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -95,9 +96,52 @@ func (w *world) control(method string, v any) {
 	}
 }
 
+// draftKey is the key of a service account that may make drafts and look in Sent.
+func (w *world) draftKey() json.RawMessage {
+	w.t.Helper()
+	const scope = "https://www.googleapis.com/auth/gmail."
+	body, err := json.Marshal(map[string]any{"scopes": []string{scope + "compose", scope + "metadata"}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := http.Post(w.ControlURL+"/control/service-accounts", "application/json", bytes.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	key, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusCreated {
+		w.t.Fatalf("a service account: %s, %v", resp.Status, err)
+	}
+	return key
+}
+
+// drafts lists gatepost's ids of the drafts in all mailboxes.
+func (w *world) drafts() (ids []string) {
+	w.t.Helper()
+	resp, err := http.Get(w.ControlURL + "/control/drafts")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var all struct {
+		Drafts []struct {
+			ID string `json:"gatepost_id"`
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, d := range all.Drafts {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
 // Senders of the accounts.
 const (
 	gmailSender = "ada@acme.example"
+	draftSender = "dan@acme.example"
 	relaySender = "billing@acme.example"
 )
 
@@ -113,6 +157,10 @@ func (w *world) connect(s *station) {
 	google := s.create("/v1/credentials", map[string]any{"kind": "google_service_account", "name": "Google", "key": json.RawMessage(key)})
 	s.create("/v1/accounts", map[string]any{
 		"address": gmailSender, "transport": "gmail", "credential": google, "gmail": map[string]any{"max_parallel": 8},
+	})
+	drafts := s.create("/v1/credentials", map[string]any{"kind": "google_service_account", "name": "Google, drafts", "key": w.draftKey()})
+	s.create("/v1/accounts", map[string]any{
+		"address": draftSender, "transport": "gmail", "credential": drafts, "gmail": map[string]any{"max_parallel": 8, "draft_fence": true},
 	})
 	relay := s.create("/v1/credentials", map[string]any{"kind": "smtp_password", "name": "relay", "password": w.SMTPPassword})
 	s.create("/v1/accounts", map[string]any{

@@ -30,6 +30,7 @@ type form struct {
 	path, contentType string
 	head, tail        string
 	encoded           bool // the message is base64url
+	draft             bool // it names a draft, which may not be there
 }
 
 // formOf is JSON for small mail, else the bytes as they are; a conversation is

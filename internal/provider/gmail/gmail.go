@@ -59,7 +59,8 @@ type account struct {
 type looker struct{ *account }
 
 // open makes the account. What it returns implements provider.Looker only where
-// the settings say that gatepost may look.
+// the settings say that gatepost may look, and provider.Drafter only where they want
+// the fence of drafts.
 func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 	s, wrong := parse(a.Config)
 	if len(wrong) > 0 {
@@ -70,7 +71,15 @@ func open(a provider.Account, deps provider.Deps) (provider.Provider, error) {
 		return nil, err
 	}
 	acc.settings = s
-	if s.mayLook() {
+	if s.DraftFence {
+		acc.sendScope = ScopeDraft
+	}
+	switch {
+	case s.DraftFence && s.mayLook():
+		return fencedLooker{looker{acc}, drafts{acc}}, nil
+	case s.DraftFence:
+		return fenced{acc, drafts{acc}}, nil
+	case s.mayLook():
 		return looker{acc}, nil
 	}
 	return acc, nil

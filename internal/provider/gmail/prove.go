@@ -47,7 +47,10 @@ func (a *account) proveToken(problems ...*provider.Error) provider.Step {
 // reads, so an empty message is handed in: Gmail looks at token and scope first,
 // and then must refuse it, because it has no recipient.
 func (a *account) proveSend(ctx context.Context) (token *provider.Error, s provider.Step) {
-	const name = "scope:send"
+	name := "scope:send"
+	if a.settings.DraftFence {
+		name = "scope:draft"
+	}
 	for _, renew := range []bool{false, true} {
 		secret, problem := a.token(ctx, a.sendScope, renew)
 		if problem != nil {

@@ -21,7 +21,7 @@ func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Conten
 		return provider.Receipt{}, problem
 	}
 	if whole.Size() > maxSize {
-		return provider.Receipt{}, refuse("message_too_large", "The message is larger than the 36,700,160 bytes that Gmail takes.", "Send a link in place of the attachment.")
+		return provider.Receipt{}, tooLarge()
 	}
 	receipt, problem := a.attempt(ctx, env, whole, false)
 	if problem != nil && worthAgain(problem) {
@@ -31,6 +31,10 @@ func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Conten
 		return provider.Receipt{}, problem
 	}
 	return receipt, nil
+}
+
+func tooLarge() *provider.Error {
+	return refuse("message_too_large", "The message is larger than the 36,700,160 bytes that Gmail takes.", "Send a link in place of the attachment.")
 }
 
 // worthAgain tells whether Gmail refused before it took anything, for a reason
@@ -49,12 +53,11 @@ func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Con
 	if msg.Size() > resumableFrom {
 		return a.bySession(ctx, env, msg, token)
 	}
-	return a.atOnce(ctx, env, msg, token)
+	return a.handIn(ctx, env, formOf(env, msg), msg, token)
 }
 
-// atOnce makes one POST.
-func (a *account) atOnce(ctx context.Context, env email.Envelope, msg email.Content, token email.Secret) (provider.Receipt, *provider.Error) {
-	f := formOf(env, msg)
+// handIn makes one POST that has something sent.
+func (a *account) handIn(ctx context.Context, env email.Envelope, f form, msg email.Content, token email.Secret) (provider.Receipt, *provider.Error) {
 	u, err := newUpload(ctx, f, msg, a.deps.Trace)
 	if err != nil {
 		return provider.Receipt{}, unreadable(err)
@@ -75,6 +78,9 @@ func (a *account) atOnce(ctx context.Context, env email.Envelope, msg email.Cont
 	handedOver, _ := u.stop()
 	if resp.StatusCode/100 == 2 {
 		return taken(env, resp, body, err)
+	}
+	if f.draft && resp.StatusCode == http.StatusNotFound {
+		return provider.Receipt{}, draftGone(resp, body)
 	}
 	stage := provider.StageSend
 	if resp.StatusCode >= 500 && !handedOver {

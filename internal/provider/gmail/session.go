@@ -189,8 +189,8 @@ func (s *session) patience() (context.Context, context.CancelFunc) {
 }
 
 // exchange makes a request and reads its answer.
-func (s *session) exchange(req *http.Request) (*http.Response, []byte, error) {
-	resp, err := s.transport.RoundTrip(req)
+func (a *account) exchange(req *http.Request) (*http.Response, []byte, error) {
+	resp, err := a.transport.RoundTrip(req)
 	if err != nil {
 		return nil, nil, err
 	}

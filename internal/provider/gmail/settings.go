@@ -11,9 +11,12 @@ import (
 type settings struct {
 	// MayLook says that delegation covers gmail.metadata too, so that an attempt
 	// without an outcome can be decided by reading Sent.
-	MayLook       *bool `json:"may_look"`
-	MaxRecipients int   `json:"max_recipients"`
-	MaxParallel   int   `json:"max_parallel"`
+	MayLook *bool `json:"may_look"`
+	// DraftFence says that each message is first made a draft, which takes the scope
+	// gmail.compose or a wider one.
+	DraftFence    bool `json:"draft_fence,omitempty"`
+	MaxRecipients int  `json:"max_recipients"`
+	MaxParallel   int  `json:"max_parallel"`
 	// Limits are in place of what Google publishes.
 	Limits *provider.OwnRates `json:"limits,omitempty"`
 }
