@@ -244,7 +244,7 @@ func TestPoolSubmissions(t *testing.T) {
 	if r := shard(func(s *Submission) { s.To = []email.Address{to} }); r.domain != "b.example" {
 		t.Errorf("%+v", r)
 	}
-	if l := least(provider.Limits{MaxSize: 5, MaxRecipients: 0, EightBit: true}, provider.Limits{MaxSize: 7, MaxRecipients: 3, HeaderDecides: true}); l.MaxSize != 5 || l.MaxRecipients != 3 || l.EightBit || !l.HeaderDecides {
+	if l := tightest(provider.Limits{MaxSize: 5, MaxRecipients: 0, EightBit: true}, provider.Limits{MaxSize: 7, MaxRecipients: 3, HeaderDecides: true}); l.MaxSize != 5 || l.MaxRecipients != 3 || l.EightBit || !l.HeaderDecides {
 		t.Errorf("%+v", l)
 	}
 }

@@ -72,14 +72,14 @@ func poolAccounts(p *store.Pool, all []*account, fits func(*account) bool) (out 
 func together(p *store.Pool, able []*account) *account {
 	out := &account{row: &store.Account{Team: p.Team, ID: p.ID, Address: p.Name + " (a pool)"}, limits: able[0].limits}
 	for _, a := range able[1:] {
-		out.limits = least(out.limits, a.limits)
+		out.limits = tightest(out.limits, a.limits)
 	}
 	out.limits.Threads = false // a conversation is one mailbox's
 	return out
 }
 
-// least is what two providers both take. 0 is no limit.
-func least(a, b provider.Limits) provider.Limits {
+// tightest is what two providers both take. 0 is no limit.
+func tightest(a, b provider.Limits) provider.Limits {
 	a.MaxSize, a.MaxRecipients = smaller(a.MaxSize, b.MaxSize), smaller(a.MaxRecipients, b.MaxRecipients)
 	a.HeaderDecides, a.EightBit = a.HeaderDecides || b.HeaderDecides, a.EightBit && b.EightBit
 	a.BlockedExtensions = append(a.BlockedExtensions[:len(a.BlockedExtensions):len(a.BlockedExtensions)], b.BlockedExtensions...)
