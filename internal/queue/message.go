@@ -46,12 +46,7 @@ func (e *Engine) Message(ctx context.Context, g access.Grant, id email.ID) (*Mes
 	if err := mayRead(g); err != nil {
 		return nil, nil, err
 	}
-	m, err := e.cfg.Store.Message(ctx, g.Team, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	events, err := e.cfg.Store.Events(ctx, g.Team, id)
-	return m, events, err
+	return e.cfg.Store.MessageWithEvents(ctx, g.Team, id)
 }
 
 // Messages lists messages, newest first.

@@ -321,16 +321,36 @@ func scanMessage(row interface{ Scan(...any) error }) (*Message, error) {
 func (s *Store) Message(ctx context.Context, team, id email.ID) (*Message, error) {
 	var m *Message
 	err := s.snapshot(ctx, func(q querier) (err error) {
-		m, err = scanMessage(q.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, team, id))
-		if err != nil {
-			return found(err)
-		}
-		return fillStatus(ctx, q, m)
+		m, err = message(ctx, q, team, id)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("message %s: %w", id, err)
 	}
 	return m, nil
+}
+
+// MessageWithEvents is Message with its events, oldest first, which agree with it.
+func (s *Store) MessageWithEvents(ctx context.Context, team, id email.ID) (m *Message, all []Event, err error) {
+	err = s.snapshot(ctx, func(q querier) (err error) {
+		if m, err = message(ctx, q, team, id); err != nil {
+			return err
+		}
+		all, err = events(ctx, q, team, id)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("message %s: %w", id, err)
+	}
+	return m, all, nil
+}
+
+func message(ctx context.Context, q querier, team, id email.ID) (*Message, error) {
+	m, err := scanMessage(q.QueryRowContext(ctx, `SELECT `+messageColumns+`, shredded_at FROM messages WHERE team_id = $1 AND id = $2`, team, id))
+	if err != nil {
+		return nil, found(err)
+	}
+	return m, fillStatus(ctx, q, m)
 }
 
 // fillStatus reads the recipients and, for those without a verdict, the state of
