@@ -23,8 +23,11 @@ func TestExplainNamesTheLimit(t *testing.T) {
 		w := newWorld(t, opt, nil, nil)
 		w.rates = perHour(2)
 		w.submit()
+		w.now = simStart.Add(time.Millisecond) // so that one is the first
 		waits := w.submit()
+		w.now = simStart
 		w.sendOne()
+		w.now = simStart.Add(time.Second)
 		got, err := w.claim(t.Context(), simTeam, worldAccount, room{limit: 5})
 		w.must(err)
 		want := simStart.Add(61 * time.Minute)
