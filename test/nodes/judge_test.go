@@ -12,7 +12,7 @@ type result struct{ acknowledged, arrived, unknown, held, seconds, marked int }
 
 // String is one line of it.
 func (r result) String() string {
-	return fmt.Sprintf("%d acknowledged, %d arrived, %d unknown outcomes, %d held, %d second copies (all marked), %d marked",
+	return fmt.Sprintf("%d acknowledged, %d arrived, %d unknown outcomes, %d held, %d second copies, %d marked",
 		r.acknowledged, r.arrived, r.unknown, r.held, r.seconds, r.marked)
 }
 

@@ -51,7 +51,7 @@ func TestKilledAndFrozenNodesLoseNothing(t *testing.T) {
 	}
 	l.stop()
 	s.calm()
-	s.rest(3 * time.Minute)
+	s.rest(5 * time.Minute)
 	r := s.judge(w, l)
 	t.Log(r)
 	if r.unknown == 0 {
