@@ -47,8 +47,10 @@ func (s *simulation) round(ctx context.Context, n *simNode, route email.ID) erro
 	if _, err := n.engine.look(ctx, simTeam, route); err != nil {
 		return err
 	}
-	if err := s.promote(ctx, n, route); err != nil {
-		return err
+	for _, r := range []string{route, "pool_failover", "pool_random", "pool_headroom"} {
+		if err := s.promote(ctx, n, r); err != nil {
+			return err
+		}
 	}
 	if err := n.engine.expire(ctx); err != nil {
 		return err

@@ -95,7 +95,7 @@ func (w *simWorld) arrive() {
 		case there:
 			w.s.visit("draft sent late")
 			delete(w.drafts, l.draft)
-			w.take(d.id, d.recipients)
+			w.take(simDrafts, d.id, d.recipients)
 		default:
 			w.s.visit("draft was sent before")
 		}

@@ -103,7 +103,8 @@ var mustVisit = []string{
 	"possible duplicate", "second copy", "held", "released", "account released", "replayed", "key reused",
 	"scheduled", "promoted", "due by a clock that was set", "expired", "expired in sending", "expired while unknown", "found after its time",
 	"canceled", "cancel too late", "retried", "nothing to retry", "shredded",
-	"unknown taken for some", "copy in doubt", "limit reached", "limit paced", "looked early",
+	"unknown taken for some", "copy in doubt",
+	"sent by a pool", "server down", "rests", "well again", "sent by another member", "limit reached", "limit paced", "looked early",
 	"draft made", "draft left behind", "draft disappeared", "draft gone", "draft still there", "draft swept", "draft sent late",
 	"draft was sent before", "crash around a draft",
 }
@@ -136,7 +137,19 @@ func simTemplate(t *testing.T) *simData {
 		{ID: "acc_submits", Address: "eve@acme.example", Transport: "submits"},
 	} {
 		a.Team, a.Config, a.CreatedAt = simTeam, []byte("{}"), simStart
+		if a.ID != simStranger {
+			a.Senders = []string{simShop}
+		}
 		if err := st.AddAccount(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, strategy := range simPools {
+		p := &store.Pool{Team: simTeam, ID: "pool_" + strategy, Name: strategy, Strategy: strategy, CreatedAt: simStart}
+		for _, id := range simRoutes {
+			p.Members = append(p.Members, store.PoolMember{Account: id, Weight: 1})
+		}
+		if err := st.AddPool(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,7 +188,9 @@ type simulation struct {
 	died    bool   // the process, at a commit
 	acked   map[email.ID]*simMessage
 	keyed   []*simMessage
-	parked  map[email.ID]time.Time // accounts whose parked time is in a committed row
+	parked  map[email.ID]time.Time     // accounts whose parked time is in a committed row
+	tried   map[email.ID]email.ID      // which account tried a pool's message last
+	down    map[email.ID]time.Duration // servers, until then, in true time
 	visited map[string]int
 	broken  []string
 }
@@ -209,7 +224,7 @@ func newSimulation(t *testing.T, seed uint64, data *simData) *simulation {
 	copy(key[:], fmt.Sprintf("%032d", seed))
 	s := &simulation{
 		t: t, rng: mrand.New(mrand.NewPCG(seed, 1)), random: mrand.NewChaCha8(key), acked: map[email.ID]*simMessage{},
-		parked: map[email.ID]time.Time{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
+		parked: map[email.ID]time.Time{}, down: map[email.ID]time.Duration{}, tried: map[email.ID]email.ID{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
 	}
 	s.rates = s.draw()
 	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}, used: map[string][]simUse{}, drafts: map[string]simDraft{}}
@@ -361,15 +376,15 @@ func (s *simulation) pass(d time.Duration) {
 // lives long enough to sleep through the others' work. In plain ones mail has no
 // times and nobody cancels: it lives as long as a sleeper sleeps.
 type rates struct {
-	crash, commit, lose, freeze, clock int
-	plain                              bool
-	limited                            bool // the providers have limits
+	crash, commit, lose, freeze, clock, down int
+	plain                                    bool
+	limited                                  bool // the providers have limits
 }
 
 func (s *simulation) draw() rates {
 	pick := func(n ...int) int { return n[s.rng.IntN(len(n))] }
 	return rates{
-		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10),
+		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10), down: pick(0, 10, 60),
 		plain: s.chance(50), limited: s.chance(30),
 	}
 }
@@ -393,6 +408,8 @@ func (s *simulation) disturb() {
 		s.visit("freeze")
 		longest := []int{40, 3600}[s.rng.IntN(2)]
 		n.frozen = max(n.frozen, s.true+time.Duration(s.rng.IntN(longest))*time.Second)
+	case is(s.rates.down):
+		s.down[simRoutes[s.rng.IntN(len(simRoutes))]] = s.true + time.Duration(s.rng.IntN(1800))*time.Second
 	case is(s.rates.clock):
 		s.visit("clock forward")
 		s.skew += time.Duration(s.rng.IntN(7200)) * time.Second
@@ -423,7 +440,9 @@ func (s *simulation) act(n *simNode) {
 	case x < 89:
 		s.step(n, func() error { return s.rescue(ctx, n) })
 	case x < 92:
-		s.step(n, func() error { return s.promote(ctx, n, route) })
+		s.step(n, func() error {
+			return s.promote(ctx, n, append(simRoutes, "pool_failover", "pool_random", "pool_headroom")[s.rng.IntN(6)])
+		})
 	case x < 94:
 		s.step(n, func() error { return n.engine.expire(ctx) })
 	case x < 96 && !s.rates.plain:
@@ -495,7 +514,12 @@ func (s *simulation) acknowledged(m *simMessage, got Submitted, other bool) {
 
 func (s *simulation) newSubmission() *simMessage {
 	account := []string{"ada@acme.example", "relay@acme.example", "eve@acme.example", "dan@acme.example"}[s.rng.IntN(4)]
-	sub := Submission{Account: account, Subject: "s", Text: "t", OnUnknown: []email.OnUnknown{"", email.Reconcile, email.Retry, email.Hold}[s.rng.IntN(4)]}
+	var from *email.Address
+	if s.chance(40) {
+		shop, _ := email.ParseAddress(simShop)
+		account, from = simPools[s.rng.IntN(len(simPools))], &shop
+	}
+	sub := Submission{Account: account, From: from, Subject: "s", Text: "t", OnUnknown: []email.OnUnknown{"", email.Reconcile, email.Retry, email.Hold}[s.rng.IntN(4)]}
 	for i := range 1 + s.rng.IntN(3) {
 		a, _ := email.ParseAddress(fmt.Sprintf("r%d@example.com", i))
 		sub.To = append(sub.To, a)
@@ -507,14 +531,14 @@ func (s *simulation) newSubmission() *simMessage {
 		return &simMessage{submission: sub}
 	}
 	sub.Type = []string{"", "", "", "", "otp", "notification"}[s.rng.IntN(6)]
-	from := s.now()
+	begin := s.now()
 	if s.chance(20) {
 		s.visit("scheduled")
-		from = from.Add(time.Duration(1+s.rng.IntN(900)) * time.Second)
-		sub.SendAt = from
+		begin = begin.Add(time.Duration(1+s.rng.IntN(900)) * time.Second)
+		sub.SendAt = begin
 	}
 	if s.chance(20) {
-		sub.ExpiresAt = from.Add(time.Duration(1+s.rng.IntN(600)) * time.Second)
+		sub.ExpiresAt = begin.Add(time.Duration(1+s.rng.IntN(600)) * time.Second)
 	}
 	return &simMessage{submission: sub}
 }
@@ -567,8 +591,14 @@ func (s *simulation) promote(ctx context.Context, n *simNode, route email.ID) er
 	if err != nil {
 		return err
 	}
-	if _, err := n.engine.promote(ctx, simTeam, route); err != nil {
+	routes, err := s.routes(ctx, route)
+	if err != nil {
 		return err
+	}
+	for _, r := range routes {
+		if _, err := n.engine.promote(ctx, simTeam, r); err != nil {
+			return err
+		}
 	}
 	after, err := s.store.Messages(ctx, simTeam, scheduled)
 	if err != nil {
@@ -590,6 +620,19 @@ func (s *simulation) promote(ctx context.Context, n *simNode, route email.ID) er
 		}
 	}
 	return nil
+}
+
+// routes are an account's, or those of a pool on which something waits.
+func (s *simulation) routes(ctx context.Context, route string) ([]string, error) {
+	if !strings.HasPrefix(route, "pool_") {
+		return []string{route}, nil
+	}
+	dues, err := s.store.PoolDues(ctx, route)
+	var out []string
+	for _, d := range dues {
+		out = append(out, d.Route)
+	}
+	return out, err
 }
 
 // cancel takes a message back. An answer that is lost leaves open whether it was.
@@ -658,6 +701,7 @@ func (s *simulation) finish(ctx context.Context, n *simNode) error {
 	}
 	if errs[0] == nil {
 		s.settled(f)
+		n.engine.hand.put(o.entry)
 		n.engine.report(f)
 	}
 	return errs[0]
@@ -671,6 +715,12 @@ func (s *simulation) settled(f *store.Finish) {
 		if err == nil && a.ParkedUntil.After(s.parked[f.Route]) {
 			s.parked[f.Route] = a.ParkedUntil
 		}
+	}
+	if f.Account != nil && f.Account.Rests > 0 {
+		s.visit("rests")
+	}
+	if f.Account != nil && f.Account.Well {
+		s.visit("well again")
 	}
 	if f.Next != nil && f.Next.Duplicate {
 		s.visit("possible duplicate")

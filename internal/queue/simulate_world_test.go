@@ -69,6 +69,7 @@ func (w *simWorld) use(key string, n, most int, window time.Duration) {
 
 // simSent is a copy in Sent, visible from a time on.
 type simSent struct {
+	account  email.ID
 	id       email.ID
 	provided string
 	at       time.Duration
@@ -104,6 +105,11 @@ func (p *simSender) Check(context.Context) error { return nil }
 // asked before anything is taken, as the contract demands.
 func (p *simSender) Send(ctx context.Context, env email.Envelope, msg email.Content) (provider.Receipt, error) {
 	s, id := p.w.s, idOf(msg)
+	s.checkSender(p.id, id, env)
+	if !s.calm && s.down[p.id] > s.true {
+		s.visit("server down")
+		return provider.Receipt{}, &provider.Error{Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "connection_refused", Text: "down"}
+	}
 	if err := provider.Guard(ctx); err != nil {
 		s.visit("guard stopped a send")
 		return provider.Receipt{}, &provider.Error{Class: provider.Retry, Cause: "stale", Text: err.Error()}
@@ -195,12 +201,12 @@ func (p *simSender) take(id email.ID, recipients []string) (providerID string) {
 			p.w.use("recipients of both", len(recipients), simRecipients, simRecipientsIn)
 		}
 	}
-	return p.w.take(id, recipients)
+	return p.w.take(p.id, id, recipients)
 }
 
 // take is the provider taking a message. The copy in Sent may show up late, but
 // before the last look.
-func (w *simWorld) take(id email.ID, recipients []string) (providerID string) {
+func (w *simWorld) take(account, id email.ID, recipients []string) (providerID string) {
 	if m, err := w.s.store.Message(context.Background(), simTeam, id); err != nil {
 		w.s.wrong("%s is sent: %v", id, err)
 	} else if !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(w.s.now()) {
@@ -220,7 +226,7 @@ func (w *simWorld) take(id email.ID, recipients []string) (providerID string) {
 	}
 	providerID = fmt.Sprintf("p%d", len(w.sent))
 	w.s.tell("the world takes %s for %v as %s, in Sent %s later", id, recipients, providerID, late)
-	w.sent = append(w.sent, simSent{id, providerID, w.s.true + late})
+	w.sent = append(w.sent, simSent{account, id, providerID, w.s.true + late})
 	return providerID
 }
 
@@ -236,7 +242,7 @@ func (p *simLooker) Look(ctx context.Context, q provider.LookQuery) (map[email.I
 	}
 	found := map[email.ID]string{}
 	for _, c := range slices.Backward(p.w.sent) {
-		if c.at > s.true || !q.IDs[c.id] {
+		if c.account != p.id || c.at > s.true || !q.IDs[c.id] {
 			continue
 		}
 		if known, err := q.Known(ctx, []string{c.provided}); err != nil || known[c.provided] {

@@ -160,9 +160,13 @@ func poolsWith(ctx context.Context, t *tx, team, account email.ID) ([]email.ID, 
 
 // backSQL is where a row goes with its next state: what has not left goes back to
 // its pool, so that another member may take it; what may have left stays with the
-// account that tried.
-func backSQL(state, unknownAt string) string {
-	return `CASE WHEN pooled = '' OR ` + state + ` = 'unknown' OR ` + unknownAt + ` > 0 THEN route ELSE pooled END`
+// account that tried, and so does what has a draft there: a send of it may be late.
+func backSQL(table, state, unknownAt string) string {
+	return `CASE WHEN pooled = '' OR ` + state + ` = 'unknown' OR ` + unknownAt + ` > 0 OR ` + draftedSQL(table) + ` THEN route ELSE pooled END`
+}
+
+func draftedSQL(table string) string {
+	return `EXISTS (SELECT 1 FROM drafts d WHERE d.message_id = ` + table + `.message_id AND d.account_id = ` + table + `.route AND d.gone = 0)`
 }
 
 // hasRoute tells whether a message still has somebody to send it.

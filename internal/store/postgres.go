@@ -324,7 +324,7 @@ func batchUpdate(b *pgx.Batch, fs []*Finish) bool {
 		}
 	}
 	b.Queue(`UPDATE queue q SET state = f.next, due_at = f.due, unknown_at = f.unknown, retries = f.retries, retry_ms = f.ms,
-		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause, route = `+backSQL("f.next", "f.unknown")+`
+		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause, route = `+backSQL("q", "f.next", "f.unknown")+`
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
 		$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
 		AS f(id, state, next, cause, fence, due, unknown, retries, ms, unsettled, seq, duplicate)
