@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type account struct {
 	kind    provider.Kind
 	limits  provider.Limits
 	opened  *opened
+	paused  bool // all of its mail, by a person
 }
 
 // opened is an account's provider, kept over reads of the row.
@@ -76,6 +78,11 @@ type teamAccounts struct {
 	at    time.Time
 }
 
+// paused tells whether a person has paused all mail of an account.
+func paused(pauses []store.Pause, account email.ID) bool {
+	return slices.ContainsFunc(pauses, func(p store.Pause) bool { return p.Lane == store.EveryLane && p.About(account, store.EveryLane) })
+}
+
 func newAccounts(e *Engine) *accounts {
 	return &accounts{e: e, teams: map[email.ID]teamAccounts{}, opened: map[email.ID]*opened{}}
 }
@@ -108,11 +115,17 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	if err != nil {
 		return teamAccounts{}, err
 	}
+	pauses, err := x.e.cfg.Store.Pauses(ctx, team)
+	if err != nil {
+		return teamAccounts{}, err
+	}
 	list := make([]*account, 0, len(rows))
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, row := range rows {
-		list = append(list, x.account(row))
+		a := x.account(row)
+		a.paused = paused(pauses, row.ID)
+		list = append(list, a)
 	}
 	t := teamAccounts{list, pools, now}
 	x.teams[team] = t

@@ -119,6 +119,13 @@ func TestFailover(t *testing.T) {
 		if w.turn(ada) != 1 || w.message(one.ID).Account != ada || w.message(one.ID).MailFrom != "ada@acme.example" {
 			t.Errorf("sent by %v: %+v", w.sent, w.message(one.ID))
 		}
+		paused := w.take(toShop()).ID
+		pause := store.Pause{Team: simTeam, Account: ada, Lane: store.EveryLane, At: w.now}
+		w.must(w.cfg.Store.Pause(t.Context(), pause))
+		if w.turn(ada) != 0 || w.turn(bob) != 1 || w.message(paused).Account != bob {
+			t.Errorf("while the first is paused: %+v", w.message(paused))
+		}
+		w.must(w.cfg.Store.Resume(t.Context(), simTeam, ada, store.EveryLane))
 		two := w.take(toShop()).ID
 		w.change(ada, store.AccountChange{Hold: true})
 		if n := w.turn(ada) + w.turn(cora); n != 0 {
@@ -127,7 +134,7 @@ func TestFailover(t *testing.T) {
 		if w.turn(bob) != 1 || w.message(two).Account != bob || w.state(two) != email.Accepted {
 			t.Errorf("sent by %v: %+v", w.sent, w.message(two))
 		}
-		if want := []string{"ada@acme.example", "bob@acme.example"}; !slices.Equal(w.sent, want) {
+		if want := []string{"ada@acme.example", "bob@acme.example", "bob@acme.example"}; !slices.Equal(w.sent, want) {
 			t.Errorf("MAIL FROM %v, want %v", w.sent, want)
 		}
 	})

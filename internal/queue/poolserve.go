@@ -71,6 +71,8 @@ func (a *account) standing(r poolRoute, now time.Time) standing {
 	switch row := a.row; {
 	case row.Held:
 		s.down = "held"
+	case a.paused:
+		s.down = "paused"
 	case row.ParkedUntil.After(now):
 		s.down, s.until = "parked", row.ParkedUntil
 	case row.RestingUntil.After(now):

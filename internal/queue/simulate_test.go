@@ -384,7 +384,7 @@ type rates struct {
 func (s *simulation) draw() rates {
 	pick := func(n ...int) int { return n[s.rng.IntN(len(n))] }
 	return rates{
-		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10), down: pick(0, 10, 60),
+		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10), down: pick(0, 10, 60, 200),
 		plain: s.chance(50), limited: s.chance(30),
 	}
 }
