@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -339,10 +340,11 @@ func problemNames(t *testing.T) map[string]bool {
 		wrongFields{},
 		queue.ErrKeyReused, errors.New("other"), queue.ErrBusy, queue.ErrTooLate, queue.ErrNothingToRetry, queue.ErrShredded,
 		queue.ErrNoAliases, control.ErrInUse, control.ErrLinkClosed, &control.Refusal{}, &providerRefusal{&control.Refusal{}},
+		syscall.ENOSPC,
 	} {
 		names[strings.TrimPrefix(problemOf(err).Type, "urn:gatepost:problem:")] = true
 	}
-	if len(names) != 20 {
+	if len(names) != 21 {
 		t.Fatalf("problems: %v", names)
 	}
 	return names

@@ -113,8 +113,12 @@ func problemOf(err error) *problem {
 	case errors.Is(err, queue.ErrKeyReused):
 		return told(kind(http.StatusUnprocessableEntity, "idempotency_key_reused", "The idempotency key stands for another request"), err)
 	case errors.Is(err, errOverloaded), errors.Is(err, queue.ErrOverloaded), errors.Is(err, queue.ErrBusy),
-		errors.Is(err, errNotReady):
+		errors.Is(err, errNotReady), queue.Unavailable(err):
 		return busyProblem()
+	case queue.StorageFull(err):
+		p := kind(http.StatusInsufficientStorage, "storage_full", "The disk of gatepost is full")
+		p.Detail, p.retryAfter = "Nothing was kept. Send the same request again when there is room; whoever operates gatepost has to make it.", 30
+		return p
 	}
 	return internalProblem()
 }
@@ -188,7 +192,7 @@ func (c *call) fail(err error) {
 	switch gone := c.r.Context().Err() != nil; {
 	case gone: // nobody reads the answer
 		c.s.Log.Info("a request was given up by its client", "request", c.id, "err", err)
-	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady):
+	case p.Status == http.StatusInternalServerError || errors.Is(err, errNotReady) || queue.Unavailable(err) || queue.StorageFull(err):
 		c.s.Log.Error("a request failed", "request", c.id, "err", err)
 	}
 	if p.Status == http.StatusUnauthorized {

@@ -166,6 +166,13 @@ var (
 	ErrBusy = store.ErrBusy
 )
 
+// StorageFull tells whether an error says that there is no room to keep anything.
+func StorageFull(err error) bool { return store.Full(err) }
+
+// Unavailable tells whether an error says that the database does not answer, and
+// nothing was kept.
+func Unavailable(err error) bool { return store.Unavailable(err) }
+
 // Invalid is a submission that cannot be taken, with all that is wrong about it.
 // Fields are named as in the API: "from", "to[1]", "attachments[0].filename".
 type Invalid struct{ Problems []email.Problem }

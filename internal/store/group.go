@@ -468,6 +468,7 @@ func (w *writer) drop() {
 	if w.conn == nil {
 		return
 	}
+	w.closeStatements()
 	w.s.dialect.discard(w.conn)
 	w.release()
 }
@@ -476,11 +477,18 @@ func (w *writer) release() {
 	if w.conn == nil {
 		return
 	}
+	w.closeStatements()
+	_ = w.conn.Close()
+	w.conn = nil
+}
+
+// closeStatements comes before the end of their connection: SQLite's cannot be
+// closed after it.
+func (w *writer) closeStatements() {
 	for _, st := range w.stmts {
 		_ = st.Close()
 	}
-	_ = w.conn.Close()
-	w.conn, w.stmts = nil, nil
+	w.stmts = nil
 }
 
 // The writer is a querier that prepares each statement once.
