@@ -23,7 +23,8 @@ type account struct {
 	kind    provider.Kind
 	limits  provider.Limits
 	opened  *opened
-	paused  bool // all of its mail, by a person
+	paused  bool  // all of its mail, by a person
+	day     daily // of a pool's member
 }
 
 // opened is an account's provider, kept over reads of the row.
@@ -119,17 +120,27 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	if err != nil {
 		return teamAccounts{}, err
 	}
-	list := make([]*account, 0, len(rows))
+	list := x.join(rows, pauses)
+	if err := x.e.days(ctx, pools, list); err != nil {
+		return teamAccounts{}, err
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	t := teamAccounts{list, pools, now}
+	x.teams[team] = t
+	return t, nil
+}
+
+func (x *accounts) join(rows []*store.Account, pauses []store.Pause) []*account {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	list := make([]*account, 0, len(rows))
 	for _, row := range rows {
 		a := x.account(row)
 		a.paused = paused(pauses, row.ID)
 		list = append(list, a)
 	}
-	t := teamAccounts{list, pools, now}
-	x.teams[team] = t
-	return t, nil
+	return list
 }
 
 // get returns one account.

@@ -417,3 +417,29 @@ func TestExplainPool(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// A member whose limit of the day is used up is passed over; what it keeps for
+// urgent mail is still there for that.
+func TestPoolLimitOfTheDay(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 3, Window: provider.Day}}
+		w.AccountChanged(simTeam, ada)
+		for _, c := range []struct{ ada, bob int }{{1, 0}, {1, 0}, {0, 1}} {
+			w.take(toShop())
+			if a, b := w.turn(ada), w.turn(bob); a != c.ada || b != c.bob {
+				t.Errorf("%d and %d went, want %+v", a, b, c)
+			}
+		}
+		urgent := toShop()
+		urgent.Type = "otp"
+		w.take(urgent)
+		if n := w.turn(ada); n != 1 {
+			t.Errorf("%d urgent messages went within what is kept for them", n)
+		}
+		w.take(urgent)
+		if a, b := w.turn(ada), w.turn(bob); a != 0 || b != 1 {
+			t.Errorf("%d and %d urgent messages went when nothing was left", a, b)
+		}
+	})
+}

@@ -34,7 +34,7 @@ type standing struct {
 	may   bool      // by its own rules, as the message's From
 	down  string    // why it cannot send now; empty: it can
 	until time.Time // when that ends; zero: nobody knows
-	trial bool      // it may make one attempt, to see whether its server is well again
+	trial bool      // it can send little: one attempt, to see whether its server is well again, or urgent mail alone
 }
 
 // choice is which members of a pool may take mail of a route now. More than one

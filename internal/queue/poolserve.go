@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/provider"
 	"gatepost/internal/store"
 )
 
@@ -22,7 +23,7 @@ func (e *Engine) poolRoutes(ctx context.Context, team, account email.ID) ([]stri
 	}
 	var found []store.Due
 	for _, p := range pools {
-		if !slices.ContainsFunc(p.Members, func(m store.PoolMember) bool { return m.Account == account }) {
+		if !p.Has(account) {
 			continue
 		}
 		dues, err := e.duesFor(ctx, p, account)
@@ -67,12 +68,14 @@ func chooseAmong(p *store.Pool, r poolRoute, all []*account, now time.Time) choi
 
 // standing tells what an account can do for a route now.
 func (a *account) standing(r poolRoute, now time.Time) standing {
-	s := standing{may: a.mayServe(r), trial: a.row.Rests > 0}
+	s := standing{may: a.mayServe(r), trial: a.row.Rests > 0 || a.day.scant}
 	switch row := a.row; {
 	case row.Held:
 		s.down = "held"
 	case a.paused:
 		s.down = "paused"
+	case a.day.full:
+		s.down, s.until = "limit of the day used up", a.day.frees
 	case row.ParkedUntil.After(now):
 		s.down, s.until = "parked", row.ParkedUntil
 	case row.RestingUntil.After(now):
@@ -112,4 +115,40 @@ func (s *scheduler) lead(ctx context.Context, team email.ID, route string, tell 
 			s.e.passOn(team, account)
 		}
 	}
+}
+
+// daily is how an account stands with its limits of a day.
+type daily struct {
+	scant bool // what is left is for urgent mail alone
+	full  bool
+	frees time.Time
+}
+
+// days reads how the members of pools stand with their limits of a day.
+func (e *Engine) days(ctx context.Context, pools []*store.Pool, list []*account) error {
+	for _, a := range list {
+		if !slices.ContainsFunc(pools, func(p *store.Pool) bool { return p.Has(a.row.ID) }) {
+			continue
+		}
+		standings, err := e.cfg.Store.Standings(ctx, ofDays(a.opened.limits), e.clock.believed())
+		if err != nil {
+			return err
+		}
+		for _, s := range standings {
+			if s.Used+s.Cost > s.Max {
+				a.day.full, a.day.frees = true, latest(a.day.frees, s.FreesAt)
+			}
+			a.day.scant = a.day.scant || s.Used+s.Cost > s.Open(email.Normal)
+		}
+	}
+	return nil
+}
+
+func ofDays(limits []store.Limit) (out []store.Limit) {
+	for _, l := range limits {
+		if l.Window >= provider.Day {
+			out = append(out, l)
+		}
+	}
+	return out
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,11 @@ type PoolMember struct {
 	Account email.ID `json:"account"`
 	Weight  int      `json:"weight"`
 	Domains []string `json:"domains,omitempty"` // mail to these goes to this member first
+}
+
+// Has tells whether an account is a member.
+func (p *Pool) Has(account email.ID) bool {
+	return slices.ContainsFunc(p.Members, func(m PoolMember) bool { return m.Account == account })
 }
 
 const poolColumns = `team_id, id, name, strategy, sticky_by, members, created_at, updated_at`
