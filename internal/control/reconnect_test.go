@@ -21,6 +21,9 @@ func TestReconnectedMailLeavesOnce(t *testing.T) {
 	const n = 1000
 	w := startGoogle(t, store.Options{Dir: t.TempDir()})
 	made := w.connected(t, NewConsent{Credential: w.oauthClient(t, "installed"), Address: grace}, grace)
+	_, err := w.UpdateAccount(t.Context(), w.grant, made.Account.ID, ChangeAccount{Config: json.RawMessage(
+		`{"limits": {"units_per_minute": 1000000, "per_day": 100000, "recipients_per_day": 100000}}`)}) // Google's would take a quarter of an hour
+	must(t, err)
 	w.google.Revoke(grace)
 	w.submit(t, made.Account.ID, n)
 	w.run(t)
