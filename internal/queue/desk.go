@@ -2,21 +2,25 @@ package queue
 
 import (
 	"sync"
+	"time"
 
 	"gatepost/internal/email"
 )
 
 // desk is what a dispatcher has in hand: claimed and ready to go, and being sent.
-// It has as many places as the account may have sends at a time, one of them for
-// the urgent lane alone where there are two, and holds as much again ready. It is
-// safe for use by many goroutines.
+// It has as many places as the account may have sends at a time, and holds as much
+// again ready. Where sends take long, and there are two places, one is for the
+// urgent lane alone; where they are quick the next place is free as soon, and to keep
+// one would cost a part of what the provider allows. It is safe for use by many
+// goroutines.
 type desk struct {
 	mu       sync.Mutex
 	places   int
 	ready    [2][]claimed // urgent, and the others
 	sending  [2]int
-	due      bool // more may be due
-	urgent   bool // somebody woke us: what is due may be urgent
+	average  time.Duration // of sends, the latest weighing most; 0: there was none
+	due      bool          // more may be due
+	urgent   bool          // somebody woke us: what is due may be urgent
 	claiming bool
 	passed   int // of the normal lane since the last of bulk
 	calls    int // how often the account's mail was called back
@@ -44,8 +48,16 @@ func (k *desk) woken(places int) {
 	k.places, k.due, k.urgent = places, true, true
 }
 
+// quick is how long sends may take so that urgent mail can wait for a place.
+const quick = 250 * time.Millisecond
+
 // open is how many places the other lanes have.
-func (k *desk) open() int { return max(1, k.places-1) }
+func (k *desk) open() int {
+	if 0 < k.average && k.average < quick {
+		return k.places
+	}
+	return max(1, k.places-1)
+}
 
 // begin takes a message that may be sent now.
 func (k *desk) begin() (c claimed, ok bool) {
@@ -142,10 +154,14 @@ func (k *desk) written() bool {
 
 // end frees the place of a send. When its outcome stops the account, nothing begins
 // before that is written, and what lies ready is called back.
-func (k *desk) end(l email.Lane, halts bool) {
+func (k *desk) end(l email.Lane, took time.Duration, halts bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sending[side(l)]--
+	if k.average == 0 {
+		k.average = took
+	}
+	k.average = max(1, k.average+(took-k.average)/8)
 	if halts {
 		k.halts++
 		k.call()

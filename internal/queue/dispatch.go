@@ -201,11 +201,13 @@ func (d *dispatcher) look(ctx context.Context) {
 // is free as soon as the provider has answered; the outcome is written beside.
 func (d *dispatcher) send(c claimed) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.e.cfg.SendTimeout)
+	began := d.e.cfg.Elapsed()
 	o := d.e.attempt(ctx, c)
+	took := d.e.cfg.Elapsed() - began
 	cancel()
 	halts := o.stopsAccount()
 	d.s.outcomes <- struct{}{}
-	d.desk.end(c.Lane, halts)
+	d.desk.end(c.Lane, took, halts)
 	signal(d.turn)
 	err := d.write(c.Entry, o)
 	<-d.s.outcomes

@@ -167,6 +167,17 @@ func TestDeskKeepsAPlaceForUrgentMail(t *testing.T) {
 	if c, ok := k.begin(); !ok || c.Lane != email.Urgent {
 		t.Error("urgent mail waits behind bulk")
 	}
+	k.end(email.Bulk, 50*time.Millisecond, false)
+	if k.open() != 3 {
+		t.Errorf("%d places for bulk where sends are quick", k.open())
+	}
+	for range 20 {
+		k.sending[1]++
+		k.end(email.Bulk, time.Second, false)
+	}
+	if k.open() != 2 {
+		t.Errorf("%d places for bulk where sends are slow", k.open())
+	}
 }
 
 // What stops an account calls back what lies ready, and nothing begins until the
@@ -180,7 +191,7 @@ func TestDeskCallsBackWhenTheAccountStops(t *testing.T) {
 	k.begin()
 	k.woken(2)
 	r, calls, _ = k.room() // a claim is under way
-	k.end(email.Normal, true)
+	k.end(email.Normal, time.Second, true)
 	k.add(two, r, calls)
 	if back := k.recalled(); len(back) != 3 {
 		t.Errorf("%d were called back, want what lay ready and what the claim brought", len(back))

@@ -98,7 +98,7 @@ func TestDispatcherStaysWhileItsSendsAreUnderWay(t *testing.T) {
 	stays("what lies ready")
 	d.desk.begin()
 	stays("a send")
-	d.desk.end(email.Bulk, false)
+	d.desk.end(email.Bulk, time.Second, false)
 	if !d.leave(false) || len(s.running) > 0 {
 		t.Error("it stayed without work")
 	}

