@@ -238,13 +238,17 @@ type furniture struct {
 	account    control.NewAccount
 }
 
+// wideLimits are above Google's, which its simulation does not have: a program that
+// is tried out need not wait for a minute's quota.
+const wideLimits = `{"limits":{"units_per_minute":1000000,"per_day":1000000,"recipients_per_day":1000000}}`
+
 func accountsOf(w *sandbox.World) []furniture {
 	host, port, _ := net.SplitHostPort(w.SMTPAddr)
 	user, password := w.SMTPLogin()
 	relay := fmt.Sprintf(`{"host":%q,"port":%s,"tls":"starttls","user":%q}`, host, port, user) // the server trusts the world's authority
 	return []furniture{{
 		control.NewCredential{Kind: "google_service_account", Name: "simulated Google", Key: w.ServiceAccountKey(lookScopes...)},
-		control.NewAccount{Address: "ada@" + sandbox.Domain, Transport: "gmail", Config: json.RawMessage(`{}`)},
+		control.NewAccount{Address: "ada@" + sandbox.Domain, Transport: "gmail", Config: json.RawMessage(wideLimits)},
 	}, {
 		control.NewCredential{Kind: "smtp_password", Name: "simulated relay", Password: email.NewSecret(password)},
 		control.NewAccount{Address: "billing@" + sandbox.Domain, Transport: "smtp", Config: json.RawMessage(relay)},
