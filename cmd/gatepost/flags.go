@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,6 +40,31 @@ func (n *number) String() string {
 
 // Type implements pflag.Value.
 func (n *number) Type() string { return "int" }
+
+// age is the value of a flag that says how long ago something was. Nothing was in
+// the future: a sign that slipped in would select everything.
+type age time.Duration
+
+// Set implements pflag.Value.
+func (a *age) Set(given string) error {
+	d, err := time.ParseDuration(given)
+	if err != nil || d <= 0 {
+		return errors.New("write how long ago, with its unit, such as 90s, 2h or 24h")
+	}
+	*a = age(d)
+	return nil
+}
+
+// String implements pflag.Value.
+func (a *age) String() string {
+	if *a == 0 {
+		return ""
+	}
+	return time.Duration(*a).String()
+}
+
+// Type implements pflag.Value.
+func (a *age) Type() string { return "age" }
 
 // flagMistake says in words what is wrong with a flag.
 func flagMistake(_ *cobra.Command, err error) error {

@@ -24,7 +24,7 @@ func (q *queued) flags(cmd *cobra.Command, env environment, states ...string) {
 	f.StringVar(&q.lane, "lane", "", "only this `lane`: urgent, normal or bulk")
 	f.StringVar(&q.kind, "type", "", "only messages of this `type`")
 	f.StringVar(&q.cause, "cause", "", "only what the last attempt ended with: this `word`")
-	f.DurationVar(&q.olderThan, "older-than", 0, "only what was submitted longer `ago` than this: 90s, 2h")
+	f.Var((*age)(&q.olderThan), "older-than", "only what was submitted longer `ago` than this: 90s, 2h")
 	if len(states) > 0 {
 		f.StringVar(&q.state, "state", "", "only this `state`: "+strings.Join(states, ", "))
 	}
@@ -47,9 +47,9 @@ func completeQueue(cmd *cobra.Command, env environment, states []string) {
 	}
 }
 
-// before is the time that --older-than means.
+// before is the time that --older-than means, zero where it was not given.
 func (q *queued) before() time.Time {
-	if q.olderThan <= 0 {
+	if q.olderThan == 0 {
 		return time.Time{}
 	}
 	return time.Now().Add(-q.olderThan)

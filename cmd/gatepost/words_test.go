@@ -262,6 +262,9 @@ func TestValuesOfFlags(t *testing.T) {
 		"send --to a@example.com --wait=abc":               `--wait "abc": write a time with its unit, such as 30s`,
 		"connect workspace a@b.example --wait 5":           `--wait "5": write a time with its unit`,
 		"connect workspace a@b.example --wait 9999999999h": `write a time with its unit`,
+		"queue cancel --older-than -2h --dry-run":          `--older-than "-2h": write how long ago, with its unit, such as 90s`,
+		"queue --older-than 0s":                            `--older-than "0s": write how long ago`,
+		"queue hold --older-than 2":                        `--older-than "2": write how long ago`,
 	} {
 		code, _, errs := command(nil, strings.Fields(line)...)
 		if code != exitUsage || !strings.Contains(errs, want) || strings.Contains(errs, "strconv") || strings.Contains(errs, "time: ") {

@@ -19,7 +19,7 @@ func describeShowQueue(d *describer) {
 	d.param("query", "type", "Only messages of this type.", nil)
 	d.param("query", "cause", "Only what waits for this cause.", nil)
 	d.param("query", "state", "scheduled, queued, sending, unknown or held.", nil)
-	d.param("query", "submitted_before", "Only what was submitted before this time.", nil)
+	d.param("query", "submitted_before", "Only what was submitted before this time, which has passed.", nil)
 	d.gives(http.StatusOK, "What waits.", client.Queue{}, `{"waiting": [`+exampleWaiting+`], "pauses": [`+examplePause+`]}`)
 }
 

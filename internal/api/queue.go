@@ -20,6 +20,7 @@ func (s *server) showQueue(c *call) error {
 	sel := queue.Selection{
 		Type: one["type"], Cause: one["cause"], Lane: wrong.lane(one["lane"]), Before: wrong.time("submitted_before", one["submitted_before"]),
 	}
+	wrong.past("submitted_before", sel.Before)
 	if sel.Route, err = c.routeNamed("account", one["account"], &wrong); err != nil {
 		return err
 	}
@@ -167,6 +168,7 @@ func (c *call) orderOf(verb queue.Verb, b client.QueueOrder, problems []email.Pr
 	o := queue.Order{Verb: verb, Reason: b.Reason, DryRun: b.DryRun, Selection: queue.Selection{
 		Type: b.Type, Cause: b.Cause, Lane: wrong.lane(b.Lane), Before: moment(b.SubmittedBefore),
 	}}
+	wrong.past("submitted_before", o.Before)
 	wrong.selection(&o.Selection, email.State(b.State), []email.State{email.Scheduled, email.Queued, email.Held})
 	var err error
 	if o.Route, err = c.routeNamed("account", b.Account, &wrong); err != nil {

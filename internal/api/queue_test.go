@@ -77,6 +77,7 @@ func TestResumedMailLeaves(t *testing.T) {
 
 func TestQueueOrdersThatAreWrong(t *testing.T) {
 	w := sqlite(t)
+	later := time.Now().UTC().Add(2 * time.Hour).Format(time.RFC3339)
 	for _, c := range []struct{ path, body, field string }{
 		{"/v1/queue/hold", `{"lane": "slow"}`, "lane"},
 		{"/v1/queue/hold", `{"type": "letter"}`, "type"},
@@ -85,6 +86,7 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 		{"/v1/queue/hold", `{"account": "nobody@example.com"}`, "account"},
 		{"/v1/queue/hold", `{"cursor": "x"}`, "cursor"},
 		{"/v1/queue/hold", `{"all": true}`, "all"},
+		{"/v1/queue/cancel", `{"submitted_before": "` + later + `"}`, "submitted_before"},
 		{"/v1/queue/move", `{}`, "to"},
 		{"/v1/queue/move", `{"to": "nobody@example.com"}`, "to"},
 		{"/v1/queue/cancel", `{"to": "app@example.com"}`, "to"},
@@ -95,7 +97,7 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 			t.Errorf("%s %s: %v", c.path, c.body, fields)
 		}
 	}
-	for query, field := range map[string]string{"state=failed": "state", "lane=x": "lane", "submitted_before=x": "submitted_before", "x=1": "x"} {
+	for query, field := range map[string]string{"state=failed": "state", "lane=x": "lane", "submitted_before=x": "submitted_before", "submitted_before=" + later: "submitted_before", "x=1": "x"} {
 		if fields := w.get("/v1/queue?"+query).problem(http.StatusUnprocessableEntity, "invalid"); fields[field] == "" {
 			t.Errorf("%s: %v", query, fields)
 		}

@@ -52,6 +52,17 @@ func (w *wrongFields) time(name, s string) time.Time {
 	return t
 }
 
+// clockTrust is how far the clock of a client may be ahead.
+const clockTrust = time.Minute
+
+// past refuses a time in the future where it would narrow nothing: whoever meant
+// some of the mail would get all of it.
+func (w *wrongFields) past(name string, t time.Time) {
+	if time.Until(t) > clockTrust {
+		w.add(name, "lies in the future, before which is everything: give a time that has passed, or leave it out for all")
+	}
+}
+
 const timeText = "must be a time with its zone, such as 2026-11-21T08:00:00Z (RFC 3339)"
 
 // readTime reads a client.Time.
