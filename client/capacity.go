@@ -37,12 +37,12 @@ type CapacityLimit struct {
 // SendLimits are limits that a person sets for an account. What is missing is the
 // provider's own, as far as that is known, or none.
 type SendLimits struct {
-	PerSecond        *int `json:"per_second,omitempty" doc:"Messages in any second."`
-	PerMinute        *int `json:"per_minute,omitempty" doc:"Messages in any minute."`
-	PerHour          *int `json:"per_hour,omitempty" doc:"Messages in any hour."`
-	PerDay           *int `json:"per_day,omitempty" doc:"Messages in any 24 hours."`
-	RecipientsPerDay *int `json:"recipients_per_day,omitempty" doc:"Recipients in any 24 hours."`
-	UnitsPerMinute   *int `json:"units_per_minute,omitempty" doc:"Units of the Gmail API; a send costs 100. For the transport gmail alone."`
+	PerSecond        *int `json:"per_second,omitempty" minimum:"1" maximum:"1000000000" doc:"Messages in any second."`
+	PerMinute        *int `json:"per_minute,omitempty" minimum:"1" maximum:"1000000000" doc:"Messages in any minute."`
+	PerHour          *int `json:"per_hour,omitempty" minimum:"1" maximum:"1000000000" doc:"Messages in any hour."`
+	PerDay           *int `json:"per_day,omitempty" minimum:"1" maximum:"1000000000" doc:"Messages in any 24 hours."`
+	RecipientsPerDay *int `json:"recipients_per_day,omitempty" minimum:"1" maximum:"1000000000" doc:"Recipients in any 24 hours."`
+	UnitsPerMinute   *int `json:"units_per_minute,omitempty" minimum:"1" maximum:"1000000000" doc:"Units of the Gmail API; a send costs 100. For the transport gmail alone."`
 }
 
 // Capacity tells what each account can still send, now and today, and when more is

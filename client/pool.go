@@ -17,7 +17,7 @@ type NewPool struct {
 // PoolMember is an account's part in a pool.
 type PoolMember struct {
 	Account string   `json:"account" doc:"The account's id, or its address." example:"app@example.com"`
-	Weight  int      `json:"weight,omitempty" doc:"Its share with the strategies weighted and sticky, 1 to 1000. Empty: 1."`
+	Weight  int      `json:"weight,omitempty" minimum:"1" maximum:"1000" doc:"Its share with the strategies weighted and sticky, 1 to 1000. Empty: 1."`
 	Domains []string `json:"domains,omitempty" doc:"Mail to these domains goes to this member first, and other mail to it last."`
 }
 

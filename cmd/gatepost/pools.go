@@ -115,6 +115,10 @@ func (p *poolFlags) define(f *pflag.FlagSet) {
 	f.StringArrayVar(&p.members, "members", nil, "an `account`: its address or id, then its weight and the domains it is for, as address:3:example.org,example.net; repeat it")
 }
 
+// maxWeight is the largest weight that gatepost takes. A zero would be taken for
+// none given, so the command refuses what is outside itself.
+const maxWeight = 1000
+
 func (p *poolFlags) list() ([]client.PoolMember, error) {
 	var out []client.PoolMember
 	for _, text := range p.members {
@@ -122,8 +126,8 @@ func (p *poolFlags) list() ([]client.PoolMember, error) {
 		m := client.PoolMember{Account: parts[0]}
 		if len(parts) > 1 && parts[1] != "" {
 			w, err := strconv.Atoi(parts[1])
-			if err != nil {
-				return nil, usagef("--members: %s is no weight", parts[1])
+			if err != nil || w < 1 || w > maxWeight {
+				return nil, usagef("--members %q: %s is no weight: write a whole number from 1 to %d, or leave it out for 1", text, parts[1], maxWeight)
 			}
 			m.Weight = w
 		}

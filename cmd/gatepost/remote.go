@@ -59,8 +59,8 @@ func inFlags(err error, cmd *cobra.Command) error {
 }
 
 // flagOf is the flag of a command that gives a field: --to for to[0].address, --tls
-// for smtp.tls. Of a file, and of
-// what has a name of its own, it names that, too.
+// for smtp.tls. Of a file, of a
+// member of a pool, and of what has a name of its own, it names that, too.
 func flagOf(field string, cmd *cobra.Command) string {
 	head, rest, _ := strings.Cut(field, ".")
 	if flag := flagFor(head, cmd); flag != "" {
@@ -69,10 +69,23 @@ func flagOf(field string, cmd *cobra.Command) string {
 			flag += ": " + rest
 		case (head == "headers" || head == "metadata") && rest != "":
 			flag += " " + strconv.Quote(rest)
+		case flag == "--members":
+			flag += memberTyped(head, cmd)
 		}
 		return flag
 	}
 	return flagFor(rest, cmd)
+}
+
+// memberTyped is the member of a pool that a field such as members[1] is about, as it
+// was written.
+func memberTyped(field string, cmd *cobra.Command) string {
+	typed, err := cmd.Flags().GetStringArray("members")
+	_, index, _ := strings.Cut(strings.TrimSuffix(field, "]"), "[")
+	if i, notOne := strconv.Atoi(index); err == nil && notOne == nil && i < len(typed) {
+		return " " + strconv.Quote(typed[i])
+	}
+	return ""
 }
 
 func flagFor(name string, cmd *cobra.Command) string {

@@ -146,6 +146,20 @@ func TestBadAccounts(t *testing.T) {
 	}
 }
 
+// A limit of zero would be none. What is too large is told by how much.
+func TestLimitsOutsideAreRefused(t *testing.T) {
+	w := sqlite(t)
+	for _, number := range []string{"0", "-1", "99999999999999", "1000000001", "1.5", `"5"`} {
+		for _, name := range []string{"per_second", "per_minute", "per_hour", "per_day", "recipients_per_day", "units_per_minute"} {
+			r := w.do("PATCH", "/v1/accounts/"+w.gmail, strings.NewReader(`{"gmail": {"limits": {"`+name+`": `+number+`}}}`), "Content-Type", "application/json")
+			fields := r.problem(http.StatusUnprocessableEntity, "invalid")
+			if got := fields["gmail.limits."+name]; got != "must be a whole number from 1 to 1000000000, or be left out" || len(fields) != 1 {
+				t.Errorf("%s: %s: %v", name, number, fields)
+			}
+		}
+	}
+}
+
 // What an account shows of its settings can be sent again as they are: the wire
 // types know every setting that the transports have.
 func TestSettingsAreShownWhole(t *testing.T) {

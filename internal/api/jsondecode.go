@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -59,7 +60,7 @@ func planOf(t reflect.Type) decodeFunc {
 	case reflect.String:
 		return readString
 	case reflect.Int:
-		return readInt
+		return readInt(anyInt)
 	case reflect.Bool:
 		return readBool
 	case reflect.Pointer:
@@ -70,6 +71,17 @@ func planOf(t reflect.Type) decodeFunc {
 		return readStruct(t)
 	}
 	panic("no way to read " + t.String())
+}
+
+func planOfField(f reflect.StructField) decodeFunc {
+	b, bounded := boundsOf(f)
+	switch {
+	case bounded && f.Type.Kind() == reflect.Int:
+		return readInt(b)
+	case bounded && f.Type.Kind() == reflect.Pointer:
+		return readPointer(readInt(b))
+	}
+	return planOf(f.Type)
 }
 
 func readString(r *reader, v reflect.Value) error {
@@ -100,23 +112,41 @@ func readBase64(r *reader, v reflect.Value) error {
 	return nil
 }
 
-func readInt(r *reader, v reflect.Value) error {
-	const text = "must be a whole number"
-	c := r.peek()
-	if c != '-' && (c < '0' || c > '9') {
-		return r.refuse(text)
-	}
-	s, err := r.number()
-	if err != nil {
-		return err
-	}
-	n, err := strconv.ParseInt(string(s), 10, 32)
-	if err != nil {
-		r.wrong(text)
+// bounds are those of a whole number, and how they are told.
+type bounds struct {
+	least, most int64
+	text        string
+}
+
+var anyInt = bounds{math.MinInt32, math.MaxInt32, "must be a whole number, at most " + strconv.Itoa(math.MaxInt32)}
+
+// boundsOf are what the tags minimum and maximum say, from which the schema is made,
+// too. A zero that is written is no default there: it is refused like any other
+// number outside.
+func boundsOf(f reflect.StructField) (bounds, bool) {
+	least, err1 := strconv.ParseInt(f.Tag.Get("minimum"), 10, 32)
+	most, err2 := strconv.ParseInt(f.Tag.Get("maximum"), 10, 32)
+	return bounds{least, most, fmt.Sprintf("must be a whole number from %d to %d, or be left out", least, most)}, err1 == nil && err2 == nil
+}
+
+func readInt(within bounds) decodeFunc {
+	return func(r *reader, v reflect.Value) error {
+		c := r.peek()
+		if c != '-' && (c < '0' || c > '9') {
+			return r.refuse(within.text)
+		}
+		s, err := r.number()
+		if err != nil {
+			return err
+		}
+		n, err := strconv.ParseInt(string(s), 10, 32)
+		if err != nil || n < within.least || n > within.most {
+			r.wrong(within.text)
+			return nil
+		}
+		v.SetInt(n)
 		return nil
 	}
-	v.SetInt(n)
-	return nil
 }
 
 func readBool(r *reader, v reflect.Value) error {
@@ -220,7 +250,7 @@ func readStruct(t reflect.Type) decodeFunc {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.IsExported() && name != "" && name != "-" {
 			members[name] = len(list)
-			list = append(list, member{name, f.Index, planOf(f.Type)})
+			list = append(list, member{name, f.Index, planOfField(f)})
 		}
 	}
 	return func(r *reader, v reflect.Value) error {

@@ -25,6 +25,7 @@ func TestBadPools(t *testing.T) {
 			"bad members", `{"name": "p", "members": [{"account": "nobody@example.com", "weight": -1}, {"account": "` + w.smtp + `", "domains": ["a b"]}, {"account": "` + w.smtp + `"}]}`,
 			[]string{"members[0].account", "members[0].weight", "members[1].domains[0]", "members[2].account"},
 		},
+		{"a weight of nothing", `{"name": "p", "members": [{"account": "` + w.smtp + `", "weight": 0}]}`, []string{"members[0].weight"}},
 		{"too many members", `{"name": "p", "members": [` + many[:len(many)-1] + `]}`, []string{"members"}},
 	} {
 		r := w.post("/v1/pools", c.body)

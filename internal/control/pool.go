@@ -291,7 +291,7 @@ func (ps *problems) domains(field string, list []string) []string {
 	for i, d := range list {
 		a, err := email.NewAddress("", "x@"+strings.TrimPrefix(d, "@"))
 		if err != nil {
-			ps.add(fmt.Sprintf("%s[%d]", field, i), "not a domain: %v", err)
+			ps.add(fmt.Sprintf("%s[%d]", field, i), "%q is not a domain: %v", d, err)
 		}
 		out = append(out, a.Domain)
 	}
