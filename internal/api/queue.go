@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -68,15 +69,16 @@ func (w *wrongFields) lane(word string) *email.Lane {
 	return nil
 }
 
-// routeNamed is what messages wait for, by its id or address.
+// routeNamed is what messages wait for: an account by its id or address, or a pool
+// by its id or name.
 func (c *call) routeNamed(field, name string, wrong *wrongFields) (string, error) {
-	if isID(email.PrefixPool, name) == nil {
-		return name, nil
+	if name == "" {
+		return "", nil
 	}
-	var found wrongFields
-	id, err := c.accountNamed(name, &found)
-	for _, p := range found {
-		wrong.add(field, p.Message)
+	id, err := c.s.Engine.Named(c.r.Context(), c.grant.Team, name)
+	if errors.Is(err, queue.ErrNotFound) {
+		wrong.add(field, "not the id or address of an account, nor the id or name of a pool: GET /v1/accounts and GET /v1/pools list them")
+		return "", nil
 	}
 	return id, err
 }

@@ -91,6 +91,8 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 		{"/v1/queue/move", `{"to": "nobody@example.com"}`, "to"},
 		{"/v1/queue/cancel", `{"to": "app@example.com"}`, "to"},
 		{"/v1/queue/pause", `{"account": "acc_x"}`, "account"},
+		{"/v1/queue/pause", `{"account": "acc_01jd2q0000e0080g40r40m30e2"}`, "account"},
+		{"/v1/queue/pause", `{"account": "pool_01jd2q0000e0080g40r40m30e2"}`, "account"},
 		{"/v1/queue/pause", fmt.Sprintf(`{"reason": "%0300d"}`, 0), "reason"},
 	} {
 		if fields := w.post(c.path, c.body).problem(http.StatusUnprocessableEntity, "invalid"); len(fields) != 1 || fields[c.field] == "" {
@@ -105,4 +107,28 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 	sender := w.newKey("messages:send", "messages:read")
 	w.post("/v1/queue/pause", `{}`, "Authorization", "Bearer "+sender).problem(http.StatusForbidden, "forbidden")
 	w.get("/v1/queue", "Authorization", "Bearer "+sender).want(http.StatusOK)
+}
+
+// A pool is named where an account is, by its id or name.
+func TestQueueOfAPool(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		pool := w.post("/v1/pools", `{"name": "Shop", "strategy": "random", "members": [{"account": "`+w.smtp+`"}]}`).want(http.StatusCreated).object()["id"].(string)
+		for range 3 {
+			w.post("/v1/messages", `{"account": "shop", "from": "app@example.com", "to": "maria@example.org", "subject": "s", "text": "t"}`).want(http.StatusAccepted)
+		}
+		w.post("/v1/messages", simple).want(http.StatusAccepted)
+		for _, name := range []string{pool, "shop"} {
+			list := w.get("/v1/queue?account=" + name).want(http.StatusOK).object()["waiting"].([]any)
+			if len(list) != 1 {
+				t.Fatalf("%s: %v", name, list)
+			}
+			if x := list[0].(map[string]any); x["account"] != pool || x["address"] != "Shop" || x["messages"] != 3.0 || x["why"] != "turn" {
+				t.Errorf("%s: %v", name, x)
+			}
+		}
+		if o := w.post("/v1/queue/cancel", `{"account": "Shop"}`).want(http.StatusOK).object(); o["messages"] != 3.0 {
+			t.Errorf("canceled: %v", o)
+		}
+	})
 }

@@ -223,3 +223,22 @@ func TestProjectIsSharedByItsCredentials(t *testing.T) {
 		}
 	}
 }
+
+// The queue tells what an explanation tells: the limit that keeps mail longest, not
+// a pace that is not used up.
+func TestQueueNamesTheLimitThatExplainNames(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	minute := provider.Rate{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 60, Window: time.Minute, Source: "a test"}
+	w.rates = append([]provider.Rate{minute}, perHour(2)...)
+	w.submit()
+	if x := w.waits(); x.Why != WhyTurn {
+		t.Errorf("with room in all limits: %+v", x)
+	}
+	w.sendOne()
+	id := w.submit()
+	x, err := w.Explain(t.Context(), w.grant, id)
+	w.must(err)
+	if got := w.waits(); got.Why != WhyLimit || got.Until.IsZero() || !got.Until.Equal(x.NextAt) || "it waits "+got.Text != x.Next || !strings.Contains(got.Text, "per hour") {
+		t.Errorf("the queue %+v, an explanation %q at %s", got, x.Next, x.NextAt)
+	}
+}

@@ -29,6 +29,15 @@ const (
 	ByThread    = "thread"
 )
 
+// Why a member cannot send now, in the words of an explanation.
+const (
+	downHeld    = "held"
+	downPaused  = "paused"
+	downLimit   = "limit of the day used up"
+	downParked  = "parked"
+	downResting = "resting"
+)
+
 // standing is what an account can do now.
 type standing struct {
 	may   bool      // by its own rules, as the message's From

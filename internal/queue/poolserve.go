@@ -71,15 +71,15 @@ func (a *account) standing(r poolRoute, now time.Time) standing {
 	s := standing{may: a.mayServe(r), trial: a.row.Rests > 0 || a.day.scant}
 	switch row := a.row; {
 	case row.Held:
-		s.down = "held"
+		s.down = downHeld
 	case a.paused:
-		s.down = "paused"
+		s.down = downPaused
 	case a.day.full:
-		s.down, s.until = "limit of the day used up", a.day.frees
+		s.down, s.until = downLimit, a.day.frees
 	case row.ParkedUntil.After(now):
-		s.down, s.until = "parked", row.ParkedUntil
+		s.down, s.until = downParked, row.ParkedUntil
 	case row.RestingUntil.After(now):
-		s.down, s.until = "resting", row.RestingUntil
+		s.down, s.until = downResting, row.RestingUntil
 	}
 	return s
 }

@@ -1,10 +1,10 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gatepost/internal/access"
@@ -33,13 +33,15 @@ const (
 	WhyPaused      = "paused"       // a person paused it
 	WhyLook        = "look"         // an outcome is unknown: its copy is looked for
 	WhyHeld        = "held"         // the message waits for a person
-	WhyNoAccount   = "no_account"   // the account has been removed
+	WhyResting     = "resting"      // the account's server is in trouble
+	WhyNoMember    = "no_member"    // no account of the pool may send it
+	WhyNoAccount   = "no_account"   // the account, or the pool, has been removed
 )
 
 // Waiting is messages that wait for the same.
 type Waiting struct {
-	Account    email.ID
-	Address    string // empty: the account is not there
+	Account    email.ID // or the pool
+	Address    string   // of a pool its name; empty: it is not there
 	Lane       email.Lane
 	State      email.State
 	Cause      string
@@ -55,6 +57,32 @@ type Waiting struct {
 type Queue struct {
 	Waiting []Waiting
 	Pauses  []Pause
+}
+
+// Named is the id of what a person means: an account by its id or address, or a pool
+// by its id or name; ErrNotFound where there is neither.
+func (e *Engine) Named(ctx context.Context, team email.ID, name string) (email.ID, error) {
+	pools, err := e.accounts.pools(ctx, team)
+	if err != nil {
+		return "", err
+	}
+	if p := poolNamed(pools, name); p != nil {
+		return p.ID, nil
+	}
+	list, err := e.accounts.list(ctx, team)
+	if err != nil {
+		return "", err
+	}
+	if a := named(list, name); a != nil {
+		return a.row.ID, nil
+	}
+	if list, err = e.accounts.again(ctx, team, list); err != nil {
+		return "", err
+	}
+	if a := named(list, name); a != nil {
+		return a.row.ID, nil
+	}
+	return "", fmt.Errorf("%s: %w", name, store.ErrNotFound)
 }
 
 // Queue tells who waits for what and until when, the most first.
@@ -74,92 +102,46 @@ func (e *Engine) queueOf(ctx context.Context, team email.ID, groups []store.Grou
 	if err != nil {
 		return Queue{}, err
 	}
-	accounts, err := e.accounts.list(ctx, team)
-	if err != nil {
+	r := reasons{e: e, pauses: pauses, now: e.cfg.Now(), known: map[blockKey]*store.Blocked{}}
+	if r.accounts, err = e.accounts.list(ctx, team); err != nil {
 		return Queue{}, err
 	}
-	byID := make(map[email.ID]*account, len(accounts))
-	for _, a := range accounts {
-		byID[a.row.ID] = a
+	if r.pools, err = e.accounts.pools(ctx, team); err != nil {
+		return Queue{}, err
 	}
-	q := Queue{Waiting: make([]Waiting, len(groups)), Pauses: pauses}
-	for i, x := range groups {
-		q.Waiting[i] = waitingOf(x, byID[x.Route], pauses, e.cfg.Now())
-	}
-	slices.SortStableFunc(q.Waiting, func(a, b Waiting) int { return int(min(1, max(-1, b.Messages-a.Messages))) })
-	return q, e.limited(ctx, q.Waiting, byID)
-}
-
-// limitsAsked is for how many kinds of waiting mail the limits are asked, those of
-// the most messages first.
-const limitsAsked = 100
-
-// limited says of due mail which limit it waits for, where there is one.
-func (e *Engine) limited(ctx context.Context, list []Waiting, byID map[email.ID]*account) error {
-	asked := 0
-	for i := range list {
-		w := &list[i]
-		a := byID[w.Account]
-		if w.Why != WhyTurn || a == nil || asked == limitsAsked {
-			continue
-		}
-		asked++
-		b, err := e.cfg.Store.Blocks(ctx, a.opened.limits, w.Lane, 1, e.cfg.Now())
+	slices.SortStableFunc(groups, func(a, b store.Group) int { return cmp.Compare(b.Messages, a.Messages) })
+	q := Queue{Pauses: pauses}
+	for _, x := range groups {
+		w, err := r.waiting(ctx, x)
 		if err != nil {
-			return err
+			return Queue{}, err
 		}
-		if b != nil {
-			w.because(WhyLimit, b.Until, strings.TrimPrefix(blockedWords(b), "it waits "))
-		}
+		q.add(w)
 	}
-	return nil
+	slices.SortStableFunc(q.Waiting, func(a, b Waiting) int { return cmp.Compare(b.Messages, a.Messages) })
+	return q, nil
 }
 
-func waitingOf(x store.Group, a *account, pauses []Pause, now time.Time) Waiting {
-	w := Waiting{
-		Account: x.Route, Lane: x.Lane, State: x.State, Cause: x.Cause,
-		Messages: x.Messages, Recipients: x.Recipients, OldestAt: x.Oldest,
+// add counts what a pool's parts wait for as one where it is the same.
+func (q *Queue) add(w Waiting) {
+	i := slices.IndexFunc(q.Waiting, w.same)
+	if i < 0 {
+		q.Waiting = append(q.Waiting, w)
+		return
 	}
-	if a != nil {
-		w.Address = a.row.Address
+	have := &q.Waiting[i]
+	have.Messages, have.Recipients = have.Messages+w.Messages, have.Recipients+w.Recipients
+	if w.OldestAt.Before(have.OldestAt) {
+		have.OldestAt = w.OldestAt
 	}
-	switch x.State {
-	case email.Queued:
-		w.queued(x, a, pauses, now)
-	case email.Scheduled:
-		w.because(WhySchedule, x.DueAt, "for its time")
-	case email.Sending:
-		w.because(WhySending, time.Time{}, "for the answer to the attempt under way")
-	case email.Unknown:
-		w.because(WhyLook, x.DueAt, "for a look in the account's Sent mail: whether it left is not known")
-	case email.Held:
-		w.because(WhyHeld, time.Time{}, "for a person: release or cancel it")
+	if w.Until.Before(have.Until) {
+		have.Until = w.Until
 	}
-	return w
 }
 
-func (w *Waiting) because(why string, until time.Time, text string) {
-	w.Why, w.Until, w.Text = why, until, text
-}
-
-// queued says what queued mail waits for: of several things the one that a person
-// has to end, then the one that lasts the longest.
-func (w *Waiting) queued(x store.Group, a *account, pauses []Pause, now time.Time) {
-	p := pausedBy(pauses, x.Route, x.Lane)
-	switch {
-	case p != nil:
-		w.because(WhyPaused, time.Time{}, "until it is resumed"+reasonOf(p))
-	case a == nil:
-		w.because(WhyNoAccount, time.Time{}, "for an account that has been removed")
-	case a.row.Held:
-		w.because(WhyAccountHeld, time.Time{}, "until the account is released: "+a.row.Reason)
-	case a.row.ParkedUntil.After(now) && !(x.Later && x.DueAt.After(a.row.ParkedUntil)):
-		w.because(WhyParked, a.row.ParkedUntil, "until the account's pause is over: "+a.row.Reason)
-	case x.Later:
-		w.because(WhyBackoff, x.DueAt, "to be tried again")
-	default:
-		w.because(WhyTurn, time.Time{}, "for a free place of the account")
-	}
+func (w *Waiting) same(o Waiting) bool {
+	return w.Account == o.Account && w.Lane == o.Lane && w.State == o.State && w.Cause == o.Cause && w.Why == o.Why && w.Text == o.Text &&
+		w.Until.IsZero() == o.Until.IsZero()
 }
 
 // pausedBy is the pause that keeps a lane of an account from sending, or nil.

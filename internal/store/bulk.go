@@ -65,7 +65,7 @@ func (s Selection) take(ctx context.Context, t *tx, team, message email.ID) (*En
 	if err != nil {
 		return nil, err
 	}
-	same := slices.Contains(s.States, e.State) && (s.Route == "" || s.Route == e.Route) && s.Not != e.Route && (s.Cause == "" || s.Cause == e.Cause)
+	same := slices.Contains(s.States, e.State) && s.names(e.Route) && s.Not != e.Route && (s.Cause == "" || s.Cause == e.Cause)
 	if !same {
 		return nil, ErrNotSelected
 	}
@@ -100,7 +100,7 @@ func (s *Store) HoldEach(ctx context.Context, team email.ID, sel Selection, item
 		}
 		t.move(team, e.State, email.Held, e.Unsettled)
 		ev := e.about(it.Event)
-		ev.Data.Account, ev.Data.Cause = e.Route, CauseByHand
+		ev.Data.Account, ev.Data.Cause = Asked(e.Route), CauseByHand
 		return ev, insertEvent(ctx, t, ev)
 	}), nil
 }

@@ -67,6 +67,11 @@ func ListText(s *Store, team email.ID, q MessageQuery, few bool) string {
 	return q.plan(team, s.dialect.tagged, few).text(s.dialect, q.Limit)
 }
 
+// WaitsText is the text by which a selection of what waits is asked for.
+func WaitsText(team email.ID, sel Selection) string {
+	return `SELECT q.message_id FROM queue q WHERE ` + sel.waits(team).text + ` ORDER BY q.message_id LIMIT 100`
+}
+
 // Unpaused asks the condition that a claim asks.
 func Unpaused(ctx context.Context, s *Store, team, account email.ID, lane email.Lane) (bool, error) {
 	var n int

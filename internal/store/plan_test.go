@@ -43,6 +43,7 @@ func questions(t *testing.T, s *store.Store, route email.ID) map[string]string {
 		q.Limit = 20
 		out["list "+name] = store.ListText(s, team, q, false)
 	}
+	out["waits for a pool"] = store.WaitsText(team, store.Selection{Route: "pool_1", States: []email.State{email.Queued, email.Held}})
 	out["list few"] = store.ListText(s, team, store.MessageQuery{Status: email.Queued, Limit: 20}, true)
 	return out
 }
@@ -89,6 +90,9 @@ func TestSQLiteAsksByIndexes(t *testing.T) {
 		}
 		if strings.HasPrefix(name, "list ") && !strings.Contains(plan, "SEARCH m USING INDEX sqlite_autoindex_messages_1 (team_id=? AND id=?)") {
 			t.Errorf("%s does not go by the ids:\n  %s", name, plan)
+		}
+		if name == "waits for a pool" && !strings.Contains(plan, "queue_due (route>? AND route<?)") {
+			t.Errorf("%s goes through what waits for others:\n  %s", name, plan)
 		}
 		if name == "list few" && !strings.Contains(plan, "queue_due (route=?)") {
 			t.Errorf("%s goes through what waits for others:\n  %s", name, plan)
@@ -153,6 +157,9 @@ func TestPostgresAsksByIndexes(t *testing.T) {
 		}
 		if step := wholeIndex(plan); step != "" {
 			t.Errorf("%s: %s without a condition\n%s\n  %s", name, step, text, plan)
+		}
+		if name == "waits for a pool" && !strings.Contains(plan, "(route >= ") {
+			t.Errorf("%s goes through what waits for others:\n  %s", name, plan)
 		}
 		if name == "list few" && !strings.Contains(plan, "Index Cond: (route = ") {
 			t.Errorf("%s goes through what waits for others:\n  %s", name, plan)

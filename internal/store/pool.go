@@ -239,6 +239,19 @@ func PoolOf(route string) email.ID {
 	return id
 }
 
+// isPool tells a pool's id from an account's, and from a route.
+func isPool(id email.ID) bool {
+	return strings.HasPrefix(id, email.PrefixPool+"_") && !strings.Contains(id, "/")
+}
+
+// Asked is the account, or the pool, that a route stands for.
+func Asked(route string) email.ID {
+	if pool := PoolOf(route); pool != "" {
+		return pool
+	}
+	return route
+}
+
 // poolRoutes are the bounds of a pool's routes: '0' comes after '/'.
 func poolRoutes(id email.ID) (from, to string) { return id + "/", id + "0" }
 

@@ -12,7 +12,7 @@ import (
 // Selection says which messages of a team something is about. Empty fields select
 // nothing away.
 type Selection struct {
-	Route  email.ID
+	Route  email.ID // an account, or a pool with all that waits for it
 	Lane   *email.Lane
 	Type   string
 	Cause  string        // what their place in the queue tells; of failed ones, the recipient's
@@ -45,7 +45,7 @@ func (s Selection) waits(team email.ID) *where {
 	w := &where{}
 	w.text = "q.team_id = " + w.arg(team)
 	w.ids("q.message_id", s)
-	w.route("q.route", "q.lane", s)
+	w.route("q.route", "q.route", "q.lane", s)
 	if s.Cause != "" {
 		w.and("q.cause", "=", s.Cause)
 	}
@@ -71,8 +71,14 @@ func (w *where) ids(column string, s Selection) {
 	}
 }
 
-func (w *where) route(route, lane string, s Selection) {
-	if s.Route != "" {
+// route is a condition on the columns of an account and of a pool's routes, which
+// an index gives as a range.
+func (w *where) route(route, pooled, lane string, s Selection) {
+	if isPool(s.Route) {
+		from, to := poolRoutes(s.Route)
+		w.and(pooled, ">=", from)
+		w.and(pooled, "<", to)
+	} else if s.Route != "" {
 		w.and(route, "=", s.Route)
 	}
 	if s.Not != "" {
@@ -83,6 +89,11 @@ func (w *where) route(route, lane string, s Selection) {
 	}
 }
 
+// names tells whether a route is what the selection names, or one of that pool.
+func (s Selection) names(route string) bool {
+	return s.Route == "" || s.Route == route || s.Route == PoolOf(route)
+}
+
 // failed is the condition on endings e, their messages m and failed recipients r.
 // Those that cannot be tried again are left out: their content is gone, or their
 // time is over.
@@ -90,7 +101,7 @@ func (s Selection) failed(team email.ID, now time.Time) *where {
 	w := &where{}
 	w.text = "e.team_id = " + w.arg(team) + " AND e.state = 'failed' AND m.shredded_at = 0 AND (m.expires_at = 0 OR m.expires_at > " + w.arg(millis(now)) + ")"
 	w.ids("e.message_id", s)
-	w.route("m.account_id", "m.lane", s)
+	w.route("m.account_id", "m.pooled", "m.lane", s)
 	if s.Type != "" {
 		w.and("m.type", "=", s.Type)
 	}

@@ -1,0 +1,198 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// reasons tells what mail waits for, by what is known at one moment.
+type reasons struct {
+	e        *Engine
+	accounts []*account
+	pools    []*store.Pool
+	pauses   []Pause
+	now      time.Time
+	known    map[blockKey]*store.Blocked // limits that were asked for
+}
+
+type blockKey struct {
+	account email.ID
+	lane    email.Lane
+}
+
+// waiting tells what the messages of a group wait for.
+func (r *reasons) waiting(ctx context.Context, x store.Group) (Waiting, error) {
+	w := Waiting{
+		Account: store.Asked(x.Route), Lane: x.Lane, State: x.State, Cause: x.Cause,
+		Messages: x.Messages, Recipients: x.Recipients, OldestAt: x.Oldest,
+	}
+	a, p := named(r.accounts, w.Account), poolNamed(r.pools, w.Account)
+	switch {
+	case a != nil:
+		w.Address = a.row.Address
+	case p != nil:
+		w.Address = p.Name
+	}
+	switch x.State {
+	case email.Queued:
+		return w, r.queued(ctx, &w, x, a, p)
+	case email.Scheduled:
+		w.because(WhySchedule, x.DueAt, "for its time")
+	case email.Sending:
+		w.because(WhySending, time.Time{}, "for the answer to the attempt under way")
+	case email.Unknown:
+		w.because(WhyLook, x.DueAt, "for a look in the account's Sent mail: whether it left is not known")
+	case email.Held:
+		w.because(WhyHeld, time.Time{}, "for a person: release or cancel it")
+	}
+	return w, nil
+}
+
+func (w *Waiting) because(why string, until time.Time, text string) {
+	w.Why, w.Until, w.Text = why, until, text
+}
+
+// queued says what queued mail waits for: of several things the one that a person
+// has to end, then the one that lasts the longest.
+func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *account, p *store.Pool) error {
+	pause := pausedBy(r.pauses, w.Account, x.Lane)
+	switch {
+	case pause != nil:
+		w.because(WhyPaused, time.Time{}, "until it is resumed"+reasonOf(pause))
+	case p != nil:
+		return r.pooled(ctx, w, x, p)
+	case a == nil && store.PoolOf(x.Route) != "":
+		w.because(WhyNoAccount, time.Time{}, "for a pool that has been removed")
+	case a == nil:
+		w.because(WhyNoAccount, time.Time{}, "for an account that has been removed")
+	case a.row.Held:
+		w.because(WhyAccountHeld, time.Time{}, "until the account is released: "+a.row.Reason)
+	case a.row.ParkedUntil.After(r.now) && !(x.Later && x.DueAt.After(a.row.ParkedUntil)):
+		w.because(WhyParked, a.row.ParkedUntil, "until the account's pause is over: "+a.row.Reason)
+	case x.Later:
+		w.because(WhyBackoff, x.DueAt, "to be tried again")
+	default:
+		w.because(WhyTurn, time.Time{}, "for a free place of the account")
+		return r.limited(ctx, w, a)
+	}
+	return nil
+}
+
+// pooled says what queued mail of a pool waits for: one member that can send is
+// enough.
+func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *store.Pool) error {
+	route, _ := readRoute(x.Route)
+	c := chooseAmong(p, route, r.accounts, r.now)
+	find := func(id email.ID) *account { return named(r.accounts, id) }
+	if s := c.stuck(p, route, find); s != nil && !(x.Later && !s.until.IsZero() && x.DueAt.After(s.until)) {
+		w.because(s.why, s.until, s.text)
+		return nil
+	}
+	var able []*account
+	for _, id := range c.members {
+		pause := pausedBy(r.pauses, id, x.Lane)
+		if pause == nil {
+			able = append(able, find(id))
+			continue
+		}
+		w.because(WhyPaused, time.Time{}, "until "+find(id).row.Address+" is resumed"+reasonOf(pause))
+	}
+	switch {
+	case x.Later:
+		w.because(WhyBackoff, x.DueAt, "to be tried again")
+	case len(able) > 0:
+		w.because(WhyTurn, time.Time{}, "for a free place of an account of the pool")
+		return r.limited(ctx, w, able...)
+	}
+	return nil
+}
+
+// limitsAsked is for how many accounts and lanes the limits are asked, those of the
+// most messages first.
+const limitsAsked = 100
+
+// limited says of due mail which limit it waits for, where one keeps it from all
+// accounts that could send it: as an explanation of one message does.
+func (r *reasons) limited(ctx context.Context, w *Waiting, able ...*account) error {
+	var first *store.Blocked
+	for _, a := range able {
+		b, err := r.blocks(ctx, a, w.Lane)
+		if err != nil || b == nil {
+			return err
+		}
+		if first == nil || first.Until.IsZero() || !b.Until.IsZero() && b.Until.Before(first.Until) {
+			first = b
+		}
+	}
+	w.because(WhyLimit, first.Until, strings.TrimPrefix(blockedWords(first), "it waits "))
+	return nil
+}
+
+func (r *reasons) blocks(ctx context.Context, a *account, lane email.Lane) (*store.Blocked, error) {
+	key := blockKey{a.row.ID, lane}
+	b, asked := r.known[key]
+	if asked || len(r.known) >= limitsAsked {
+		return b, nil
+	}
+	b, err := r.e.blocks(ctx, a, &Entry{State: email.Queued, Lane: lane, Unsettled: 1})
+	r.known[key] = b
+	return b, err
+}
+
+// stuck is why no account of a pool takes a message now.
+type stuck struct {
+	why, text, fix string
+	until          time.Time // of several the first; zero: none is known
+}
+
+// stuck tells why nobody takes mail of a route; nil where somebody does.
+func (c choice) stuck(p *store.Pool, r poolRoute, find func(email.ID) *account) *stuck {
+	if len(c.members) > 0 {
+		return nil
+	}
+	if len(c.passed) == 0 {
+		who := strings.TrimRight(r.from+" "+r.sender, " ")
+		return &stuck{
+			why: WhyNoMember, text: "no account of the pool " + p.Name + " may send as " + who,
+			fix: "let one send as it (gatepost accounts change … --senders), put one into the pool that may (gatepost pools change), or move or cancel the mail (gatepost queue move, cancel)",
+		}
+	}
+	place := func(x passed) int { // in the pool's list: shards ask in orders of their own
+		return slices.IndexFunc(p.Members, func(m store.PoolMember) bool { return m.Account == x.account })
+	}
+	c.passed = slices.SortedFunc(slices.Values(c.passed), func(a, b passed) int { return cmp.Compare(place(a), place(b)) })
+	first := slices.MinFunc(c.passed, func(a, b passed) int {
+		if a.until.IsZero() != b.until.IsZero() {
+			if a.until.IsZero() {
+				return 1
+			}
+			return -1
+		}
+		return a.until.Compare(b.until)
+	})
+	return &stuck{
+		why: first.kind(), until: first.until, text: "no account of the pool " + p.Name + " can send now: " + passedOver(c, find),
+		fix: "release or resume one of them, or put another into the pool (gatepost pools change)",
+	}
+}
+
+// kind is in the words of Waiting why a member is passed over.
+func (p passed) kind() string {
+	switch p.why {
+	case downHeld:
+		return WhyAccountHeld
+	case downPaused:
+		return WhyPaused
+	case downLimit:
+		return WhyLimit
+	case downParked:
+		return WhyParked
+	}
+	return WhyResting
+}
