@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,7 +55,7 @@ func codeOf(p client.Proof) int {
 // explain is an error for a person, with what to do next.
 func explain(err error) string {
 	var refused *client.Error
-	var network *net.OpError
+	var lost unreached
 	switch {
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return err.Error() + "\nThe key in GATEPOST_KEY (or GATEPOST_KEY_FILE) is not one of this gatepost. Make one: gatepost keys create --name NAME"
@@ -66,7 +65,7 @@ func explain(err error) string {
 		return refused.Detail // it says itself that nothing was connected
 	case errors.As(err, &refused) && len(refused.Errors) > 0:
 		return listed(refused)
-	case errors.As(err, &network) && network.Op == "dial":
+	case errors.As(err, &lost):
 		return err.Error() + "\nIs gatepost running there? Start it: gatepost serve. Is it elsewhere? Name it by --url or GATEPOST_URL."
 	}
 	return err.Error()

@@ -145,7 +145,7 @@ func inFolder(ctx context.Context, s *settings, do func(st *store.Store, c *cont
 	}
 	st, err := store.Open(ctx, storeOptions(s, dir, quiet()))
 	if err != nil {
-		return err
+		return s.withoutDatabase(err)
 	}
 	defer st.Close() //nolint:errcheck // what was written is committed
 	c := control.New(control.Config{Store: st, Now: time.Now, Random: rand.Reader})

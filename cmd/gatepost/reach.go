@@ -39,12 +39,22 @@ func (t reached) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// unreached says that no gatepost could be reached, which is a command's trouble: the
+// server's own is with databases and providers.
+type unreached struct{ error }
+
+// Unwrap returns the underlying error.
+func (u unreached) Unwrap() error { return u.error }
+
 // remedied adds to an error of a connection what to do about it.
 func (s *settings) remedied(err error) error {
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var plain tls.RecordHeaderError
+	var network *net.OpError
 	switch {
+	case errors.As(err, &network) && network.Op == "dial":
+		return unreached{err}
 	case errors.As(err, &authority):
 		return fmt.Errorf("%w\nWhere an authority of your own made its certificate, name the authority's: --ca-file FILE or GATEPOST_CA_FILE", err)
 	case errors.As(err, &name):

@@ -5,6 +5,8 @@ import (
 	"log"
 	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,35 @@ func TestRemedies(t *testing.T) {
 				t.Errorf("%s %v: code %d: %s", address, args, code, errs)
 			}
 		}
+	}
+}
+
+// Where nothing listens: commands are told about gatepost, the server about its
+// database, and a start that came to nothing leaves no master key behind.
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	const gatepost, postgres = "Is gatepost running there?", "Is PostgreSQL running there? It is named by GATEPOST_DATABASE"
+	dir := t.TempDir()
+	database := map[string]string{"GATEPOST_DATABASE": "postgres://u:tr0ub4dor@" + l.Addr().String() + "/d", "GATEPOST_DATA": dir}
+	for _, c := range []struct {
+		vars           map[string]string
+		line, want, no string
+	}{
+		{map[string]string{"GATEPOST_URL": "http://" + l.Addr().String(), "GATEPOST_KEY": "gp_live_x"}, "accounts list", gatepost, postgres},
+		{database, "serve --listen 127.0.0.1:0", postgres, gatepost},
+		{database, "keys create --name x", postgres, gatepost},
+	} {
+		code, _, errs := command(c.vars, strings.Fields(c.line)...)
+		if code != exitFailed || !strings.Contains(errs, c.want) || strings.Contains(errs, c.no) || strings.Contains(errs, "tr0ub4dor") {
+			t.Errorf("%s: code %d: %s", c.line, code, errs)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "master.key")); !os.IsNotExist(err) {
+		t.Errorf("a master key was made: %v", err)
 	}
 }
 

@@ -93,6 +93,9 @@ func (srv *server) openStore(ctx context.Context, s *settings) (err error) {
 	if srv.lock, err = store.LockFolder(srv.dir); err != nil {
 		return err
 	}
+	if err := s.beforeNewKey(ctx); err != nil {
+		return err
+	}
 	master, created, err := vault.LoadMaster(vault.Source{Value: s.masterKey, File: s.masterKeyFile, Dir: srv.dir, Random: rand.Reader})
 	if err != nil {
 		return usageError{err}
@@ -106,7 +109,7 @@ func (srv *server) openStore(ctx context.Context, s *settings) (err error) {
 	}
 	srv.store, err = store.Open(ctx, storeOptions(s, srv.dir, srv.log))
 	if err != nil {
-		return err
+		return s.withoutDatabase(err)
 	}
 	srv.google = &http.Client{Timeout: 30 * time.Second, Transport: tokenTransport(srv.roots)}
 	srv.vault = vault.New(srv.store, master, rand.Reader, time.Now, vault.WithGoogle(oauth.At(s.googleURL), srv.google))
