@@ -443,3 +443,45 @@ func TestPoolLimitOfTheDay(t *testing.T) {
 		}
 	})
 }
+
+// What some recipients have a verdict on stays with the account that gave it: another
+// member's provider may have no envelope, and would send to all of them again.
+func TestPartlySentStaysWithItsAccount(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		sub := toShop()
+		second, _ := email.ParseAddress("b@b.example")
+		sub.To = append(sub.To, second)
+		id := w.take(sub).ID
+		answer := func(err *provider.Error) {
+			t.Helper()
+			c := w.claims(ada)
+			if len(c) != 1 {
+				t.Fatalf("claimed %d: %+v", len(c), w.message(id).Entry)
+			}
+			open, failed := w.cfg.Store.OpenRecipients(t.Context(), simTeam, id)
+			w.must(failed)
+			r := provider.Receipt{Recipients: make([]provider.Result, len(open))}
+			r.Recipients[len(open)-1].Err = err
+			w.settleWith(c[0], outcome{open: open, receipt: r})
+			w.hand.put(c[0].Entry)
+		}
+		answer(&provider.Error{Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "grey", Text: "later"})
+		w.change(ada, store.AccountChange{Hold: true})
+		w.now = w.now.Add(time.Hour)
+		if n := w.turn(bob); n != 0 {
+			t.Errorf("another account sent it to those who were left")
+		}
+		ev, err := w.event(email.EventAccountReleased, store.EventData{})
+		w.must(err, w.cfg.Store.ReleaseAccount(t.Context(), simTeam, ada, ev))
+		answer(&provider.Error{Class: provider.Fail, Scope: provider.ScopeMessage, Cause: "refused", Text: "no"})
+		w.byHand(id)
+		if n := w.turn(bob); n != 0 {
+			t.Errorf("another account tried it again with those who were left")
+		}
+		answer(nil)
+		if m := w.message(id); m.Entry != nil || m.Account != ada {
+			t.Errorf("%+v", m)
+		}
+	})
+}

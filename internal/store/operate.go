@@ -192,6 +192,9 @@ func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
 	case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(r.Event.At):
 		return fmt.Errorf("%w: its time was over at %s", ErrTooLate, m.ExpiresAt.Format(time.RFC3339))
 	}
+	if err := leavePool(ctx, t, m, r.Cause); err != nil {
+		return err
+	}
 	there, err := hasRoute(ctx, t, m)
 	if err == nil && !there {
 		err = fmt.Errorf("%w: its account has been removed", ErrTooLate)
@@ -200,6 +203,18 @@ func mayRetry(ctx context.Context, t *tx, m *Message, r Retry) error {
 		return err
 	}
 	return keepForRetry(ctx, t, m.Team, m.ID, r.KeepUntil)
+}
+
+// leavePool makes a message the account's that tried it last, where recipients keep
+// a verdict while others are tried again; see backSQL.
+func leavePool(ctx context.Context, t *tx, m *Message, cause string) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM recipients WHERE team_id = $1 AND message_id = $2
+		AND (state <> 'failed' OR $3 <> '' AND cause <> $3)`, m.Team, m.ID, cause).Scan(&n)
+	if n > 0 {
+		m.Pooled = ""
+	}
+	return err
 }
 
 // errOnItsWay says that an attempt is under way, or looked for.

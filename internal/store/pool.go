@@ -167,8 +167,11 @@ func poolsWith(ctx context.Context, t *tx, team, account email.ID) ([]email.ID, 
 // backSQL is where a row goes with its next state: what has not left goes back to
 // its pool, so that another member may take it; what may have left stays with the
 // account that tried, and so does what has a draft there: a send of it may be late.
-func backSQL(table, state, unknownAt string) string {
-	return `CASE WHEN pooled = '' OR ` + state + ` = 'unknown' OR ` + unknownAt + ` > 0 OR ` + draftedSQL(table) + ` THEN route ELSE pooled END`
+// What some recipients have a verdict on is that account's own from then on: a
+// member whose provider has no envelope would send it to them again.
+func backSQL(table, state, unknownAt, verdicts string) string {
+	return `CASE WHEN pooled = '' OR ` + verdicts + ` > 0 OR ` + state + ` = 'unknown' OR ` + unknownAt + ` > 0 OR ` + draftedSQL(table) +
+		` THEN route ELSE pooled END, pooled = CASE WHEN ` + verdicts + ` > 0 THEN '' ELSE pooled END`
 }
 
 func draftedSQL(table string) string {
@@ -257,4 +260,9 @@ func poolRoutes(id email.ID) (from, to string) { return id + "/", id + "0" }
 
 // Waits is the route on which the message waits on, if it does not stay with the
 // account that tried.
-func (f *Finish) Waits() string { return routeOf(f.Route, f.Pooled) }
+func (f *Finish) Waits() string {
+	if len(f.Verdicts) > 0 {
+		return f.Route
+	}
+	return routeOf(f.Route, f.Pooled)
+}
