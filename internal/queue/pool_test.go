@@ -485,3 +485,21 @@ func TestPartlySentStaysWithItsAccount(t *testing.T) {
 		}
 	})
 }
+
+// A pool whose mail is being sent is not removed: what is refused for now comes back.
+func TestPoolIsKeptForWhatMayComeBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		id := w.take(toShop()).ID
+		c := w.claims(ada)[0]
+		var use *store.InUse
+		if err := w.cfg.Store.DeletePool(t.Context(), simTeam, "pool_1"); !errors.As(err, &use) || use.Messages != 1 {
+			t.Errorf("removed with mail on its way: %v", err)
+		}
+		w.settleWith(c, outcome{err: before(nil, "test", "refused for now")})
+		w.must(w.strand(t.Context()))
+		if w.state(id) != email.Queued {
+			t.Errorf("%+v", w.message(id).Recipients)
+		}
+	})
+}

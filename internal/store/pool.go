@@ -129,12 +129,13 @@ func (s *Store) Pools(ctx context.Context, team email.ID) ([]*Pool, error) {
 	return scanAll(rows, scanPool)
 }
 
-// DeletePool removes a pool. While messages wait for it the error is an *InUse.
+// DeletePool removes a pool. While messages wait for it, or may come back to it, the
+// error is an *InUse.
 func (s *Store) DeletePool(ctx context.Context, team, id email.ID) error {
 	return s.inTeam(ctx, team, "remove pool "+id, func(ctx context.Context, t *tx) error {
 		var n int
 		from, to := poolRoutes(id)
-		if err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 AS waits FROM queue WHERE route >= $1 AND route < $2 LIMIT $3) AS w`,
+		if err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 AS waits FROM queue WHERE pooled >= $1 AND pooled < $2 LIMIT $3) AS w`,
 			from, to, waitingShown).Scan(&n); err != nil {
 			return err
 		}
