@@ -2,6 +2,7 @@ package queue
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -500,6 +501,29 @@ func TestPoolIsKeptForWhatMayComeBack(t *testing.T) {
 		w.must(w.strand(t.Context()))
 		if w.state(id) != email.Queued {
 			t.Errorf("%+v", w.message(id).Recipients)
+		}
+	})
+}
+
+// Urgent mail of a pool is found however many routes have older mail.
+func TestUrgentMailOfAPoolWithManyRoutes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Headroom})
+		w.allow(ada, "@acme.example")
+		sub := toShop()
+		for i := range mostRoutes {
+			*sub.From, _ = email.ParseAddress(fmt.Sprintf("shop%d@acme.example", i))
+			w.take(sub)
+		}
+		w.now = w.now.Add(time.Second)
+		urgent := toShop()
+		urgent.Type = "otp"
+		id := w.take(urgent).ID
+		w.accounts.forget(simTeam, "")
+		got, err := w.claim(t.Context(), simTeam, ada, room{limit: 4, reserve: 2})
+		w.must(err)
+		if len(got.claims) == 0 || got.claims[0].Message != id {
+			t.Errorf("claimed %d messages, and not the urgent one first", len(got.claims))
 		}
 	})
 }

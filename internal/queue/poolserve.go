@@ -10,8 +10,8 @@ import (
 	"gatepost/internal/store"
 )
 
-// mostRoutes is how many routes of pools one claim goes through, those that have
-// waited longest first.
+// mostRoutes is how many routes of pools one claim goes through: those with urgent
+// mail first, then those that have waited longest.
 const mostRoutes = 64
 
 // poolRoutes are the routes of pools that lead to an account now and have something
@@ -32,7 +32,17 @@ func (e *Engine) poolRoutes(ctx context.Context, team, account email.ID) ([]stri
 		}
 		found = append(found, dues...)
 	}
-	slices.SortStableFunc(found, func(a, b store.Due) int { return a.Send.Compare(b.Send) })
+	now := e.cfg.Now()
+	urgent := func(d store.Due) bool { return !d.Urgent.IsZero() && !d.Urgent.After(now) }
+	slices.SortStableFunc(found, func(a, b store.Due) int {
+		if urgent(a) != urgent(b) {
+			if urgent(a) {
+				return -1
+			}
+			return 1
+		}
+		return a.Send.Compare(b.Send)
+	})
 	var out []string
 	for _, d := range found[:min(len(found), mostRoutes)] {
 		out = append(out, d.Route)

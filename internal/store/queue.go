@@ -334,6 +334,7 @@ func (s *Store) Unknowns(ctx context.Context, route email.ID, now time.Time, lim
 type Due struct {
 	Team, Route email.ID
 	Send        time.Time // zero: nothing is queued; not before the account's parked time
+	Urgent      time.Time // the same of the urgent lane
 	Look        time.Time // zero: nothing is unknown
 	Promote     time.Time // when the next scheduled message is due; zero: there is none
 }
@@ -384,6 +385,9 @@ func scanDue(row interface{ Scan(...any) error }) (Due, error) {
 		&promote[0], &promote[1], &promote[2])
 	if at := earliest(send); at >= 0 && !held {
 		d.Send = time.UnixMilli(max(at, parked)).UTC()
+		if send[0] >= 0 {
+			d.Urgent = time.UnixMilli(max(send[0], parked)).UTC()
+		}
 	}
 	if at := earliest(look); at >= 0 {
 		d.Look = time.UnixMilli(at).UTC()
