@@ -75,7 +75,8 @@ type accounts struct {
 
 type teamAccounts struct {
 	list  []*account
-	pools []*store.Pool
+	pools []*store.Pool     // those that are paused too, and
+	still map[email.ID]bool // which are: all of their mail, by a person
 	at    time.Time
 }
 
@@ -126,7 +127,10 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	t := teamAccounts{list, pools, now}
+	t := teamAccounts{list: list, pools: pools, still: map[email.ID]bool{}, at: now}
+	for _, p := range pools {
+		t.still[p.ID] = paused(pauses, p.ID)
+	}
 	x.teams[team] = t
 	return t, nil
 }

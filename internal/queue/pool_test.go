@@ -527,3 +527,28 @@ func TestUrgentMailOfAPoolWithManyRoutes(t *testing.T) {
 		}
 	})
 }
+
+// A pause of a pool, or of a lane of it, keeps its mail, and no other mail of its
+// accounts.
+func TestPausedPool(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		for _, lane := range []email.Lane{email.Normal, EveryLane} {
+			p := Pause{Account: "pool_1", Lane: lane}
+			_, err := w.Pause(t.Context(), w.grant, p)
+			w.must(err)
+			w.take(toShop())
+			sub := toBob()
+			sub.Account = ada
+			own := w.take(sub).ID
+			if n := w.turn(ada); n != 1 || w.state(own) != email.Accepted {
+				t.Errorf("lane %d: %d messages went while the pool was paused", lane, n)
+			}
+			_, err = w.Resume(t.Context(), w.grant, p)
+			w.must(err)
+			if n := w.turn(ada); n != 1 {
+				t.Errorf("lane %d: %d messages went when it was resumed", lane, n)
+			}
+		}
+	})
+}

@@ -17,13 +17,13 @@ const mostRoutes = 64
 // poolRoutes are the routes of pools that lead to an account now and have something
 // due.
 func (e *Engine) poolRoutes(ctx context.Context, team, account email.ID) ([]string, error) {
-	pools, err := e.accounts.pools(ctx, team)
+	known, err := e.accounts.team(ctx, team)
 	if err != nil {
 		return nil, err
 	}
 	var found []store.Due
-	for _, p := range pools {
-		if !p.Has(account) {
+	for _, p := range known.pools {
+		if !p.Has(account) || known.still[p.ID] {
 			continue
 		}
 		dues, err := e.duesFor(ctx, p, account)

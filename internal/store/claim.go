@@ -149,7 +149,7 @@ func (c *ClaimRequest) tallies(ctx context.Context, t *tx) ([]*tally, error) {
 func (c *ClaimRequest) candidates(ctx context.Context, t *tx) ([]candidate, error) {
 	var out []candidate
 	for _, route := range append([]string{c.Route}, c.Routes...) {
-		rows, err := t.QueryContext(ctx, t.w.s.dialect.candidatesSQL(), c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve), route)
+		rows, err := t.QueryContext(ctx, t.w.s.dialect.candidatesSQL(), c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve), route, PoolOf(route))
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +173,7 @@ func (d *dialect) candidatesSQL() string {
 	lane := func(lane int, limit string) string {
 		return fmt.Sprintf(`SELECT message_id, lane, unsettled, due_at FROM queue
 			WHERE route = $6 AND state = 'queued' AND lane = %d AND due_at <= $3 AND %s
-			ORDER BY due_at LIMIT %s + 0%s`, lane, unpaused("$1", "$2", strconv.Itoa(lane)), limit, d.lock)
+			ORDER BY due_at LIMIT %s + 0%s`, lane, unpaused("$1", "$2, $7", strconv.Itoa(lane)), limit, d.lock)
 	}
 	return `WITH urgent AS (` + lane(0, "$4") + `), normal AS (` + lane(1, "$5") + `),
 		bulk AS (` + lane(2, "$5 - (SELECT COUNT(*) * 9 / 10 FROM normal)") + `)

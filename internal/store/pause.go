@@ -23,13 +23,15 @@ type Pause struct {
 	At      time.Time
 }
 
-// About tells whether a pause is about a lane of an account.
-func (p Pause) About(account email.ID, lane email.Lane) bool {
-	return (p.Account == "" || p.Account == account) && (p.Lane == EveryLane || p.Lane == lane)
+// About tells whether a pause is about a lane of what waits on a route: an
+// account's, or a pool's.
+func (p Pause) About(route string, lane email.Lane) bool {
+	return (p.Account == "" || p.Account == route || p.Account == PoolOf(route)) && (p.Lane == EveryLane || p.Lane == lane)
 }
 
-// unpaused is the SQL condition that nobody has paused a lane of an account. The
-// arguments are SQL themselves: places or columns.
+// unpaused is the SQL condition that nobody has paused a lane of an account, or of
+// several accounts and pools with commas between. The arguments are SQL themselves:
+// places or columns.
 func unpaused(team, account, lane string) string {
 	return `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.team_id = ` + team + ` AND p.account_id IN ('', ` + account + `) AND p.lane IN (-1, ` + lane + `))`
 }
