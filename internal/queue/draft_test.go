@@ -245,3 +245,31 @@ func TestDraftIsNotKeptWithoutItsClaim(t *testing.T) {
 		}
 	})
 }
+
+// A draft stays behind when its message is moved, and the request to send it may
+// still be on its way: what the other account sends is marked.
+func TestMovedAwayFromItsDraftIsMarked(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w, b := newDraftWorld(t, opt, nil)
+		b.send = func(string) (bool, error) { return false, errNoAnswer }
+		id := w.submit()
+		w.must(w.cfg.Store.AddAccount(t.Context(), &store.Account{
+			Team: simTeam, ID: otherAccount, Address: "bob@acme.example", Transport: "world", Config: []byte("{}"),
+			Senders: []string{"@acme.example"}, CreatedAt: simStart,
+		}))
+		w.accounts.forget(simTeam, otherAccount)
+		w.sendOne()
+		w.lookAfter(30 * time.Second)
+		if c := w.order(Order{Verb: MoveMail, To: otherAccount}); c.Messages != 1 {
+			t.Fatalf("moved %+v", c)
+		}
+		b.send = nil
+		got, err := w.claim(t.Context(), simTeam, otherAccount, room{limit: 1})
+		w.must(err)
+		w.settleWith(got.claims[0], w.attempt(t.Context(), got.claims[0]))
+		_, err = b.arrive(email.Envelope{}, "r1") // the first request
+		if w.must(err); len(b.taken) != 2 || w.state(id) != email.Accepted || !w.marked(id) {
+			t.Errorf("sent %d times, %s, marked %t", len(b.taken), w.state(id), w.marked(id))
+		}
+	})
+}

@@ -164,9 +164,11 @@ func (s *Store) MoveEach(ctx context.Context, team email.ID, sel Selection, to T
 	}), nil
 }
 
-// move leaves the id of a conversation behind: it is the other mailbox's own.
+// move leaves the id of a conversation behind: it is the other mailbox's own. What
+// has a draft there is marked: a send of that may be late, and nobody looks for it.
 func move(ctx context.Context, t *tx, e *Entry, to Target, fence int64, ev Event) (Event, error) {
-	if _, err := t.ExecContext(ctx, `UPDATE queue SET route = $2, pooled = '', fence = $3, seq = seq + 1 WHERE message_id = $1`, e.Message, to.Account, fence); err != nil {
+	if _, err := t.ExecContext(ctx, `UPDATE queue SET route = $2, pooled = '', fence = $3, seq = seq + 1,
+		duplicate = CASE WHEN `+draftedSQL("queue")+` THEN 1 ELSE duplicate END WHERE message_id = $1`, e.Message, to.Account, fence); err != nil {
 		return ev, err
 	}
 	if _, err := t.ExecContext(ctx, `UPDATE messages SET account_id = $3, mail_from = $4, thread_id = '', pooled = '' WHERE team_id = $1 AND id = $2`,
