@@ -32,6 +32,7 @@ type opened struct {
 	row      *store.Account
 	provider provider.Provider
 	limits   []store.Limit // what it has to keep to over time
+	unsure   bool          // by which keys they are counted could not be read
 	err      error         // why it could not be opened
 }
 
@@ -198,6 +199,10 @@ func (x *accounts) account(row *store.Account) *account {
 		}
 		old = x.open(row, a.kind)
 		x.opened[row.ID] = old
+	} else if old.unsure {
+		now := *old
+		now.setLimits(x.limitsOf(row, a.kind))
+		old, x.opened[row.ID] = &now, &now
 	}
 	a.opened = old
 	return a
@@ -212,8 +217,12 @@ func (x *accounts) open(row *store.Account, kind provider.Kind) *opened {
 		return &opened{row: row, err: fmt.Errorf("this gatepost has no transport %q", row.Transport)}
 	}
 	p, err := kind.Open(provider.Account{ID: row.ID, Address: row.Address, Config: row.Config}, x.deps(row))
-	return &opened{row: row, provider: p, limits: x.limitsOf(row, kind), err: err}
+	o := &opened{row: row, provider: p, err: err}
+	o.setLimits(x.limitsOf(row, kind))
+	return o
 }
+
+func (o *opened) setLimits(limits []store.Limit, known bool) { o.limits, o.unsure = limits, !known }
 
 // deps gives a provider the account's secrets through the vault.
 func (x *accounts) deps(row *store.Account) provider.Deps {

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,15 +14,18 @@ import (
 
 // limitsOf are the limits that an account has to keep to, with the keys under which
 // they are counted. Where two would be counted under one key the lower one holds.
-func (x *accounts) limitsOf(row *store.Account, kind provider.Kind) []store.Limit {
+// known is false when the store could not tell a key: then it is to be asked again.
+func (x *accounts) limitsOf(row *store.Account, kind provider.Kind) (out []store.Limit, known bool) {
 	if kind.Rates == nil {
-		return nil
+		return nil, true
 	}
-	var out []store.Limit
 	at := map[string]int{}
+	known = true
 	for _, r := range kind.Rates(row.Address, row.Config) {
+		scope, err := x.scopeOf(row, r)
+		known = known && err == nil
 		l := store.Limit{
-			Key: store.LimitKey(x.scopeOf(row, r), r.Unit, r.Window), Name: nameOf(r), Scope: r.Scope, Unit: r.Unit, Source: r.Source,
+			Key: store.LimitKey(scope, r.Unit, r.Window), Name: nameOf(r), Scope: r.Scope, Unit: r.Unit, Source: r.Source,
 			Max: r.Max, Window: r.Window, Cost: max(1, r.Cost), Recipients: r.Unit == provider.UnitRecipients, Paced: r.Window <= longestPace,
 		}
 		if i, ok := at[l.Key]; ok {
@@ -33,41 +37,45 @@ func (x *accounts) limitsOf(row *store.Account, kind provider.Kind) []store.Limi
 		at[l.Key] = len(out)
 		out = append(out, l)
 	}
-	return out
+	return out, known
 }
 
 // scopeOf names what a rate is counted by.
-func (x *accounts) scopeOf(row *store.Account, r provider.Rate) string {
+func (x *accounts) scopeOf(row *store.Account, r provider.Rate) (string, error) {
 	switch {
 	case r.Of != "":
-		return r.Scope + ":" + r.Of
+		return r.Scope + ":" + r.Of, nil
 	case r.Scope == provider.RateOfProject:
-		return r.Scope + ":" + x.project(row.Team, row.Credential)
+		project, err := x.project(row.Team, row.Credential)
+		return r.Scope + ":" + project, err
 	}
-	return r.Scope + ":" + row.ID
+	return r.Scope + ":" + row.ID, nil
 }
 
 // project is the Google Cloud project of a credential, or the credential itself
 // where that is not known. A user's credential goes by its OAuth client.
-func (x *accounts) project(team, credential email.ID) string {
+func (x *accounts) project(team, credential email.ID) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for range 2 {
 		c, err := x.e.cfg.Store.Credential(ctx, team, credential)
-		if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
 			break
+		}
+		if err != nil {
+			return credential, err
 		}
 		var public struct{ Project, Client string }
 		_ = json.Unmarshal(c.Public, &public) // ours
 		if public.Project != "" {
-			return public.Project
+			return public.Project, nil
 		}
 		if public.Client == "" {
 			break
 		}
 		credential = public.Client
 	}
-	return credential
+	return credential, nil
 }
 
 // nameOf is a rate in the words of a person: "units per minute of the project".

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -218,7 +220,7 @@ func TestProjectIsSharedByItsCredentials(t *testing.T) {
 	add("cred_2", `{"client": "cred_1"}`)
 	add("cred_3", `{}`)
 	for id, want := range map[email.ID]string{"cred_1": "p", "cred_2": "p", "cred_3": "cred_3", "cred_4": "cred_4"} {
-		if got := w.accounts.project(simTeam, id); got != want {
+		if got := w.project(simTeam, id); got != want {
 			t.Errorf("%s is of the project %q", id, got)
 		}
 	}
@@ -240,5 +242,38 @@ func TestQueueNamesTheLimitThatExplainNames(t *testing.T) {
 	w.must(err)
 	if got := w.waits(); got.Why != WhyLimit || got.Until.IsZero() || !got.Until.Equal(x.NextAt) || "it waits "+got.Text != x.Next || !strings.Contains(got.Text, "per hour") {
 		t.Errorf("the queue %+v, an explanation %q at %s", got, x.Next, x.NextAt)
+	}
+}
+
+func (w *world) project(team, credential email.ID) string {
+	w.t.Helper()
+	project, err := w.accounts.project(team, credential)
+	w.must(err)
+	return project
+}
+
+// An account whose project could not be read at first is not counted apart for ever.
+func TestProjectIsAskedForAgain(t *testing.T) {
+	opt := store.Options{Dir: t.TempDir()}
+	w := newWorld(t, opt, nil, nil)
+	w.rates = []provider.Rate{{Scope: provider.RateOfProject, Unit: provider.UnitMessages, Max: 5, Window: time.Hour}}
+	w.must(w.cfg.Store.AddCredential(t.Context(), store.Credential{
+		Team: simTeam, ID: "cred_1", Kind: "k", Name: "n", Public: []byte(`{"Project": "shop"}`), Sealed: []byte{1}, CreatedAt: simStart, UpdatedAt: simStart,
+	}))
+	w.must(w.cfg.Store.AddAccount(t.Context(), &store.Account{
+		Team: simTeam, ID: otherAccount, Address: "bob@acme.example", Transport: "world", Credential: "cred_1", Config: []byte("{}"), CreatedAt: simStart,
+	}))
+	db, err := sql.Open("sqlite", filepath.Join(opt.Dir, store.DatabaseFile))
+	w.must(err)
+	defer db.Close()
+	for i, rename := range []string{"credentials RENAME TO away", "away RENAME TO credentials"} {
+		_, err = db.Exec("ALTER TABLE " + rename)
+		w.must(err)
+		w.accounts.forget(simTeam, otherAccount)
+		a, err := w.accounts.get(t.Context(), simTeam, otherAccount)
+		w.must(err)
+		if key := a.opened.limits[0].Key; strings.Contains(key, ":shop/") != (i == 1) {
+			t.Errorf("%s: counted as %s", rename, key)
+		}
 	}
 }
