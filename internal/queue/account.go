@@ -122,7 +122,7 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	if err != nil {
 		return teamAccounts{}, err
 	}
-	list := x.join(rows, pauses)
+	list := x.join(team, rows, pauses)
 	if err := x.e.days(ctx, pools, list); err != nil {
 		return teamAccounts{}, err
 	}
@@ -136,7 +136,7 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	return t, nil
 }
 
-func (x *accounts) join(rows []*store.Account, pauses []store.Pause) []*account {
+func (x *accounts) join(team email.ID, rows []*store.Account, pauses []store.Pause) []*account {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	list := make([]*account, 0, len(rows))
@@ -145,7 +145,24 @@ func (x *accounts) join(rows []*store.Account, pauses []store.Pause) []*account 
 		a.paused = paused(pauses, row.ID)
 		list = append(list, a)
 	}
+	if len(x.opened) > len(rows) {
+		x.closeOthers(team, rows)
+	}
 	return list
+}
+
+// closeOthers closes the providers of a team's accounts that are not there any more.
+func (x *accounts) closeOthers(team email.ID, rows []*store.Account) {
+	there := make(map[email.ID]bool, len(rows))
+	for _, row := range rows {
+		there[row.ID] = true
+	}
+	for id, o := range x.opened {
+		if o.row.Team == team && !there[id] {
+			o.close()
+			delete(x.opened, id)
+		}
+	}
 }
 
 // get returns one account.

@@ -63,3 +63,15 @@ func TestOutcomeWithoutAnAccount(t *testing.T) {
 		})
 	}
 }
+
+// The provider of an account that has been removed is closed.
+func TestRemovedAccountIsClosed(t *testing.T) {
+	opt := store.Options{Dir: t.TempDir()}
+	w := newWorld(t, opt, nil, nil)
+	w.submit()
+	w.sendOne()
+	w.removeAccount(opt)
+	if _, err := w.accounts.list(t.Context(), simTeam); err != nil || len(w.accounts.opened) != 0 {
+		t.Errorf("%d are open, %v", len(w.accounts.opened), err)
+	}
+}
