@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gatepost/internal/access"
@@ -38,12 +39,27 @@ func (e *Engine) Pause(ctx context.Context, g access.Grant, p Pause) ([]Pause, e
 	if problems := checkReason(p.Reason); problems != nil {
 		return nil, &Invalid{problems}
 	}
+	if err := e.mayPause(ctx, g.Team, p.Account); err != nil {
+		return nil, err
+	}
 	p.Team, p.Key, p.At = g.Team, g.Key, e.cfg.Now()
 	if err := e.cfg.Store.Pause(ctx, p); err != nil {
 		return nil, err
 	}
 	e.cfg.Log.Info("queue.paused", "account", p.Account, "lane", int(p.Lane), "key", g.Key)
 	return e.cfg.Store.Pauses(ctx, g.Team)
+}
+
+// mayPause refuses what is not there: nothing would come of it.
+func (e *Engine) mayPause(ctx context.Context, team, account email.ID) error {
+	if account == "" {
+		return nil
+	}
+	_, err := e.Named(ctx, team, account)
+	if errors.Is(err, ErrNotFound) {
+		return &Invalid{[]email.Problem{{Field: "account", Message: "no account, and no pool: GET /v1/accounts and GET /v1/pools list them"}}}
+	}
+	return err
 }
 
 // Resume ends the pause of just what p names; there need not be one. It returns what
@@ -62,9 +78,14 @@ func (e *Engine) Resume(ctx context.Context, g access.Grant, p Pause) ([]Pause, 
 	return e.cfg.Store.Pauses(ctx, g.Team)
 }
 
-// wakeAll has an account looked at now, or every account of the team.
+// wakeAll has an account looked at now, or every account of the team; of a pool too,
+// as any of them may be a member.
 func (e *Engine) wakeAll(ctx context.Context, team, account email.ID) error {
-	if account != "" {
+	pools, err := e.accounts.pools(ctx, team)
+	if err != nil {
+		return err
+	}
+	if account != "" && poolNamed(pools, account) == nil {
 		e.notify(team, account)
 		return nil
 	}

@@ -324,12 +324,7 @@ func (s *settling) notFound(began time.Time, rs []store.OpenRecipient) {
 	if s.lookLater(began, rs) {
 		return
 	}
-	looks := s.looks()
-	last := looks[len(looks)-1]
-	if rest := last - s.e.clock.even(); rest > 0 {
-		s.postpone(rest, rs) // the clock was set, or this process is new: wait it out once more
-		return
-	}
+	last := s.looks()[len(s.looks())-1]
 	if s.over() {
 		s.expired("its time is over, and it was not in the account's Sent mail at the last look", rs)
 		return
@@ -395,11 +390,17 @@ func (s *settling) draftGone(began time.Time, rs []store.OpenRecipient) {
 
 // lookLater leaves it to another look, unless this one was the last.
 func (s *settling) lookLater(began time.Time, rs []store.OpenRecipient) bool {
-	for _, after := range s.looks() {
+	looks := s.looks()
+	for _, after := range looks {
 		if next := s.entry.UnknownAt.Add(after); next.After(began) {
 			s.next(email.Unknown, next, s.entry.Cause, rs).UnknownAt = s.entry.UnknownAt
 			return true
 		}
+	}
+	rest := looks[len(looks)-1] - s.e.clock.even()
+	if rest > 0 {
+		s.postpone(rest, rs) // the clock was set, or this process is new: wait it out once more
+		return true
 	}
 	return false
 }

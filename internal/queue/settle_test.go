@@ -118,31 +118,39 @@ func TestVerdictsPerRecipient(t *testing.T) {
 	}
 }
 
-// A wall clock that was set does not shorten the wait for a copy in Sent.
+// A wall clock that was set does not shorten the wait for a copy in Sent, whatever
+// else a look has found.
 func TestLooksWaitByAClockThatNobodySets(t *testing.T) {
-	wall, elapsed := simStart, time.Hour
-	e := New(Config{Now: func() time.Time { return wall }, Elapsed: func() time.Duration { return elapsed }, Random: rand.Reader})
-	pass := func(d time.Duration) { wall, elapsed = wall.Add(d), elapsed+d }
-	en := &store.Entry{Message: "msg_1", State: email.Unknown, Unsettled: 1, UnknownAt: simStart, OnUnknown: email.Reconcile}
-	look := func() email.State {
-		f, err := e.settleLook(en, lookResult{began: wall}, []store.OpenRecipient{{}})
-		if err != nil {
-			t.Fatal(err)
+	for name, x := range map[string]struct {
+		found lookResult
+		want  email.State
+	}{
+		"nothing":        {lookResult{}, email.Queued},
+		"no draft":       {lookResult{drafts: map[email.ID]draftLook{"msg_1": {gone: true}}}, email.Held},
+		"others' copies": {lookResult{sent: map[email.ID]*sent{"msg_1": {copies: []string{"p1"}, needed: 2}}}, email.Held},
+	} {
+		wall, elapsed := simStart, time.Hour
+		e := New(Config{Now: func() time.Time { return wall }, Elapsed: func() time.Duration { return elapsed }, Random: rand.Reader})
+		pass := func(d time.Duration) { wall, elapsed = wall.Add(d), elapsed+d }
+		en := &store.Entry{Message: "msg_1", State: email.Unknown, Unsettled: 1, UnknownAt: simStart, OnUnknown: email.Reconcile}
+		look := func(want email.State, when string) {
+			t.Helper()
+			x.found.began = wall
+			f, err := e.settleLook(en, x.found, []store.OpenRecipient{{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Next.State != want {
+				t.Errorf("found %s, %s: %s", name, when, f.Next.State)
+			}
 		}
-		return f.Next.State
-	}
-	pass(time.Minute)
-	wall = wall.Add(3 * time.Hour) // set forward
-	if got := look(); got != email.Unknown {
-		t.Errorf("a minute after the attempt, with the clock set three hours ahead: %s", got)
-	}
-	pass(9 * time.Minute)
-	if got := look(); got != email.Unknown {
-		t.Errorf("nine minutes after the clock was set: %s", got)
-	}
-	pass(time.Minute)
-	if got := look(); got != email.Queued {
-		t.Errorf("after the whole wait: %s", got)
+		pass(time.Minute)
+		wall = wall.Add(3 * time.Hour) // set forward
+		look(email.Unknown, "a minute after the attempt, with the clock set three hours ahead")
+		pass(9 * time.Minute)
+		look(email.Unknown, "nine minutes after the clock was set")
+		pass(time.Minute)
+		look(x.want, "after the whole wait")
 	}
 }
 

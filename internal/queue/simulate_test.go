@@ -332,6 +332,9 @@ func (s *simulation) run() []string {
 	for range 150 {
 		s.disturb()
 		n := s.nodes[s.rng.IntN(len(s.nodes))]
+		if s.rates.sleepy && n.frozen > s.true {
+			n = s.nodes[1] // who is awake
+		}
 		if n.frozen <= s.true {
 			s.act(n)
 		}
@@ -348,6 +351,8 @@ func (s *simulation) run() []string {
 // pause is mostly short, and sometimes as long as looks and backoffs.
 func (s *simulation) pause() time.Duration {
 	switch {
+	case s.rates.sleepy:
+		return time.Duration(s.rng.IntN(60)) * time.Second
 	case s.chance(85):
 		return time.Duration(s.rng.IntN(400)) * time.Millisecond
 	case s.chance(80):
@@ -374,15 +379,20 @@ func (s *simulation) pass(d time.Duration) {
 // rates are how often each thing goes wrong, in steps out of a thousand. Each
 // history has its own: in one where everything crashes all the time no process
 // lives long enough to sleep through the others' work. In plain ones mail has no
-// times and nobody cancels: it lives as long as a sleeper sleeps.
+// times and nobody cancels: it lives as long as a sleeper sleeps. In sleepy ones
+// there is one account, and a process falls asleep with messages in hand for as
+// long as another takes to look for them and to send them again.
 type rates struct {
 	crash, commit, lose, freeze, clock, down int
-	plain                                    bool
+	plain, sleepy                            bool
 	limited                                  bool // the providers have limits
 }
 
 func (s *simulation) draw() rates {
 	pick := func(n ...int) int { return n[s.rng.IntN(len(n))] }
+	if s.chance(10) {
+		return rates{commit: pick(0, 5), plain: true, sleepy: true}
+	}
 	return rates{
 		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10), down: pick(0, 10, 60, 200),
 		plain: s.chance(50), limited: s.chance(30),
@@ -405,9 +415,9 @@ func (s *simulation) disturb() {
 	case is(s.rates.lose):
 		s.commit = "lose answer"
 	case is(s.rates.freeze):
-		s.visit("freeze")
-		longest := []int{40, 3600}[s.rng.IntN(2)]
-		n.frozen = max(n.frozen, s.true+time.Duration(s.rng.IntN(longest))*time.Second)
+		s.freeze(n, time.Duration(s.rng.IntN([]int{40, 3600}[s.rng.IntN(2)]))*time.Second)
+	case s.rates.sleepy && n == s.nodes[0] && n.frozen <= s.true && len(n.claims) > 0 && s.chance(30):
+		s.freeze(n, time.Duration(1200+s.rng.IntN(1800))*time.Second)
 	case is(s.rates.down):
 		s.down[simRoutes[s.rng.IntN(len(simRoutes))]] = s.true + time.Duration(s.rng.IntN(1800))*time.Second
 	case is(s.rates.clock):
@@ -421,11 +431,20 @@ func (s *simulation) disturb() {
 	}
 }
 
+func (s *simulation) freeze(n *simNode, d time.Duration) {
+	s.visit("freeze")
+	s.tell("%s sleeps for %s", n.name, d)
+	n.frozen = max(n.frozen, s.true+d)
+}
+
 var simRoutes = []email.ID{"acc_looks", "acc_relay", "acc_submits", "acc_drafts"}
 
 // act lets a node do one of the steps that its loops would.
 func (s *simulation) act(n *simNode) {
 	ctx, route := context.Background(), simRoutes[s.rng.IntN(len(simRoutes))]
+	if s.rates.sleepy {
+		route = simRoutes[0]
+	}
 	switch x := s.rng.IntN(100); {
 	case x < 17:
 		s.submit(n)
@@ -515,7 +534,9 @@ func (s *simulation) acknowledged(m *simMessage, got Submitted, other bool) {
 func (s *simulation) newSubmission() *simMessage {
 	account := []string{"ada@acme.example", "relay@acme.example", "eve@acme.example", "dan@acme.example"}[s.rng.IntN(4)]
 	var from *email.Address
-	if s.chance(40) {
+	if s.rates.sleepy {
+		account = "ada@acme.example"
+	} else if s.chance(40) {
 		shop, _ := email.ParseAddress(simShop)
 		account, from = simPools[s.rng.IntN(len(simPools))], &shop
 	}

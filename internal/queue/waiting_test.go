@@ -150,3 +150,29 @@ func TestQueueTellsOfALimit(t *testing.T) {
 		}
 	})
 }
+
+// Mail that may go now is not said to wait for the pace of a limit.
+func TestDueMailWaitsForItsTurn(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 60, Window: time.Minute}}
+	w.submit()
+	q, err := w.Queue(t.Context(), w.grant, Selection{})
+	if err != nil || len(q.Waiting) != 1 || q.Waiting[0].Why != WhyTurn {
+		t.Errorf("%+v, %v", q.Waiting, err)
+	}
+}
+
+// What is not there cannot be paused, and its pause can be ended all the same: the
+// account may have been removed since.
+func TestPauseOfWhatIsNotThere(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	for _, id := range []email.ID{"acc_x", "pool_x", "ada"} {
+		var wrong *Invalid
+		if _, err := w.Pause(t.Context(), w.grant, Pause{Account: id, Lane: EveryLane}); !errors.As(err, &wrong) || wrong.Problems[0].Field != "account" {
+			t.Errorf("%s: %v", id, err)
+		}
+		if _, err := w.Resume(t.Context(), w.grant, Pause{Account: id, Lane: EveryLane}); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
