@@ -38,6 +38,9 @@ func (s *simulation) rest() {
 		for _, n := range s.nodes {
 			s.step(n, func() error { return n.engine.beat(ctx) })
 		}
+		for _, pool := range []string{"pool_failover", "pool_random", "pool_headroom"} {
+			s.step(s.nodes[0], func() error { return s.promote(ctx, s.nodes[0], pool) })
+		}
 		s.true += 3 * time.Minute
 	}
 	s.wrong("%d messages still wait long after the faults have stopped", s.waiting())
@@ -47,10 +50,8 @@ func (s *simulation) round(ctx context.Context, n *simNode, route email.ID) erro
 	if _, err := n.engine.look(ctx, simTeam, route); err != nil {
 		return err
 	}
-	for _, r := range []string{route, "pool_failover", "pool_random", "pool_headroom"} {
-		if err := s.promote(ctx, n, r); err != nil {
-			return err
-		}
+	if err := s.promote(ctx, n, route); err != nil {
+		return err
 	}
 	if err := n.engine.expire(ctx); err != nil {
 		return err
