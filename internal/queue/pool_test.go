@@ -552,3 +552,22 @@ func TestPausedPool(t *testing.T) {
 		}
 	})
 }
+
+// What ends before a member took it names the pool, as the request did.
+func TestEventsNameThePool(t *testing.T) {
+	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	canceled := w.take(toShop()).ID
+	w.must(w.Cancel(t.Context(), w.grant, canceled))
+	sub := toShop()
+	sub.ExpiresAt = w.now.Add(time.Minute)
+	expired := w.take(sub).ID
+	w.pass(2 * time.Minute)
+	w.must(w.expire(t.Context()))
+	for id, kind := range map[email.ID]email.EventKind{canceled: email.EventCanceled, expired: email.EventExpired} {
+		events, err := w.cfg.Store.Events(t.Context(), simTeam, id)
+		w.must(err)
+		if ev := events[len(events)-1]; ev.Kind != kind || ev.Data.Account != "pool_1" {
+			t.Errorf("%s names %q", ev.Kind, ev.Data.Account)
+		}
+	}
+}

@@ -446,7 +446,7 @@ func (s *settling) delayed(err *provider.Error, rs []store.OpenRecipient, next t
 
 // note adds an event; recipients are named where it is not about all of them.
 func (s *settling) note(kind email.EventKind, data store.EventData, rs []store.OpenRecipient) {
-	data.Account, data.Attempt = s.entry.Route, s.entry.Attempt
+	data.Account, data.Attempt = store.Asked(s.entry.Route), s.entry.Attempt
 	if rs != nil && len(rs) < s.entry.Unsettled {
 		for _, r := range rs {
 			data.Recipients = append(data.Recipients, r.Address)

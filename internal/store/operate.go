@@ -51,7 +51,7 @@ func cancel(ctx context.Context, t *tx, e *Entry, ev Event) (Event, error) {
 		return ev, err
 	}
 	ev.Team, ev.Subject, ev.Seq = e.Team, e.Message, e.Seq+1
-	ev.Data.Account, ev.Data.Attempt, ev.Data.PossibleDuplicate = e.Route, e.Attempt, e.Duplicate
+	ev.Data.Account, ev.Data.Attempt, ev.Data.PossibleDuplicate = Asked(e.Route), e.Attempt, e.Duplicate
 	if !e.UnknownAt.IsZero() {
 		ev.Data.Cause = "outcome_unknown" // an attempt before may have left
 	}
