@@ -10,7 +10,6 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
-	"gatepost/internal/store"
 )
 
 // Explanation tells of one message what a person would ask: where it is and why,
@@ -30,10 +29,10 @@ type Explanation struct {
 
 // ExplainedAccount is the account that sends the message.
 type ExplainedAccount struct {
-	ID          email.ID
+	ID          email.ID // where no account takes it, of the pool, or of what has been removed
 	Address     string
 	Transport   string
-	Status      string // active, parked, resting or held
+	Status      string // active, parked, resting or held; empty: no account takes it
 	Why         string // why this account
 	Cause       string
 	Reason      string
@@ -83,10 +82,7 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 	if err := e.explainPool(ctx, x); err != nil {
 		return nil, err
 	}
-	if x.pauses, err = e.pauses(ctx, m); err != nil {
-		return nil, err
-	}
-	if x.blocked, err = e.blocks(ctx, x.account, m.Entry); err != nil {
+	if err := e.explainWait(ctx, x); err != nil {
 		return nil, err
 	}
 	x.explainAccount()
@@ -101,8 +97,7 @@ type explaining struct {
 	events  []Event
 	account *account // nil: it has been removed
 	pool    string   // which pool it waits for and why this member; empty: none
-	pauses  []Pause
-	blocked *store.Blocked // by a limit; nil: it is not
+	waits   Waiting  // why it is not on its way, where it is scheduled or queued
 	now     time.Time
 	out     Explanation
 }
@@ -167,10 +162,7 @@ func (x *explaining) attempts() []Attempt {
 func (x *explaining) explainAccount() {
 	o := &x.out.Account
 	o.ID, x.out.Limits = x.m.Account, []ExplainedLimit{}
-	if len(x.events) > 0 {
-		o.Why = x.events[0].Data.Why
-	}
-	if x.pool != "" {
+	if o.Why = x.why(); x.pool != "" {
 		o.Why = x.pool
 	}
 	if x.account == nil && x.pool != "" {
@@ -203,58 +195,28 @@ func (x *explaining) explainAccount() {
 	}
 }
 
+// why tells why it is this account: as it was submitted, or because a person has
+// moved it since.
+func (x *explaining) why() string {
+	for _, ev := range slices.Backward(x.events) {
+		if ev.Kind != email.EventMoved {
+			continue
+		}
+		if ev.Data.Text == "" || strings.HasPrefix(ev.Data.Text, movedTo) {
+			return "a person moved it here"
+		}
+		return "a person moved it here: " + ev.Data.Text
+	}
+	if len(x.events) == 0 {
+		return ""
+	}
+	return x.events[0].Data.Why
+}
+
 func (x *explaining) limit(name string, limit, used int64) {
 	if limit > 0 {
 		x.out.Limits = append(x.out.Limits, ExplainedLimit{Name: name, Limit: limit, Used: used, Source: x.account.limits.Source})
 	}
-}
-
-// next tells what the message waits for.
-func (x *explaining) next() {
-	e, o := x.m.Entry, &x.out
-	if e == nil {
-		return
-	}
-	switch e.State {
-	case email.Scheduled:
-		o.NextAt, o.Next = e.DueAt, "it waits for its time"
-	case email.Sending:
-		o.Next = "the attempt under way has no answer yet"
-	case email.Unknown:
-		o.NextAt, o.Next = e.DueAt, "its copy is looked for in the account's Sent mail"
-	case email.Held:
-		o.Next, o.Fix = "a person has to decide", x.lastFix(email.EventHeld)
-	default:
-		x.nextTry(e)
-	}
-}
-
-func (x *explaining) nextTry(e *Entry) {
-	o := &x.out
-	switch p := pausedBy(x.pauses, e.Route, e.Lane); {
-	case p != nil:
-		o.Next, o.Fix = "it waits until it is resumed"+reasonOf(p), "when it may go on, POST /v1/queue/resume"
-	case o.Account.Status == "held":
-		o.Next, o.Fix = "it waits until the account is released", o.Account.Reason
-	case o.Account.Status == "parked" || o.Account.Status == "resting":
-		o.NextAt, o.Next = latest(e.DueAt, o.Account.ParkedUntil), "it is tried when the account's pause is over"
-	case e.DueAt.After(x.now):
-		o.NextAt, o.Next, o.Fix = e.DueAt, "it is tried again", x.lastFix(email.EventDelayed)
-	case x.blocked != nil:
-		o.NextAt, o.Next = x.blocked.Until, blockedWords(x.blocked)
-	default:
-		o.NextAt, o.Next = e.DueAt, "it leaves as soon as the account has a free place"
-	}
-}
-
-// lastFix is the advice of the newest event of a kind.
-func (x *explaining) lastFix(kind email.EventKind) string {
-	for _, ev := range slices.Backward(x.events) {
-		if ev.Kind == kind {
-			return ev.Data.Fix
-		}
-	}
-	return ""
 }
 
 // summary is where it is and why, in a sentence or two.

@@ -95,11 +95,3 @@ func (e *Engine) wakeAll(ctx context.Context, team, account email.ID) error {
 	}
 	return err
 }
-
-// pauses are those of a message's team, for an explanation.
-func (e *Engine) pauses(ctx context.Context, m *Message) ([]Pause, error) {
-	if m.Entry == nil || m.Entry.State != email.Queued {
-		return nil, nil
-	}
-	return e.cfg.Store.Pauses(ctx, m.Team)
-}

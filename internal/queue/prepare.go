@@ -173,7 +173,7 @@ func (d *draft) readRaw() {
 }
 
 // chooseAccount finds the account that is named, or the one that may send as
-// From; several may, then the oldest does.
+// From; several may, then the one whose own address it is does, or the oldest.
 func (d *draft) chooseAccount(ctx context.Context) error {
 	if d.sub.From != nil {
 		d.from = *d.sub.From
@@ -221,6 +221,11 @@ func named(all []*account, name string) *account {
 }
 
 func sending(all []*account, from email.Address) *account {
+	for _, a := range all {
+		if from.Equal(a.address) {
+			return a
+		}
+	}
 	for _, a := range all {
 		if a.maySendAs(from) {
 			return a
@@ -409,6 +414,8 @@ func (d *draft) why() string {
 		return "a member of the pool " + d.pool.Name + ", named in the request"
 	case d.sub.Account != "":
 		return "named in the request"
+	case d.sub.From != nil && d.from.Equal(d.account.address):
+		return d.from.Addr() + " is its own address"
 	case d.sub.From != nil:
 		return "the oldest account that may send as " + d.from.Addr()
 	}

@@ -19,11 +19,26 @@ type reasons struct {
 	pauses   []Pause
 	now      time.Time
 	known    map[blockKey]*store.Blocked // limits that were asked for
+	entry    *Entry                      // the only message that is asked about; nil: groups are
 }
 
 type blockKey struct {
 	account email.ID
 	lane    email.Lane
+}
+
+// reasons reads what is known now of a team's accounts, pools and pauses.
+func (e *Engine) reasons(ctx context.Context, team email.ID) (*reasons, error) {
+	r := &reasons{e: e, now: e.cfg.Now(), known: map[blockKey]*store.Blocked{}}
+	var err error
+	if r.pauses, err = e.cfg.Store.Pauses(ctx, team); err != nil {
+		return nil, err
+	}
+	if r.accounts, err = e.accounts.list(ctx, team); err != nil {
+		return nil, err
+	}
+	r.pools, err = e.accounts.pools(ctx, team)
+	return r, err
 }
 
 // waiting tells what the messages of a group wait for.
@@ -43,7 +58,7 @@ func (r *reasons) waiting(ctx context.Context, x store.Group) (Waiting, error) {
 	case email.Queued:
 		return w, r.queued(ctx, &w, x, a, p)
 	case email.Scheduled:
-		w.because(WhySchedule, x.DueAt, "for its time")
+		return w, r.scheduled(ctx, &w, x, a, p)
 	case email.Sending:
 		w.because(WhySending, time.Time{}, "for the answer to the attempt under way")
 	case email.Unknown:
@@ -58,6 +73,23 @@ func (w *Waiting) because(why string, until time.Time, text string) {
 	w.Why, w.Until, w.Text = why, until, text
 }
 
+// scheduled says that mail waits for its time, and what would keep it then until a
+// person acts. What ends by itself may have ended by then.
+func (r *reasons) scheduled(ctx context.Context, w *Waiting, x store.Group, a *account, p *store.Pool) error {
+	x.Later = true
+	if err := r.queued(ctx, w, x, a, p); err != nil {
+		return err
+	}
+	switch w.Why {
+	case WhyPaused, WhyAccountHeld, WhyNoMember:
+		w.Until, w.Text = x.DueAt, "for its time, and then "+w.Text
+	default:
+		w.because(WhySchedule, x.DueAt, "for its time")
+		w.fix = ""
+	}
+	return nil
+}
+
 // queued says what queued mail waits for: of several things the one that a person
 // has to end, then the one that lasts the longest.
 func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *account, p *store.Pool) error {
@@ -65,6 +97,7 @@ func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *acco
 	switch {
 	case pause != nil:
 		w.because(WhyPaused, time.Time{}, "until it is resumed"+reasonOf(pause))
+		w.fix = endOf(pause)
 	case p != nil:
 		return r.pooled(ctx, w, x, p)
 	case a == nil && store.PoolOf(x.Route) != "":
@@ -73,7 +106,10 @@ func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *acco
 		w.because(WhyNoAccount, time.Time{}, "for an account that has been removed")
 	case a.row.Held:
 		w.because(WhyAccountHeld, time.Time{}, "until the account is released: "+a.row.Reason)
-	case a.row.ParkedUntil.After(r.now) && !(x.Later && x.DueAt.After(a.row.ParkedUntil)):
+		w.fix = a.row.Reason
+	case outlasts(a.row.RestingUntil, x, r.now) && a.row.RestingUntil.After(a.row.ParkedUntil):
+		w.because(WhyResting, a.row.RestingUntil, "until the account has rested: "+a.row.Reason)
+	case outlasts(a.row.ParkedUntil, x, r.now):
 		w.because(WhyParked, a.row.ParkedUntil, "until the account's pause is over: "+a.row.Reason)
 	case x.Later:
 		w.because(WhyBackoff, x.DueAt, "to be tried again")
@@ -84,6 +120,12 @@ func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *acco
 	return nil
 }
 
+// outlasts tells whether an account waits until a time that comes after the group's
+// own.
+func outlasts(until time.Time, x store.Group, now time.Time) bool {
+	return until.After(now) && !(x.Later && x.DueAt.After(until))
+}
+
 // pooled says what queued mail of a pool waits for: one member that can send is
 // enough.
 func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *store.Pool) error {
@@ -92,6 +134,7 @@ func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *stor
 	find := func(id email.ID) *account { return named(r.accounts, id) }
 	if s := c.stuck(p, route, find); s != nil && !(x.Later && !s.until.IsZero() && x.DueAt.After(s.until)) {
 		w.because(s.why, s.until, s.text)
+		w.fix = s.fix
 		return nil
 	}
 	var able []*account
@@ -102,6 +145,7 @@ func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *stor
 			continue
 		}
 		w.because(WhyPaused, time.Time{}, "until "+find(id).row.Address+" is resumed"+reasonOf(pause))
+		w.fix = endOf(pause)
 	}
 	switch {
 	case x.Later:
@@ -140,7 +184,11 @@ func (r *reasons) blocks(ctx context.Context, a *account, lane email.Lane) (*sto
 	if asked || len(r.known) >= limitsAsked {
 		return b, nil
 	}
-	b, err := r.e.blocks(ctx, a, &Entry{State: email.Queued, Lane: lane, Unsettled: 1})
+	entry := r.entry
+	if entry == nil {
+		entry = &Entry{State: email.Queued, Lane: lane, Unsettled: 1}
+	}
+	b, err := r.e.blocks(ctx, a, entry)
 	r.known[key] = b
 	return b, err
 }
@@ -159,7 +207,7 @@ func (c choice) stuck(p *store.Pool, r poolRoute, find func(email.ID) *account) 
 	if len(c.passed) == 0 {
 		who := strings.TrimRight(r.from+" "+r.sender, " ")
 		return &stuck{
-			why: WhyNoMember, text: "no account of the pool " + p.Name + " may send as " + who,
+			why: WhyNoMember, text: "for an account of the pool " + p.Name + " that may send as " + who + ": none may",
 			fix: "let one send as it (gatepost accounts change … --senders), put one into the pool that may (gatepost pools change), or move or cancel the mail (gatepost queue move, cancel)",
 		}
 	}
@@ -177,7 +225,7 @@ func (c choice) stuck(p *store.Pool, r poolRoute, find func(email.ID) *account) 
 		return a.until.Compare(b.until)
 	})
 	return &stuck{
-		why: first.kind(), until: first.until, text: "no account of the pool " + p.Name + " can send now: " + passedOver(c, find),
+		why: first.kind(), until: first.until, text: "for an account of the pool " + p.Name + " that can send: " + passedOver(c, find),
 		fix: "release or resume one of them, or put another into the pool (gatepost pools change)",
 	}
 }

@@ -314,6 +314,9 @@ func (p *ordering) apply(ctx context.Context, items []store.Item) ([]error, erro
 	return s.CancelEach(ctx, team, p.Selection, items), nil
 }
 
+// movedTo is what a move tells, before the address, where no reason was given.
+const movedTo = "moved to "
+
 // text is what an event tells of the order.
 func (p *ordering) text() string {
 	text := p.Reason
@@ -321,7 +324,7 @@ func (p *ordering) text() string {
 	case p.Verb == HoldMail && text == "":
 		text = "held by a person"
 	case p.Verb == MoveMail && text == "":
-		text = "moved to " + p.target.row.Address
+		text = movedTo + p.target.row.Address
 	}
 	return text
 }

@@ -51,6 +51,7 @@ type Waiting struct {
 	Messages   int64
 	Recipients int64
 	OldestAt   time.Time // when the oldest was submitted
+	fix        string    // what a person can do, for an explanation
 }
 
 // Queue is what waits, and what is paused.
@@ -98,19 +99,12 @@ func (e *Engine) Queue(ctx context.Context, g access.Grant, sel Selection) (Queu
 }
 
 func (e *Engine) queueOf(ctx context.Context, team email.ID, groups []store.Group) (Queue, error) {
-	pauses, err := e.cfg.Store.Pauses(ctx, team)
+	r, err := e.reasons(ctx, team)
 	if err != nil {
 		return Queue{}, err
 	}
-	r := reasons{e: e, pauses: pauses, now: e.cfg.Now(), known: map[blockKey]*store.Blocked{}}
-	if r.accounts, err = e.accounts.list(ctx, team); err != nil {
-		return Queue{}, err
-	}
-	if r.pools, err = e.accounts.pools(ctx, team); err != nil {
-		return Queue{}, err
-	}
 	slices.SortStableFunc(groups, func(a, b store.Group) int { return cmp.Compare(b.Messages, a.Messages) })
-	q := Queue{Pauses: pauses}
+	q := Queue{Pauses: r.pauses}
 	for _, x := range groups {
 		w, err := r.waiting(ctx, x)
 		if err != nil {

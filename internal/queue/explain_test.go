@@ -1,0 +1,135 @@
+package queue
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+)
+
+func (w *poolWorld) explained(id email.ID) *Explanation {
+	w.t.Helper()
+	w.accounts.forget(simTeam, "")
+	x, err := w.Explain(w.t.Context(), w.grant, id)
+	w.must(err)
+	return x
+}
+
+// Where no account of the pool sends it, the summary says so, and what to do.
+func TestExplainWhereNoMemberCanOrMay(t *testing.T) {
+	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	id := w.take(toShop()).ID
+	until := w.now.Add(time.Hour)
+	w.change(ada, store.AccountChange{Until: until})
+	w.change(bob, store.AccountChange{Hold: true})
+	if x := w.explained(id); !strings.Contains(x.Summary, "for an account of the pool Shop that can send: ada@acme.example (parked until") ||
+		!x.NextAt.Equal(until) || !strings.Contains(x.Fix, "release") {
+		t.Errorf("none can: %+v", x)
+	}
+	w.allow(ada)
+	w.allow(bob)
+	if x := w.explained(id); !strings.Contains(x.Summary, "that may send as shop@acme.example: none may") || !x.NextAt.IsZero() ||
+		!strings.Contains(x.Fix, "--senders") || x.Account.ID != "pool_1" || x.Account.Address != "" {
+		t.Errorf("none may: %+v", x)
+	}
+}
+
+// An explanation and a list of the queue say the same of the same message.
+func TestExplainSaysWhatTheQueueSays(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Random})
+		sub := toBob()
+		sub.Account = bob
+		id := w.take(sub).ID
+		same := func(why string, until time.Time) *Explanation {
+			t.Helper()
+			x, got := w.explained(id), w.waits()
+			if got.Why != why || !got.Until.Equal(until) || !x.NextAt.Equal(until) || x.Next != "it waits "+got.Text {
+				t.Errorf("want %s until %s: the queue %+v, an explanation %q at %s", why, until, got, x.Next, x.NextAt)
+			}
+			return x
+		}
+		rested := w.now.Add(time.Minute)
+		w.change(bob, store.AccountChange{Rests: 1, Until: rested})
+		if x := same(WhyResting, rested); x.Account.Status != "resting" {
+			t.Errorf("of a resting account: %+v", x.Account)
+		}
+		parked := w.now.Add(time.Hour)
+		w.change(bob, store.AccountChange{Until: parked})
+		same(WhyParked, parked)
+		w.change(bob, store.AccountChange{Hold: true})
+		same(WhyAccountHeld, time.Time{})
+		_, err := w.Pause(t.Context(), w.grant, Pause{Account: bob, Lane: email.Normal, Reason: "a price"})
+		w.must(err)
+		if x := same(WhyPaused, time.Time{}); !strings.HasSuffix(x.Fix, `POST /v1/queue/resume with {"account":"acc_2","lane":"normal"}`) {
+			t.Errorf("how to end a pause: %q", x.Fix)
+		}
+	})
+}
+
+// Scheduled mail whose time will find a pause says both: it does not leave then.
+func TestScheduledMailTellsOfAPause(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Random})
+		sub := toShop()
+		sub.SendAt = w.now.Add(time.Hour)
+		id := w.take(sub).ID
+		if x := w.waits(); x.Why != WhySchedule || !x.Until.Equal(sub.SendAt) {
+			t.Errorf("without a pause: %+v", x)
+		}
+		_, err := w.Pause(t.Context(), w.grant, Pause{Lane: EveryLane, Reason: "a price"})
+		w.must(err)
+		x := w.waits()
+		if x.Why != WhyPaused || x.State != email.Scheduled || !x.Until.Equal(sub.SendAt) || x.Text != "for its time, and then until it is resumed (paused: a price)" {
+			t.Errorf("with one: %+v", x)
+		}
+		if e := w.explained(id); !e.NextAt.Equal(sub.SendAt) || e.Next != "it waits "+x.Text || e.Fix != "when it may go on, POST /v1/queue/resume" {
+			t.Errorf("explained: %+v", e)
+		}
+		_, err = w.Resume(t.Context(), w.grant, Pause{Lane: EveryLane})
+		w.must(err)
+		w.change(ada, store.AccountChange{Until: w.now.Add(time.Minute)})
+		w.change(bob, store.AccountChange{Until: w.now.Add(time.Minute)})
+		w.accounts.forget(simTeam, "")
+		if x := w.waits(); x.Why != WhySchedule {
+			t.Errorf("what may be over by then: %+v", x)
+		}
+	})
+}
+
+// Who moved mail is why it is this account, not what was asked for at first.
+func TestExplainTellsOfAMove(t *testing.T) {
+	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	id := w.take(toShop()).ID
+	w.order(Order{Verb: MoveMail, To: ada})
+	if x := w.explained(id); x.Account.ID != ada || x.Account.Why != "a person moved it here" {
+		t.Errorf("moved: %+v", x.Account)
+	}
+	w.order(Order{Verb: MoveMail, To: bob, Reason: "a new mailbox"})
+	if x := w.explained(id); x.Account.ID != bob || x.Account.Why != "a person moved it here: a new mailbox" {
+		t.Errorf("with a reason: %+v", x.Account)
+	}
+}
+
+// From without an account is the account that has the address for its own, however
+// old another one is that may send as it.
+func TestOwnAddressComesFirst(t *testing.T) {
+	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	w.allow(ada, "@acme.example")
+	sub := toBob()
+	for from, want := range map[string]email.ID{"Bob@acme.example": bob, "ada@acme.example": ada, "else@acme.example": ada} {
+		a, err := email.ParseAddress(from)
+		w.must(err)
+		sub.From = &a
+		m := w.take(sub)
+		if m.Account != want {
+			t.Errorf("from %s: %s, want %s", from, m.Account, want)
+		}
+		if why := w.explained(m.ID).Account.Why; want == bob && why != "bob@acme.example is its own address" && why != "Bob@acme.example is its own address" {
+			t.Errorf("why: %s", why)
+		}
+	}
+}
