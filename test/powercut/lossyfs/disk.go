@@ -25,6 +25,7 @@ type Disk struct {
 	off    bool // power is cut: everything fails until the next mount
 	inodes map[uint64]*inode
 	last   uint64
+	fails  []Failure
 	server *fuse.Server
 }
 

@@ -231,3 +231,42 @@ func TestEverythingFailsAfterTheCut(t *testing.T) {
 	m.powerCycle()
 	m.gone("file")
 }
+
+func TestFailedSyncLosesItsBytes(t *testing.T) {
+	m := mount(t)
+	m.write("file", "abcdef", true)
+	m.syncDir(".")
+	f, err := os.OpenFile(m.path("file"), os.O_RDWR, 0)
+	m.ok(err)
+	defer f.Close()
+	_, err = f.WriteAt([]byte("XY"), 1)
+	m.ok(err)
+	m.disk.Fail(Failure{Op: Sync, File: "file", With: syscall.EIO, Left: 1})
+	if err := f.Sync(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("sync: %v, want EIO", err)
+	}
+	m.holds("file", "aXYdef")
+	m.ok(f.Sync())
+	m.ok(f.Close())
+	m.powerCycle()
+	m.holds("file", "abcdef")
+}
+
+func TestFailedWritesAreTold(t *testing.T) {
+	m := mount(t)
+	f, err := os.Create(m.path("file"))
+	m.ok(err)
+	defer f.Close()
+	m.disk.Fail(Failure{Op: Write, With: syscall.EIO, Half: true, Left: 1}, Failure{Op: Create, With: syscall.EROFS})
+	if _, err := f.WriteString("abcdef"); !errors.Is(err, syscall.EIO) {
+		t.Errorf("write: %v, want EIO", err)
+	}
+	m.holds("file", "abc")
+	if _, err := os.Create(m.path("other")); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("create: %v, want EROFS", err)
+	}
+	m.disk.Fail()
+	_, err = f.WriteAt([]byte("abcdef"), 0)
+	m.ok(err)
+	m.holds("file", "abcdef")
+}

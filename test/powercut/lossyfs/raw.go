@@ -131,6 +131,12 @@ func (r *raw) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadRes
 
 func (r *raw) Write(_ <-chan struct{}, in *fuse.WriteIn, b []byte) (uint32, fuse.Status) {
 	status := r.on(in.NodeId, func(n *inode) fuse.Status {
+		if f, fails := r.disk.failure(Write, n); fails {
+			if f.Half {
+				n.data.writeAt(b[:len(b)/2], int(in.Offset))
+			}
+			return fuse.Status(f.With)
+		}
 		n.data.writeAt(b, int(in.Offset))
 		n.modified = time.Now()
 		if r.handle(in.Fh).sync {
@@ -147,6 +153,10 @@ func (r *raw) Write(_ <-chan struct{}, in *fuse.WriteIn, b []byte) (uint32, fuse
 // Fsync makes the file's bytes durable, for fdatasync too: their number is needed to read them.
 func (r *raw) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return r.on(in.NodeId, func(n *inode) fuse.Status {
+		if f, fails := r.disk.failure(Sync, n); fails {
+			n.data.lo, n.data.hi = 0, 0
+			return fuse.Status(f.With)
+		}
 		n.syncs++
 		n.data.sync()
 		return fuse.OK

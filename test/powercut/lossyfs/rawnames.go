@@ -35,6 +35,9 @@ func (r *raw) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fus
 		file := dir.names.live[name]
 		switch {
 		case file == nil:
+			if f, fails := r.disk.failure(Create, nil); fails {
+				return fuse.Status(f.With)
+			}
 			file = r.disk.add(syscall.S_IFREG|in.Mode&0o7777, in.Owner)
 			dir.names.set(name, file)
 		case in.Flags&syscall.O_EXCL != 0:
