@@ -19,10 +19,10 @@ type Explanation struct {
 
 // ExplainedAccount is the account that a message goes through.
 type ExplainedAccount struct {
-	ID          string `json:"id"`
+	ID          string `json:"id" doc:"Where no account takes it: of its pool, or of the account that has been removed."`
 	Address     string `json:"address"`
 	Transport   string `json:"transport"`
-	Status      string `json:"status" enum:"active,parked,resting,held"`
+	Status      string `json:"status,omitempty" enum:"active,parked,resting,held" doc:"Missing: no account takes it."`
 	Why         string `json:"why" doc:"Why this account: named in the request, or the one that may send as From."`
 	Cause       string `json:"cause,omitempty"`
 	Reason      string `json:"reason,omitempty" doc:"Why the account is parked or held, and what to do."`
@@ -41,7 +41,7 @@ type ExplainedPolicy struct {
 type ExplainedLimit struct {
 	Name   string `json:"name" example:"recipients per message"`
 	Limit  int64  `json:"limit"`
-	Used   int64  `json:"used" doc:"What this message takes."`
+	Used   int64  `json:"used" doc:"What this message takes of it; GET /v1/capacity tells what is left."`
 	Source string `json:"source,omitempty" doc:"Where the figure comes from."`
 }
 

@@ -83,7 +83,7 @@ type EventData struct {
 // MessageQuery selects messages. Empty fields select nothing away.
 type MessageQuery struct {
 	Status    string // a recipient's: queued, held, failed …
-	Account   string // its id
+	Account   string // its id or address, or a pool's id or name
 	Recipient string // an address
 	Tag       string
 	Type      string

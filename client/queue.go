@@ -29,7 +29,8 @@ type Waiting struct {
 
 // Pause is what a person has paused: an account, a lane, or both.
 type Pause struct {
-	Account string `json:"account,omitempty" doc:"Empty: every account."`
+	Account string `json:"account,omitempty" doc:"The id of an account or a pool. Empty: every account."`
+	Address string `json:"address,omitempty" doc:"Of an account its address, of a pool its name."`
 	Lane    string `json:"lane,omitempty" enum:"urgent,normal,bulk" doc:"Empty: every lane."`
 	Reason  string `json:"reason,omitempty"`
 	Key     string `json:"key,omitempty" doc:"The id of the API key that did it."`
@@ -38,7 +39,7 @@ type Pause struct {
 
 // NewPause pauses mail, or resumes it.
 type NewPause struct {
-	Account string `json:"account,omitempty" doc:"Its id or address; empty: every account."`
+	Account string `json:"account,omitempty" doc:"Its id or address, or a pool's id or name; empty: every account."`
 	Lane    string `json:"lane,omitempty" enum:"urgent,normal,bulk" doc:"Empty: every lane."`
 	Reason  string `json:"reason,omitempty" doc:"For those who wonder why nothing leaves; at most 200 bytes."`
 }

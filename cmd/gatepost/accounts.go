@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,9 +75,33 @@ func (r *remote) accountTable(list []client.Account) {
 }
 
 func accountsShowCommand(env environment) *cobra.Command {
-	return onAccount(env, &cobra.Command{Use: "show", Short: "Show an account"}, func(_ context.Context, r *remote, a client.Account) error {
-		return r.show(a, func() { r.accountFacts(a) })
+	return onAccount(env, &cobra.Command{Use: "show", Short: "Show an account, its limits and what is used of them"}, func(ctx context.Context, r *remote, a client.Account) error {
+		var limits []client.CapacityLimit
+		if !r.asJSON {
+			all, err := r.Capacity(ctx)
+			if err != nil {
+				return err
+			}
+			if i := slices.IndexFunc(all.Data, func(c client.Capacity) bool { return c.Account == a.ID }); i >= 0 {
+				limits = all.Data[i].Limits
+			}
+		}
+		return r.show(a, func() {
+			r.accountFacts(a)
+			r.accountLimits(limits)
+		})
 	})
+}
+
+// accountLimits tells what may be sent over time, set or known, and what of it is used.
+func (r *remote) accountLimits(limits []client.CapacityLimit) {
+	for _, l := range limits {
+		line := fmt.Sprintf("%d %s: %d used, %d left", l.Max, l.Name, l.Used, l.Left)
+		if l.Reserved > 0 {
+			line += fmt.Sprintf(", %d of that for urgent mail alone", l.Reserved)
+		}
+		r.line("  %s%s", r.in(dim, "limit        "), line)
+	}
 }
 
 func (r *remote) accountFacts(a client.Account) {
@@ -87,6 +112,8 @@ func (r *remote) accountFacts(a client.Account) {
 		{"credential", a.Credential},
 		{"senders", strings.Join(a.Senders, " ")},
 		{"may look", mayLook(a)},
+		{"draft fence", draftFence(a)},
+		{"at a time", atATime(a)},
 		{"server", serverOf(a)},
 		{"user", userOf(a)},
 		{"trusts", authorityOf(a)},
@@ -136,6 +163,31 @@ func mayLook(a client.Account) string {
 		return "yes: in Sent, after an attempt without an answer"
 	}
 	return "no: what ends without an answer waits for a person"
+}
+
+// draftFence tells of an account that makes each message a draft first.
+func draftFence(a client.Account) string {
+	if a.Gmail == nil || a.Gmail.DraftFence == nil || !*a.Gmail.DraftFence {
+		return ""
+	}
+	return "yes: each message is a draft first, which tells whether it was sent"
+}
+
+// atATime tells how many sends go on at the same time.
+func atATime(a client.Account) string {
+	var n *int
+	switch {
+	case a.Gmail != nil:
+		n = a.Gmail.MaxParallel
+	case a.GmailSMTP != nil:
+		n = a.GmailSMTP.MaxConnections
+	case a.SMTP != nil:
+		n = a.SMTP.MaxConnections
+	}
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
 }
 
 // authorityOf names the certificates that an account trusts for its relay.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +33,19 @@ func (s *settings) beforeNewKey(ctx context.Context) error {
 		return s.withoutDatabase(fmt.Errorf("open the database: %w", err))
 	}
 	return c.Close(ctx)
+}
+
+// where names what the data lies in, without a secret: the folder, or PostgreSQL's
+// database and its server.
+func (s *settings) where() string {
+	if s.database == "" {
+		return s.data
+	}
+	c, err := pgx.ParseConfig(s.database)
+	if err != nil {
+		return "the PostgreSQL database"
+	}
+	return fmt.Sprintf("the PostgreSQL database %s at %s", c.Database, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))))
 }
 
 // withoutDatabase adds to an error of the database what to do where it is not reached.

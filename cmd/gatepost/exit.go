@@ -67,6 +67,8 @@ func explain(err error) string {
 		return listed(refused)
 	case errors.As(err, &lost):
 		return err.Error() + "\nIs gatepost running there? Start it: gatepost serve. Is it elsewhere? Name it by --url or GATEPOST_URL."
+	case errors.As(err, &refused):
+		return inCommands(err.Error())
 	}
 	return err.Error()
 }
@@ -90,11 +92,11 @@ func failureOf(err error, code int) failure {
 // listed shows a mistake a line.
 func listed(e *client.Error) string {
 	if len(e.Errors) == 1 {
-		return e.Errors[0].Field + ": " + e.Errors[0].Message
+		return e.Errors[0].Field + ": " + inCommands(e.Errors[0].Message)
 	}
 	lines := []string{e.Title + ":"}
 	for _, f := range e.Errors {
-		lines = append(lines, "  "+f.Field+": "+f.Message)
+		lines = append(lines, "  "+f.Field+": "+inCommands(f.Message))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -32,7 +31,11 @@ func (r *remote) explanation(e client.Explanation) {
 		r.line("%s", line)
 	}
 	r.line("")
-	r.line("%s%s (%s), %s", r.in(dim, "account   "), e.Account.Address, e.Account.Transport, r.state(e.Account.Status))
+	if e.Account.Status == "" {
+		r.line("%snone takes it", r.in(dim, "account   "))
+	} else {
+		r.line("%s%s (%s), %s", r.in(dim, "account   "), e.Account.Address, e.Account.Transport, r.state(e.Account.Status))
+	}
 	r.indented(e.Account.Why, e.Account.Reason)
 	if e.Account.ParkedUntil != nil {
 		r.indented("It waits until " + whenAt(e.Account.ParkedUntil) + ".")
@@ -40,7 +43,7 @@ func (r *remote) explanation(e client.Explanation) {
 	r.line("%s%s: lane %s; without an answer: %s", r.in(dim, "type      "), e.Policy.Type, e.Policy.Lane, e.Policy.OnUnknown)
 	r.indented("content kept: " + e.Policy.Kept)
 	for _, l := range e.Limits {
-		r.line("%s%s: %d of %d", r.in(dim, "limit     "), l.Name, l.Used, l.Limit)
+		r.line("%s%s: it takes %d, %d allowed", r.in(dim, "limit     "), l.Name, l.Used, l.Limit)
 	}
 	for _, a := range e.Attempts {
 		if a.Fix == e.Fix {
@@ -66,14 +69,6 @@ func (r *remote) attempt(a client.Attempt) {
 	if a.PossibleDuplicate {
 		r.indented("Recipients may have got it twice.")
 	}
-}
-
-// released is the request that lets a held message go on.
-var released = regexp.MustCompile(`POST /v1/messages/(\w+)/release`)
-
-// inCommands says as commands what an advice says as requests.
-func inCommands(advice string) string {
-	return released.ReplaceAllString(advice, "gatepost messages release $1; if it did, or is not wanted any more: gatepost messages cancel $1")
 }
 
 // indented writes what is said of the line above.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,12 @@ func (n *number) String() string {
 // Type implements pflag.Value.
 func (n *number) Type() string { return "int" }
 
+const (
+	day = 24 * time.Hour
+	// oldest is how many days ago something may have been: longer than gatepost is there.
+	oldest = 36500
+)
+
 // age is the value of a flag that says how long ago something was. Nothing was in
 // the future: a sign that slipped in would select everything.
 type age time.Duration
@@ -48,8 +55,14 @@ type age time.Duration
 // Set implements pflag.Value.
 func (a *age) Set(given string) error {
 	d, err := time.ParseDuration(given)
-	if err != nil || d <= 0 {
-		return errors.New("write how long ago, with its unit, such as 90s, 2h or 24h")
+	if n, of := strings.CutSuffix(given, "d"); of {
+		days, wrong := strconv.Atoi(n)
+		if d, err = time.Duration(days)*day, wrong; days > oldest {
+			d = 0
+		}
+	}
+	if err != nil || d <= 0 || d > oldest*day {
+		return fmt.Errorf("write how long ago, with its unit, such as 90s, 2h or 3d; at most %dd", oldest)
 	}
 	*a = age(d)
 	return nil

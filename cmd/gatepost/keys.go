@@ -105,7 +105,7 @@ func keysOf(cmd *cobra.Command, s *settings) (keyPlace, error) {
 	local := cmd.Flags().Changed("data") || cmd.Flags().Changed("database") || cmd.Flags().Changed("database-file")
 	if s.key.Empty() || local {
 		return keyPlace{
-			where:  s.data,
+			where:  s.where(),
 			create: func(ctx context.Context, n client.NewKey) (client.Key, error) { return firstKey(ctx, s, n) },
 			end:    func(ctx context.Context, id string) error { return endKey(ctx, s, id) },
 		}, nil
@@ -158,7 +158,7 @@ func inFolder(ctx context.Context, s *settings, do func(st *store.Store, c *cont
 
 func firstKey(ctx context.Context, s *settings, n client.NewKey) (made client.Key, err error) {
 	if n.ExpiresAt != nil {
-		return made, usagef("--expires: a key made in the data folder does not end; use it to make one that does, over the API")
+		return made, usagef("--expires: a key made without a server does not end; use it to make one that does, over the API")
 	}
 	err = inFolder(ctx, s, func(_ *store.Store, c *control.Control, team email.ID) error {
 		secret, key, err := c.FirstKey(ctx, team, n.Name, n.Scopes)

@@ -20,7 +20,7 @@ type selection struct {
 func (s *selection) flags(cmd *cobra.Command, env environment) {
 	f := cmd.Flags()
 	f.StringVar(&s.Status, "status", "", "with a recipient in this `state`: queued, held, failed …")
-	f.StringVar(&s.Account, "account", "", "sent through this `account`, address or id")
+	f.StringVar(&s.Account, "account", "", "sent through this `account`, address or id, or given to a pool")
 	f.StringVar(&s.Recipient, "to", "", "for this recipient's `address`")
 	f.StringVar(&s.Tag, "tag", "", "with this `tag`")
 	f.StringVar(&s.Type, "type", "", "of this `type`")

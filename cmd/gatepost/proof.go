@@ -68,7 +68,7 @@ func (r *remote) step(s client.Step) {
 	if s.Reply != "" {
 		r.wrapped("the provider said: " + s.Reply)
 	}
-	r.wrapped(s.Fix)
+	r.wrapped(inCommands(s.Fix))
 }
 
 // wrapped writes a text below a step, as broad as is easy to read.

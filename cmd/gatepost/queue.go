@@ -20,11 +20,11 @@ type queued struct {
 
 func (q *queued) flags(cmd *cobra.Command, env environment, states ...string) {
 	f := cmd.Flags()
-	f.StringVar(&q.account, "account", "", "only mail of this `account`, address or id")
+	f.StringVar(&q.account, "account", "", "only mail of this `account`, address or id, or of a pool")
 	f.StringVar(&q.lane, "lane", "", "only this `lane`: urgent, normal or bulk")
 	f.StringVar(&q.kind, "type", "", "only messages of this `type`")
 	f.StringVar(&q.cause, "cause", "", "only what the last attempt ended with: this `word`")
-	f.Var((*age)(&q.olderThan), "older-than", "only what was submitted longer `ago` than this: 90s, 2h")
+	f.Var((*age)(&q.olderThan), "older-than", "only what was submitted longer `ago` than this: 90s, 2h, 3d")
 	if len(states) > 0 {
 		f.StringVar(&q.state, "state", "", "only this `state`: "+strings.Join(states, ", "))
 	}
@@ -118,17 +118,20 @@ func (r *remote) waiting(list []client.Waiting, none string) {
 // paused tells what is paused, and how to end it.
 func (r *remote) paused(list []client.Pause) {
 	for _, p := range list {
-		end, what := "gatepost queue resume", "everything"
-		if p.Account != "" {
-			end, what = end+" --account "+p.Account, p.Account
+		who, what := p.Account, "everything"
+		if p.Address != "" {
+			who = p.Address
+		}
+		if who != "" {
+			what = who
 		}
 		if p.Lane != "" {
-			end, what = end+" --lane "+p.Lane, what+", lane "+p.Lane
+			what += ", lane " + p.Lane
 		}
 		if p.Reason != "" {
 			what += ": " + p.Reason
 		}
-		r.line("%s%s, since %s. To end it: %s", r.in(yellow, "paused  "), what, when(p.Since.Time), end)
+		r.line("%s%s, since %s. To end it: %s", r.in(yellow, "paused  "), what, when(p.Since.Time), resumeCommand(who, p.Lane))
 	}
 }
 
@@ -151,7 +154,7 @@ func queuePauseCommand(env environment) *cobra.Command {
 }
 
 func pauseFlags(cmd *cobra.Command, env environment, p *client.NewPause) {
-	cmd.Flags().StringVar(&p.Account, "account", "", "this `account`, address or id (default every one)")
+	cmd.Flags().StringVar(&p.Account, "account", "", "this `account`, address or id, or a pool (default every one)")
 	cmd.Flags().StringVar(&p.Lane, "lane", "", "this `lane`: urgent, normal or bulk (default every one)")
 	completeQueue(cmd, env, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gatepost/client"
 )
@@ -34,6 +35,102 @@ func TestCompletionOfQueue(t *testing.T) {
 		code, out, errs := command(vars, append([]string{"__complete"}, append(strings.Fields(line), "")...)...)
 		if !slices.Contains(strings.Split(out, "\n"), want) || code != exitOK {
 			t.Errorf("%s: code %d: %s%s", line, code, out, errs)
+		}
+	}
+}
+
+// What the API advises as requests the command line advises as commands, with what
+// they need.
+func TestAdviceIsInCommands(t *testing.T) {
+	for advice, want := range map[string]string{
+		"when it may go on, POST /v1/messages/msg_1/release":                                  "when it may go on, gatepost messages release msg_1; if it is not wanted any more: gatepost messages cancel msg_1",
+		"ask a recipient; if it did not leave, POST /v1/messages/msg_1/release":               "ask a recipient; if it did not leave: gatepost messages release msg_1; if it did, or is not wanted any more: gatepost messages cancel msg_1",
+		"when it may go on, POST /v1/queue/resume":                                            "when it may go on, gatepost queue resume",
+		`when it may go on, POST /v1/queue/resume with {"account":"acc_1","lane":"bulk"}`:     "when it may go on, gatepost queue resume --account acc_1 --lane bulk",
+		"there is no such account: GET /v1/accounts lists them":                               "there is no such account: gatepost accounts list shows them",
+		"no account, and no pool: GET /v1/accounts and GET /v1/pools list them":               "no account, and no pool: gatepost accounts list and gatepost pools list show them",
+		"there is no account yet: connect one by POST /v1/accounts":                           "there is no account yet: connect one by gatepost connect",
+		"there is no such credential: make one by POST /v1/credentials":                       "there is no such credential: gatepost credentials list shows those that there are",
+		"a consent comes from a user's consent: gatepost connect gmail, or POST /v1/consents": "a consent comes from a user's consent: gatepost connect gmail",
+	} {
+		if got := inCommands(advice); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", advice, got, want)
+		}
+	}
+	if got := resumeCommand("my shop", ""); got != `gatepost queue resume --account "my shop"` {
+		t.Error(got)
+	}
+}
+
+// How long ago has a sign, a unit and an end.
+func TestAges(t *testing.T) {
+	for given, want := range map[string]time.Duration{"90s": 90 * time.Second, "2h": 2 * time.Hour, "3d": 72 * time.Hour, "36500d": 36500 * day} {
+		var a age
+		if err := a.Set(given); err != nil || time.Duration(a) != want {
+			t.Errorf("%s: %s, %v", given, time.Duration(a), err)
+		}
+	}
+	for _, given := range []string{"", "0", "0s", "0d", "-2h", "-2d", "d", "2", "1.5d", "36501d", "9999999999999d", "2000000h", "99999999999999h", "2w"} {
+		var a age
+		if err := a.Set(given); err == nil || !strings.Contains(err.Error(), "3d") {
+			t.Errorf("%s: %s, %v", given, time.Duration(a), err)
+		}
+	}
+}
+
+// An operator who slips is told what was typed and what to do next, in commands.
+func TestQueueByHand(t *testing.T) {
+	_, f := sandboxed(t)
+	vars := map[string]string{"GATEPOST_URL": f.APIURL, "GATEPOST_KEY": f.APIKey}
+	ada := f.Accounts[0].Address
+	for _, c := range []struct {
+		line, want string
+		code       int
+	}{
+		{"queue pause --account nobody@example.com", "--account: not the id or address of an account, nor the id or name of a pool: gatepost accounts list and gatepost pools list show them", exitUsage},
+		{"queue move --yes", "--to: is missing: the account that sends from now on", exitUsage},
+		{"queue --older-than -2h", `--older-than "-2h": write how long ago`, exitUsage},
+		{"pools create shop --members nobody@example.com", `--members "nobody@example.com": there is no such account: gatepost accounts list shows them`, exitUsage},
+		{"pools create shop --members " + ada, "shop  headroom", exitOK},
+		{"pools create shop --members " + ada, "NAME: is the name of another pool", exitUsage},
+		{"queue pause --account shop --lane bulk", "shop, lane bulk, since", exitOK},
+		{"queue", "To end it: gatepost queue resume --account shop --lane bulk", exitOK},
+		{"messages list --account shop", "No message fits", exitOK},
+		{"messages list --account shops", "--account: not the id or address of an account, nor the id or name of a pool", exitUsage},
+		{"accounts show " + ada, "messages per day of the mailbox: 0 used, ", exitOK},
+	} {
+		code, out, errs := command(vars, strings.Fields(c.line)...)
+		if code != c.code || !strings.Contains(out+errs, c.want) || strings.Contains(out+errs, "/v1/") {
+			t.Errorf("%s: code %d, want %d and %q:\n%s%s", c.line, code, c.code, c.want, out, errs)
+		}
+	}
+}
+
+// An explanation says of each limit what the message takes and what is allowed, and
+// of no account that none takes it.
+func TestExplanationInWords(t *testing.T) {
+	var out bytes.Buffer
+	printing(&out).explanation(client.Explanation{
+		ID: "msg_1", Account: client.ExplainedAccount{Why: "the pool shop: no member may send as a@example.com"},
+		Limits: []client.ExplainedLimit{{Name: "units per minute", Limit: 6000, Used: 100}},
+	})
+	for _, want := range []string{"account   none takes it\n          the pool shop", "units per minute: it takes 100, 6000 allowed\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &out)
+		}
+	}
+}
+
+// An account is shown with what was set for it.
+func TestAccountShowsItsSettings(t *testing.T) {
+	var out bytes.Buffer
+	fence, four := true, 4
+	r := printing(&out)
+	r.accountFacts(client.Account{Address: "a@example.com", Gmail: &client.GmailSettings{DraftFence: &fence, MaxParallel: &four}})
+	r.accountLimits([]client.CapacityLimit{{Name: "messages per day of the mailbox", Max: 2000, Used: 12, Left: 1988, Reserved: 100}})
+	for _, want := range []string{"draft fence  yes", "at a time    4\n", "limit        2000 messages per day of the mailbox: 12 used, 1988 left, 100 of that for urgent mail alone\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &out)
 		}
 	}
 }

@@ -113,7 +113,11 @@ func (o *ordering) counted(r *remote, found client.QueueOrdered) {
 
 func (r *remote) skipped(o client.QueueOrdered) {
 	for _, s := range o.Skipped {
-		r.line("%s left as they are: %s", plural(s.Messages, "message"), s.Why)
+		as := "left as it is"
+		if s.Messages != 1 {
+			as = "left as they are"
+		}
+		r.line("%s %s: %s", plural(s.Messages, "message"), as, s.Why)
 	}
 }
 

@@ -96,12 +96,15 @@ func flagFor(name string, cmd *cobra.Command) string {
 	others := map[string][]string{
 		"headers": {"header"}, "attachments": {"attach"}, "tags": {"tag"}, "thread_id": {"thread"}, "Idempotency-Key": {"idempotency-key"},
 		"ca": {"relay-ca"}, "may_look": {"look"}, "expires_at": {"expires"}, "key": {"service-account", "oauth-client", "file"},
-		"password": {"smtp-password-file"},
+		"password": {"smtp-password-file"}, "submitted_before": {"older-than"}, "recipient": {"to"},
 	}
 	for _, flag := range append([]string{strings.ReplaceAll(name, "_", "-")}, others[name]...) {
 		if cmd.Flags().Lookup(flag) != nil {
 			return "--" + flag
 		}
+	}
+	if name == "name" && strings.HasSuffix(cmd.Use, " NAME") {
+		return "NAME"
 	}
 	return ""
 }

@@ -73,7 +73,7 @@ func describeCreateBatch(d *describer) {
 func describeListMessages(d *describer) {
 	d.about("listMessages", "List messages, newest first", "A page may be shorter than limit, or empty, although there are more: next_cursor tells.")
 	d.param("query", "status", "Those with a recipient in this state.", "held")
-	d.param("query", "account", "Those of this account: its id or address.", nil)
+	d.param("query", "account", "Those of this account, its id or address, or of this pool, its id or name.", nil)
 	d.param("query", "recipient", "Those to this address.", "maria@example.org")
 	d.param("query", "tag", "Those with this tag.", "november")
 	d.param("query", "type", "Those of this type.", "invoice")

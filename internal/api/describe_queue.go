@@ -9,12 +9,12 @@ import (
 const exampleWaiting = `{"account": "acc_01jd2q0000e0080g40r40m30e2", "address": "app@example.com", "lane": "bulk", "state": "queued",
  "why": "paused", "text": "until it is resumed (paused: a wrong price)", "messages": 1200, "recipients": 1210, "oldest_at": "2026-11-21T08:00:00.000Z"}`
 
-const examplePause = `{"account": "acc_01jd2q0000e0080g40r40m30e2", "lane": "bulk", "reason": "a wrong price", "key": "key_01jd2q0000e0080g40r40m30e2",
+const examplePause = `{"account": "acc_01jd2q0000e0080g40r40m30e2", "address": "app@example.com", "lane": "bulk", "reason": "a wrong price", "key": "key_01jd2q0000e0080g40r40m30e2",
  "since": "2026-11-21T08:00:00.000Z"}`
 
 func describeShowQueue(d *describer) {
 	d.about("showQueue", "Tell who waits for what and until when", "It counts all rows that are asked for.")
-	d.param("query", "account", "Only what waits for this account: its id or address.", nil)
+	d.param("query", "account", "Only what waits for this account, its id or address, or for this pool, its id or name.", nil)
 	d.param("query", "lane", "urgent, normal or bulk.", nil)
 	d.param("query", "type", "Only messages of this type.", nil)
 	d.param("query", "cause", "Only what waits for this cause.", nil)

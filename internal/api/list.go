@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"gatepost/client"
-	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/queue"
 )
@@ -57,25 +56,14 @@ func (c *call) messageQuery() (queue.MessageQuery, error) {
 	return q, invalid(wrong)
 }
 
-// accountNamed is the id of an account that is named by its id or its address. Keys
-// that may read messages see there which accounts sent them.
+// accountNamed is the id of an account that is named by its id or its address, or of
+// a pool that is by its id or its name. What was removed is still found by its id.
+// Keys that may read messages see there which accounts sent them.
 func (c *call) accountNamed(name string, wrong *wrongFields) (id string, err error) {
-	if name == "" || isID(email.PrefixAccount, name) == nil {
+	if isID(email.PrefixAccount, name) == nil || isID(email.PrefixPool, name) == nil {
 		return name, nil
 	}
-	reader := c.grant
-	reader.Scopes = append(slices.Clone(reader.Scopes), access.ScopeAccountsRead)
-	all, err := c.s.Control.Accounts(c.r.Context(), reader)
-	if err != nil {
-		return "", err
-	}
-	for _, a := range all {
-		if strings.EqualFold(a.Address, name) { // as a message names its account
-			return a.ID, nil
-		}
-	}
-	wrong.add("account", "not the id or address of an account: GET /v1/accounts lists them")
-	return "", nil
+	return c.routeNamed("account", name, wrong)
 }
 
 // words refuses what nothing can be found by, which is a slip of the pen rather

@@ -67,3 +67,20 @@ func TestPools(t *testing.T) {
 		}
 	})
 }
+
+// What was given to a pool is found by it, whoever sends it; and not by another.
+func TestMessagesOfAPool(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		shop := w.post("/v1/pools", `{"name": "Shop", "members": [{"account": "`+w.smtp+`"}]}`).want(http.StatusCreated).object()["id"].(string)
+		w.post("/v1/pools", `{"name": "Other one", "members": [{"account": "`+w.smtp+`"}]}`).want(http.StatusCreated)
+		w.post("/v1/messages", simple).want(http.StatusAccepted)
+		sent := w.post("/v1/messages", `{"account": "shop", "from": "app@example.com", "to": "a@b.example", "text": "t"}`).want(http.StatusAccepted).object()["id"]
+		for name, want := range map[string]int{shop: 1, "shop": 1, "other%20one": 0} {
+			got := w.get("/v1/messages?account=" + name).want(http.StatusOK).object()["data"].([]any)
+			if len(got) != want || want == 1 && got[0].(map[string]any)["id"] != sent {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	})
+}

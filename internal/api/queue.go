@@ -97,7 +97,7 @@ func waitingOf(list []queue.Waiting) []client.Waiting {
 func pausesOf(list []queue.Pause) []client.Pause {
 	out := make([]client.Pause, len(list))
 	for i, p := range list {
-		out[i] = client.Pause{Account: p.Account, Reason: p.Reason, Key: p.Key, Since: timeOf(p.At)}
+		out[i] = client.Pause{Account: p.Account, Address: p.Name, Reason: p.Reason, Key: p.Key, Since: timeOf(p.At)}
 		if p.Lane != queue.EveryLane {
 			out[i].Lane = laneWord(p.Lane)
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,4 +132,39 @@ func TestQueueOfAPool(t *testing.T) {
 			t.Errorf("canceled: %v", o)
 		}
 	})
+}
+
+// A pause of what is not there is refused with the field; what is paused is told by
+// its name.
+func TestPauseNamesWhatIsThere(t *testing.T) {
+	w := sqlite(t)
+	pool := w.post("/v1/pools", `{"name": "Shop", "members": [{"account": "`+w.smtp+`"}]}`).want(http.StatusCreated).object()["id"].(string)
+	for _, name := range []string{"nobody@example.com", "Shops", w.smtp[:len(w.smtp)-1] + "0", pool[:len(pool)-1] + "0", "acc_x"} {
+		if name == w.smtp || name == pool {
+			continue
+		}
+		for _, verb := range []string{"pause", "resume"} {
+			r := w.post("/v1/queue/"+verb, `{"account": "`+name+`"}`)
+			wantFields(t, r.problem(http.StatusUnprocessableEntity, "invalid"), []string{"account"})
+		}
+	}
+	for name, want := range map[string]string{pool: "Shop", "shop": "Shop", w.smtp: "app@example.com", "app@example.com": "app@example.com"} {
+		list := w.post("/v1/queue/pause", `{"account": "`+name+`"}`).want(http.StatusOK).object()["data"].([]any)
+		if p := list[0].(map[string]any); len(list) != 1 || p["address"] != want {
+			t.Errorf("%s paused: %v", name, list)
+		}
+		w.post("/v1/queue/resume", `{"account": "`+name+`"}`).want(http.StatusOK)
+	}
+}
+
+// Mail is moved to an account, which has to be given.
+func TestMoveSaysWhere(t *testing.T) {
+	w := sqlite(t)
+	w.post("/v1/pools", `{"name": "Shop", "members": [{"account": "`+w.smtp+`"}]}`).want(http.StatusCreated)
+	for body, want := range map[string]string{`{}`: "is missing", `{"to": "shop"}`: "is a pool", `{"to": "x@example.com"}`: "not the id or address"} {
+		p := w.post("/v1/queue/move", body).problem(http.StatusUnprocessableEntity, "invalid")
+		if text := fmt.Sprint(p); !strings.Contains(text, want) {
+			t.Errorf("%s: %s", body, text)
+		}
+	}
 }

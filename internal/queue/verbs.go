@@ -111,13 +111,11 @@ func (e *Engine) ordering(ctx context.Context, g access.Grant, o Order) (*orderi
 		problems = append(problems, email.Problem{Field: "state", Message: "cannot be given with retry, which is about what failed"})
 	}
 	if o.Verb == MoveMail {
-		var err error
-		if p.target, err = e.accounts.get(ctx, g.Team, o.To); errors.Is(err, ErrNotFound) {
-			problems = append(problems, email.Problem{Field: "to", Message: "no account: GET /v1/accounts lists them"})
-		} else if err != nil {
+		wrong, err := p.aim(ctx)
+		if err != nil {
 			return nil, err
 		}
-		p.Not = o.To
+		problems = append(problems, wrong...)
 	} else if o.To != "" {
 		problems = append(problems, email.Problem{Field: "to", Message: "is for move alone"})
 	}
@@ -125,6 +123,22 @@ func (e *Engine) ordering(ctx context.Context, g access.Grant, o Order) (*orderi
 		return nil, &Invalid{problems}
 	}
 	return p, nil
+}
+
+// aim finds the account that mail is moved to.
+func (p *ordering) aim(ctx context.Context) (wrong []email.Problem, err error) {
+	p.Not = p.To
+	if p.target, err = p.e.accounts.get(ctx, p.g.Team, p.To); !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	pools, err := p.e.accounts.pools(ctx, p.g.Team)
+	why := "no account: GET /v1/accounts lists them"
+	if p.To == "" {
+		why = "is missing: the account that sends from now on"
+	} else if poolNamed(pools, p.To) != nil {
+		why = "is a pool: mail is moved to an account. GET /v1/accounts lists them"
+	}
+	return []email.Problem{{Field: "to", Message: why}}, err
 }
 
 // narrow keeps to the states that the verb is about.

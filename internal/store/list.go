@@ -14,7 +14,7 @@ type MessageQuery struct {
 	Before       email.ID // only those with a smaller id
 	Limit        int
 	Status       email.State // of any recipient
-	Account      email.ID
+	Account      email.ID // or a pool: all that was given to it
 	Recipient    string
 	Tag          string
 	Type         string
@@ -53,9 +53,8 @@ func (p *plan) arg(v any) string {
 func (p *plan) and(format string, places ...any) { p.where += " AND " + fmt.Sprintf(format, places...) }
 
 // waitingSQL are the entries of a team by its accounts and pools: the queue's own
-// order is
-// that of all teams. What waits for an account that has been removed is not among
-// them, for the seconds that it waits.
+// order is that of all teams. What waits for an account that has been removed is not
+// among them, for the seconds that it waits.
 const waitingSQL = `SELECT id FROM (SELECT message_id AS id FROM queue WHERE route IN (SELECT id FROM accounts WHERE team_id = $1) AND team_id = $1
 	UNION ALL SELECT q.message_id FROM pools p CROSS JOIN queue q
 		WHERE p.team_id = $1 AND q.route >= p.id || '/' AND q.route < p.id || '0' AND q.team_id = $1) waiting LIMIT `
@@ -110,7 +109,10 @@ func (q MessageQuery) conditions(p *plan, own, tagged string) {
 	default:
 		p.and("EXISTS (SELECT 1 FROM queue w WHERE w.message_id = m.id AND w.state = %s)", p.arg(string(q.Status)))
 	}
-	if q.Account != "" {
+	if isPool(q.Account) {
+		from, to := poolRoutes(q.Account)
+		p.and("m.pooled >= %s AND m.pooled < %s", p.arg(from), p.arg(to))
+	} else if q.Account != "" {
 		p.and("m.account_id = %s", p.arg(q.Account))
 	}
 	if q.Type != "" {

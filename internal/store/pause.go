@@ -17,6 +17,7 @@ const EveryLane email.Lane = -1
 type Pause struct {
 	Team    email.ID
 	Account email.ID   // or a pool; empty: every account of the team
+	Name    string     // of the account its address, or of the pool its name; Pauses fills it in
 	Lane    email.Lane // or EveryLane
 	Reason  string
 	Key     email.ID // the API key that did it
@@ -59,17 +60,17 @@ func (s *Store) Resume(ctx context.Context, team, account email.ID, lane email.L
 // Pauses lists what is paused of a team, the widest first. A pause of an account
 // or a pool that has been removed is not among them.
 func (s *Store) Pauses(ctx context.Context, team email.ID) ([]Pause, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT team_id, account_id, lane, reason, key_id, created_at FROM pauses p WHERE team_id = $1
-		AND (account_id = '' OR EXISTS (SELECT 1 FROM accounts a WHERE a.team_id = p.team_id AND a.id = p.account_id)
-		OR EXISTS (SELECT 1 FROM pools o WHERE o.team_id = p.team_id AND o.id = p.account_id))
-		ORDER BY account_id, lane`, team)
+	rows, err := s.read.QueryContext(ctx, `SELECT p.team_id, p.account_id, COALESCE(a.address, o.name, ''), p.lane, p.reason, p.key_id, p.created_at
+		FROM pauses p LEFT JOIN accounts a ON a.team_id = p.team_id AND a.id = p.account_id
+		LEFT JOIN pools o ON o.team_id = p.team_id AND o.id = p.account_id
+		WHERE p.team_id = $1 AND (p.account_id = '' OR a.id IS NOT NULL OR o.id IS NOT NULL) ORDER BY p.account_id, p.lane`, team)
 	if err != nil {
 		return nil, fmt.Errorf("what is paused: %w", err)
 	}
 	return scanAll(rows, func(row interface{ Scan(...any) error }) (Pause, error) {
 		var p Pause
 		var at int64
-		err := row.Scan(&p.Team, &p.Account, &p.Lane, &p.Reason, &p.Key, &at)
+		err := row.Scan(&p.Team, &p.Account, &p.Name, &p.Lane, &p.Reason, &p.Key, &at)
 		p.At = fromMillis(at)
 		return p, err
 	})

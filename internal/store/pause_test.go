@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 
 	"gatepost/internal/email"
@@ -24,7 +25,10 @@ func TestPauseIsAboutWhatItNames(t *testing.T) {
 			must(t, s.Pause(t.Context(), p), s.Pause(t.Context(), p))
 			list, err := s.Pauses(t.Context(), team)
 			must(t, err)
-			if len(list) != 1 || list[0] != p {
+			if len(list) != 1 || strings.Contains(list[0].Name, "@") != (c.account != "") {
+				t.Fatalf("%s: %+v", name, list)
+			}
+			if list[0].Name = ""; list[0] != p {
 				t.Errorf("%s: %+v", name, list)
 			}
 			for _, account := range []email.ID{one, other} {
