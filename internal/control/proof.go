@@ -65,7 +65,7 @@ func (c *Control) CheckAccount(ctx context.Context, g access.Grant, id email.ID)
 }
 
 func (c *Control) prove(ctx context.Context, g access.Grant, a Account) (Proof, error) {
-	c.cfg.Vault.Forget(a.Credential) // a refusal that is remembered is not live
+	c.cfg.Vault.ForgetFor(a.Credential, a.Address) // a refusal that is remembered is not live
 	steps, err := c.cfg.Engine.Prove(ctx, g.Team, a.ID)
 	if err != nil {
 		return Proof{}, err

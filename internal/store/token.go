@@ -175,12 +175,13 @@ func releaseToken(ctx context.Context, q querier, k TokenKey, holder string) err
 	return err
 }
 
-// ForgetTokens drops all tokens and failures of a credential, for all nodes. Who
-// is asking for a new one goes on.
-func (s *Store) ForgetTokens(ctx context.Context, credential email.ID) error {
+// ForgetTokens drops all tokens and failures of a credential, for all nodes; where a
+// subject is named only those of that one, and those that are of no subject. Who is
+// asking for a new one goes on.
+func (s *Store) ForgetTokens(ctx context.Context, credential email.ID, subject string) error {
 	return s.alone(ctx, "forget the tokens of "+credential, func(ctx context.Context, q querier) error {
 		_, err := q.ExecContext(ctx, `UPDATE live_tokens SET revision = revision + 1, sealed = $2, fetched_at = 0, refresh_at = 0, expires_at = 0,
-			failure = '', paused_until = 0 WHERE credential_id = $1`, credential, []byte{})
+			failure = '', paused_until = 0 WHERE credential_id = $1 AND ($3 = '' OR subject IN ($3, ''))`, credential, []byte{}, subject)
 		return err
 	})
 }

@@ -171,7 +171,11 @@ func TestFailureIsSharedAndForgotten(t *testing.T) {
 		if got := liveToken(t, s); len(got.Sealed) != 0 || !got.Version.Equal(c.UpdatedAt) || got.Failure != "refused again" {
 			t.Errorf("the failure of a new credential stands beside the token of the old one: %+v", got)
 		}
-		must(t, s.ForgetTokens(t.Context(), c.ID))
+		must(t, s.ForgetTokens(t.Context(), c.ID, "somebody-else@x.example"))
+		if got := liveToken(t, s); got.Failure != "refused again" {
+			t.Errorf("forgotten for somebody else: %+v", got)
+		}
+		must(t, s.ForgetTokens(t.Context(), c.ID, tokenKey.Subject))
 		if got := liveToken(t, s); got.Failure != "" || got.Pause > 0 || len(got.Sealed) != 0 || got.Life > 0 {
 			t.Errorf("forgotten: %+v", got)
 		}

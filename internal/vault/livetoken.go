@@ -219,13 +219,13 @@ func (e *liveToken) keep(now time.Time, got kept) {
 	e.failure, e.pausedUntil = nil, time.Time{}
 }
 
-// forget drops what is known of a credential. A fetch under way answers those
-// who wait for it, and is not kept.
-func (t *tokens) forget(credential email.ID) {
+// forget drops what is known of a credential, or of one subject of it and of tokens
+// that are of none. A fetch under way answers those who wait for it, and is not kept.
+func (t *tokens) forget(credential email.ID, subject string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key := range t.live {
-		if key.credential == credential {
+		if key.credential == credential && (subject == "" || key.subject == subject || key.subject == "") {
 			delete(t.live, key)
 		}
 	}

@@ -89,7 +89,7 @@ func TestTokenIsKeptAndFetchedEarly(t *testing.T) {
 	w.want(t, plainAsk, "T2", nil)
 
 	w.life = 4 * time.Minute // half life comes before five minutes
-	w.forget("cred_1")
+	w.forget("cred_1", "")
 	w.want(t, plainAsk, "T3", nil)
 	w.pass(2*time.Minute - time.Second)
 	w.want(t, plainAsk, "T3", nil)
@@ -191,10 +191,25 @@ func TestReplacedOrForgottenCredentialIsUsedAtOnce(t *testing.T) {
 	w.want(t, replaced, "T2", nil)
 	replaced.version = w.at.Add(2 * time.Second)
 	w.want(t, replaced, "T3", nil)
-	w.forget("cred_2")
+	w.forget("cred_2", "")
 	w.want(t, replaced, "T3", nil)
-	w.forget("cred_1")
+	w.forget("cred_1", "")
 	w.want(t, replaced, "T4", nil)
+}
+
+// Whoever asks to try one user again costs the others behind the same key nothing.
+func TestForgottenForOneSubject(t *testing.T) {
+	w := newTokenWorld()
+	other := tokenAsk{key: tokenKey{"team_1", "cred_1", "b@x.example", "send"}}
+	w.want(t, plainAsk, "T1", nil)
+	w.want(t, other, "T2", nil)
+	w.forget("cred_1", "a@x.example")
+	w.want(t, other, "T2", nil)
+	w.want(t, plainAsk, "T3", nil)
+	user := tokenAsk{key: tokenKey{"team_1", "cred_2", "", ""}} // a user's consent acts for nobody else
+	w.want(t, user, "T4", nil)
+	w.forget("cred_2", "c@x.example")
+	w.want(t, user, "T5", nil)
 }
 
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {

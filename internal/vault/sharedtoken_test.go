@@ -70,7 +70,7 @@ func TestProcessesShareARefusal(t *testing.T) {
 		}
 		e.wantAsked(t, "1//canary-1")
 		e.set(func(e *endpoint) { e.refuse = "" })
-		b.Forget("cred_user") // a person asks to try again
+		b.ForgetFor("cred_user", "grace@gmail.example") // a person asks to try again
 		wantToken(t, b, userAsk(oauth.ScopeSend), "T2")
 		e.wantAsked(t, "1//canary-1", "1//canary-1")
 	})

@@ -75,13 +75,20 @@ func (v *Vault) Token(ctx context.Context, r TokenRequest) (email.Secret, error)
 }
 
 // Forget drops all tokens and refusals of a credential, here and for the other
-// processes; it is then tried afresh: it was changed, or a person asks to try again.
-func (v *Vault) Forget(credential email.ID) {
+// processes; it is then tried afresh: it was changed.
+func (v *Vault) Forget(credential email.ID) { v.forget(credential, "") }
+
+// ForgetFor is Forget for one user whom the credential acts for, because a person
+// asks to try that one again. Others, who may be thousands behind the key of a service
+// account, keep their tokens.
+func (v *Vault) ForgetFor(credential email.ID, subject string) { v.forget(credential, subject) }
+
+func (v *Vault) forget(credential email.ID, subject string) {
 	ctx, cancel := context.WithTimeout(context.Background(), forgetTimeout)
 	defer cancel()
 	// Without the database, refusals are forgotten within a minute all the same.
-	_ = v.store.ForgetTokens(ctx, credential)
-	v.tokens.forget(credential)
+	_ = v.store.ForgetTokens(ctx, credential, subject)
+	v.tokens.forget(credential, subject)
 }
 
 // forgetTimeout bounds what a person waits for a database that does not answer.
