@@ -44,6 +44,9 @@ func (ps *problems) purposes(list []string, transport string) []oauth.Purpose {
 			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(oauth.Purposes()), ", "))
 			return nil
 		}
+		if p == oauth.PurposeDraft && transport != transportGmail {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "is for the transport %s alone: no other sends by drafts", transportGmail)
+		}
 		out = append(out, p)
 	}
 	if need := needed(transport); !oauth.Covers(oauth.ScopesFor(out), need.Scope()) {
