@@ -32,6 +32,8 @@ type dialect struct {
 	discard func(c *sql.Conn)
 	// tend, if any, looks after the database in the background until ctx ends.
 	tend func(ctx context.Context, s *Store)
+	// there, if any, tells whether what is committed is where it will be found again.
+	there func(s *Store) error
 	// now is SQL for the time that several nodes agree on, in Unix milliseconds;
 	// empty where there is only one node.
 	now string

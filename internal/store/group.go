@@ -194,7 +194,7 @@ func (w *writer) commit(group []*request) {
 	switch {
 	case errors.Is(err, errUncertain):
 		w.resolve(ctx, group, err)
-	case err != nil && len(group) > 1 && !errors.Is(err, errNotBegun) && !errors.Is(err, errGone):
+	case err != nil && len(group) > 1 && !errors.Is(err, errNotBegun) && !errors.Is(err, errGone) && !errors.Is(err, errFileGone):
 		for _, r := range group {
 			w.commit([]*request{r})
 		}
@@ -223,6 +223,9 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
+	if err := w.there(); err != nil {
+		return fmt.Errorf("%w: %w", errNotBegun, err)
+	}
 	if err := w.connect(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
@@ -239,6 +242,14 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 	}
 	if err := w.s.opt.Fault("commit.after"); err != nil {
 		return fmt.Errorf("%w: %w", errUncertain, err)
+	}
+	return w.there()
+}
+
+// there tells whether what is committed now will be found again.
+func (w *writer) there() error {
+	if there := w.s.dialect.there; there != nil {
+		return there(w.s)
 	}
 	return nil
 }

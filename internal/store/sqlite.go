@@ -3,12 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 )
@@ -26,6 +25,7 @@ func sqlite() *dialect {
 		refused: func(error) bool { return true },
 		discard: func(c *sql.Conn) { _ = c.Raw(func(any) error { return errDiscard }) },
 		tend:    checkpoints,
+		there:   filesThere,
 		tagged:  "EXISTS (SELECT 1 FROM json_each(m.tags) j WHERE j.value = %s)",
 		oneOf:   "IN (SELECT value FROM json_each(%s))",
 		each:    "json_each(%s) j",
@@ -48,12 +48,14 @@ const DatabaseFile = "gatepost.db"
 
 const (
 	readers     = 4
-	walGrown    = 4 << 20  // checkpoint beside the writer above this
-	walTooLarge = 64 << 20 // stop the writer for a checkpoint above this
+	busyTimeout = "PRAGMA busy_timeout(5000)" // how long to wait for another program
 )
 
 func connectSQLite(s *Store) error {
 	if err := os.MkdirAll(s.opt.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := s.files.open(filepath.Join(s.opt.Dir, DatabaseFile)); err != nil {
 		return err
 	}
 	write, err := openSQLite(s, "")
@@ -68,12 +70,17 @@ func connectSQLite(s *Store) error {
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	s.write, s.read = write, newReader(read)
+	if err := quickCheck(s); err != nil {
+		return errors.Join(err, read.Close(), write.Close())
+	}
 	return nil
 }
 
 func openSQLite(s *Store, pragma string) (*sql.DB, error) {
-	q := url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + s.opt.Synchronous + ")",
+	// Without mode=rw a connection that is opened later would make a new file where
+	// somebody has removed this one.
+	q := url.Values{"mode": {"rw"}, "_pragma": {
+		strings.TrimPrefix(busyTimeout, "PRAGMA "), "journal_mode(WAL)", "synchronous(" + s.opt.Synchronous + ")",
 		"wal_autocheckpoint(0)", "foreign_keys(1)", "cache_size(-4096)", "temp_store(MEMORY)",
 	}}
 	if pragma != "" {
@@ -81,45 +88,6 @@ func openSQLite(s *Store, pragma string) (*sql.DB, error) {
 	}
 	file := url.URL{Scheme: "file", Opaque: filepath.Join(s.opt.Dir, DatabaseFile), RawQuery: q.Encode()}
 	return sql.Open("sqlite", file.String())
-}
-
-// checkpoints copies the WAL into the database beside the writer, and keeps it
-// from growing without end when readers pin it.
-func checkpoints(ctx context.Context, s *Store) {
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.checkpoint(ctx); err != nil && ctx.Err() == nil {
-			s.opt.Log.Warn("checkpoint of the database failed; it is tried again", "err", err)
-		}
-	}
-}
-
-// Checkpoint copies all of the WAL into the database file and empties it. It is
-// for SQLite, when nothing else is going on.
-func (s *Store) Checkpoint(ctx context.Context) error {
-	_, err := s.read.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return err
-}
-
-func (s *Store) checkpoint(ctx context.Context) error {
-	info, err := os.Stat(filepath.Join(s.opt.Dir, DatabaseFile+"-wal"))
-	if err != nil || info.Size() < walGrown {
-		return nil // no WAL is a small WAL
-	}
-	mode := "PASSIVE"
-	if info.Size() > walTooLarge {
-		mode = "TRUNCATE"
-	}
-	if _, err := s.read.ExecContext(ctx, "PRAGMA wal_checkpoint("+mode+")"); err != nil {
-		return fmt.Errorf("%s checkpoint: %w", strings.ToLower(mode), err)
-	}
-	return nil
 }
 
 // The batches, one prepared statement per row: in SQLite a statement costs a

@@ -66,6 +66,7 @@ type Store struct {
 	read    *reader
 	write   *sql.DB         // writers' connections
 	direct  *pgx.ConnConfig // PostgreSQL: for sessions that last
+	files   sqliteFiles
 	queue   chan *request
 	inline  *writer // with Options.Inline
 	mu      sync.RWMutex

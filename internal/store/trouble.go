@@ -23,8 +23,8 @@ func Full(err error) bool {
 }
 
 // Unavailable tells whether an error says that the database does not answer, or
-// takes no writes at the moment: nothing was written. Where a COMMIT got no answer
-// that cannot be said.
+// takes no writes at the moment: nothing was written. Where a COMMIT got no answer,
+// or its sync failed, that cannot be said.
 func Unavailable(err error) bool {
 	if errors.Is(err, errUncertain) {
 		return false
@@ -34,6 +34,16 @@ func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var network *net.OpError
 	return errors.Is(err, errNotBegun) || errors.Is(err, driver.ErrBadConn) || errors.As(err, &connect) || errors.As(err, &network) ||
-		errors.As(err, &s) && (s.Code()&0xff == codes.SQLITE_BUSY || s.Code()&0xff == codes.SQLITE_READONLY) ||
+		errors.Is(err, syscall.EROFS) || errors.As(err, &s) && unavailableSQLite(s.Code()) ||
 		errors.As(err, &p) && (p.Code == "25006" || p.Code == "53300" || strings.HasPrefix(p.Code, "08") || strings.HasPrefix(p.Code, "57P"))
+}
+
+// unavailableSQLite is that for SQLite's codes. A write that failed was that of a
+// page or of the mark behind the last one: without all of them there is no commit.
+func unavailableSQLite(code int) bool {
+	switch code & 0xff {
+	case codes.SQLITE_BUSY, codes.SQLITE_READONLY, codes.SQLITE_CANTOPEN:
+		return true
+	}
+	return code == codes.SQLITE_IOERR_WRITE
 }
