@@ -43,7 +43,9 @@ The API is plain HTTP on this machine alone; anywhere else it needs TLS.`,
 }
 
 func serve(ctx context.Context, s *settings, env environment) error {
-	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: s.logLevel}))
+	out := newLogOutput(env.stderr)
+	defer out.close()
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: s.logLevel}))
 	if err := guardMemory(); err != nil {
 		log.Warn("what is in memory could be read by others who use this machine", "err", err)
 	}
