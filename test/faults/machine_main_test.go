@@ -1,0 +1,29 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// built is the program, as users build it.
+var built string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "gatepost-faults.")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	built = filepath.Join(dir, "gatepost")
+	code := 1
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", built, "gatepost/cmd/gatepost").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build gatepost: %v\n%s\n", err, out)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
