@@ -44,6 +44,11 @@ func TestReconnectedMailLeavesOnce(t *testing.T) {
 	if got := len(w.taken(t)); got != n {
 		t.Errorf("%d messages left, want %d", got, n)
 	}
+	h, err := w.Health(t.Context(), w.grant, made.Account.ID, time.Now().Add(-time.Hour))
+	must(t, err)
+	if len(h.Trouble) != 1 || h.Trouble[0].State != TroubleHeld || h.Trouble[0].Goes || h.Trouble[0].Fix == "" || h.Well <= 0 || h.Well >= 1 {
+		t.Errorf("its health: %+v", h)
+	}
 }
 
 func (w *withGoogle) accountNow(t *testing.T, id email.ID) Account {

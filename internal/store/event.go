@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,18 @@ func insertAccountEvent(ctx context.Context, t *tx, e Event) error {
 // Events returns the events of one message or account, oldest first.
 func (s *Store) Events(ctx context.Context, team, subject email.ID) ([]Event, error) {
 	return events(ctx, s.read, team, subject)
+}
+
+// NewestEvents returns the newest events of an account, oldest first.
+func (s *Store) NewestEvents(ctx context.Context, team, account email.ID, most int) ([]Event, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT team_id, subject, seq, id, kind, at, data FROM events
+		WHERE team_id = $1 AND subject = $2 ORDER BY seq DESC LIMIT $3 + 0`, team, account, most)
+	if err != nil {
+		return nil, fmt.Errorf("events of %s: %w", account, err)
+	}
+	newest, err := scanAll(rows, scanEvent)
+	slices.Reverse(newest)
+	return newest, err
 }
 
 // noted tells whether an event is there. One without an id was not to be.

@@ -1,0 +1,36 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// AccountHealth is how an account did in a time: when it could not send, and why.
+type AccountHealth struct {
+	Account string    `json:"account" doc:"Its id."`
+	Address string    `json:"address"`
+	From    Time      `json:"from"`
+	Until   Time      `json:"until"`
+	Well    float64   `json:"well" minimum:"0" maximum:"1" doc:"For how much of the time the account could send: 1 for all of it."`
+	Trouble []Trouble `json:"trouble" doc:"When it could not, newest first."`
+}
+
+// Trouble is a stretch of time in which an account could not send.
+type Trouble struct {
+	State string `json:"state" enum:"held,parked,resting" doc:"held: until a person mends it; parked: until the provider's time; resting: its server was in trouble."`
+	From  Time   `json:"from"`
+	Until *Time  `json:"until,omitempty" doc:"Its end; while it goes on, when it ends by itself, if that is known."`
+	Goes  bool   `json:"goes_on"`
+	Cause string `json:"cause"`
+	Text  string `json:"text,omitempty"`
+	Fix   string `json:"fix,omitempty"`
+	Times int    `json:"times" doc:"How often in a row it came again as soon as it was over."`
+}
+
+// AccountHealth tells how an account did since a time; zero: in the last seven days.
+func (c *Client) AccountHealth(ctx context.Context, account string, since time.Time) (AccountHealth, error) {
+	q := url.Values{}
+	setQueryTime(q, "since", since)
+	return ask[AccountHealth](ctx, c, get(at("accounts", account, "health"), q))
+}
