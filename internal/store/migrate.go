@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
@@ -25,11 +24,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	kind, opts := goose.DialectSQLite3, []goose.ProviderOption{}
 	if s.dialect.name == "postgres" {
 		kind = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker() // nodes that start together migrate once
-		if err != nil {
-			return err
-		}
-		opts = append(opts, goose.WithSessionLocker(locker))
+		opts = append(opts, goose.WithSessionLocker(migrationTurn{})) // nodes that start together migrate once
 	}
 	db := s.write
 	if s.opt.Direct != "" { // the lock and the migrations belong to one session
