@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -101,11 +102,19 @@ func expired(err error) bool {
 	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
 }
 
-// refusedTLS leaves out internal_error (80), which is the server's passing
-// trouble (RFC 8446 section 6.2).
+// refusedTLS tells whether the peers found no common TLS. crypto/tls has a type for
+// alerts with QUIC alone: elsewhere a "remote error" holds one. Servers of before TLS 1.2
+// do not refuse, they choose their version. Left out is what passes: bad_record_mac,
+// internal_error, user_canceled (RFC 8446 section 6).
 func refusedTLS(err error) bool {
-	var alert tls.AlertError
-	return errors.As(err, &alert) && alert != 80
+	passing := []tls.AlertError{20, 80, 90}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return !slices.Contains(passing, alert)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return !slices.ContainsFunc(passing, func(a tls.AlertError) bool { return a.Error() == op.Err.Error() })
+	}
+	return strings.Contains(err.Error(), "tls: server selected unsupported protocol version")
 }
 
 func timedOut(err error) bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -114,4 +115,49 @@ func TestTLSConfig(t *testing.T) {
 			t.Errorf("%s: %v, want hold with cause %s", name, err, c.cause)
 		}
 	}
+}
+
+// TestOldTLS: a server of before TLS 1.2 is told apart, whether it refuses or answers in
+// its own version.
+func TestOldTLS(t *testing.T) {
+	refusing := httptest.NewUnstartedServer(http.NotFoundHandler())
+	refusing.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}
+	refusing.Config.ErrorLog = log.New(io.Discard, "", 0)
+	refusing.StartTLS()
+	defer refusing.Close()
+	for name, address := range map[string]string{"refuses": refusing.Listener.Addr().String(), "chooses TLS 1.0": choosesTLS10(t)} {
+		c, err := tls.Dial("tcp", address, TLSConfig("127.0.0.1"))
+		if err == nil {
+			c.Close()
+			t.Fatalf("%s: the handshake went well", name)
+		}
+		if e := NoAnswer(StageConnect, false, err); e.Class != Hold || e.Cause != "tls_refused" {
+			t.Errorf("%s: %v: %v %s, want hold with cause tls_refused", name, err, e.Class, e.Cause)
+		}
+	}
+}
+
+// choosesTLS10 answers every handshake with the ServerHello of a server that knows
+// nothing later (RFC 2246 section 7.4.1.3).
+func choosesTLS10(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	hello := append([]byte{2, 0, 0, 38, 3, 1}, make([]byte, 32)...) // ServerHello, 38 bytes, version, random
+	hello = append(hello, 0, 0xc0, 0x13, 0)                         // no session, a suite, no compression
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write(append([]byte{22, 3, 1, 0, byte(len(hello))}, hello...))
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
 }
