@@ -159,6 +159,9 @@ func (a *account) token(ctx context.Context, scope string, renew bool) (email.Se
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		return email.Secret{}, e
 	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return email.Secret{}, provider.NoAnswer(provider.StageToken, false, err)
+	}
 	return email.Secret{}, &provider.Error{
 		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "token_unavailable", Err: err,
 		Text: "gatepost could not get a token for the account.", Fix: "See the log of the vault.",
