@@ -42,7 +42,7 @@ func openOffice(t *testing.T) *office {
 		t.Fatal(err)
 	}
 	o.start(running.Build(t), append(os.Environ(), "GATEPOST_DATA="+filepath.Join(dir, "data"), "GATEPOST_LISTEN="+strings.TrimPrefix(o.url, "http://"),
-		"GATEPOST_GOOGLE_URL="+o.google.url, "GATEPOST_CA_FILE="+ca, "GATEPOST_LOOKS=200ms,500ms,1s", "GATEPOST_SEND_TIMEOUT="+patience.String()))
+		"GATEPOST_GOOGLE_URL="+o.google.url, "GATEPOST_CA_FILE="+ca, "GATEPOST_LOOKS=200ms,500ms,1s", "GATEPOST_SEND_TIMEOUT="+patience.String(), "GATEPOST_STOP_TIMEOUT=1s"))
 	made, err := o.api.CreateCredential(t.Context(), client.NewCredential{Kind: "google_service_account", Name: "Google", Key: o.google.key(t)})
 	if err != nil {
 		t.Fatal(err)

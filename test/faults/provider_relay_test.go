@@ -2,7 +2,9 @@ package faults
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -19,7 +21,9 @@ type relay struct {
 	tls      *tls.Config // nil: it offers no TLS
 	implicit bool        // TLS from the first byte
 	offers   []string
-	script   func(verb, line string, n int) string
+	// forgetful relays throw away what was sent along with a command.
+	forgetful bool
+	script    func(verb, line string, n int) string
 
 	mu    sync.Mutex
 	seen  map[string]int
@@ -86,7 +90,7 @@ func (r *relay) serve(c net.Conn) {
 	t := &talk{relay: r}
 	t.over(c)
 	if r.implicit {
-		t.over(tls.Server(c, r.tls))
+		t.over(r.secure(c))
 	}
 	if t.answer("GREETING", "", "220 relay ready\r\n") != "220" {
 		return
@@ -114,7 +118,7 @@ func (t *talk) command() bool {
 	case verb == "RCPT" && code == "250":
 		t.to = append(t.to, strings.Trim(strings.TrimPrefix(strings.Fields(line)[1], "TO:"), "<>"))
 	case verb == "STARTTLS" && code == "220":
-		t.over(tls.Server(t.conn, t.tls))
+		t.over(t.secure(t.conn))
 	case code == "354":
 		return t.message()
 	}
@@ -125,7 +129,7 @@ func (t *talk) usual(verb string) string {
 	switch verb {
 	case "EHLO":
 		offers := append([]string{"at your service", "8BITMIME"}, t.offers...)
-		if _, secure := t.conn.(*tls.Conn); t.tls != nil && !secure {
+		if _, secure := t.conn.(*tls.Conn); t.offersTLS() && !secure {
 			offers = append(offers, "STARTTLS")
 		}
 		last := len(offers) - 1
@@ -146,22 +150,31 @@ func (t *talk) usual(verb string) string {
 // answer says what the script wants and returns the code of it, "" where the
 // connection ends.
 func (t *talk) answer(verb, line, usual string) string {
+	return t.say(t.decide(verb, line, usual), usual)
+}
+
+// decide notes a command and asks the script for the reply.
+func (t *talk) decide(verb, line, usual string) string {
 	t.mu.Lock()
 	t.seen[verb]++
-	n := t.seen[verb]
+	n, script := t.seen[verb], t.script
 	t.lines = append(t.lines, line)
 	t.mu.Unlock()
-	text := usual
-	if t.script != nil {
-		if special := t.script(verb, line, n); special != "" {
-			text = special
-		}
+	if script == nil {
+		return usual
+	}
+	return cmp.Or(script(verb, line, n), usual)
+}
+
+func (t *talk) say(text, usual string) string {
+	if t.forgetful {
+		_, _ = t.in.Discard(t.in.Buffered())
 	}
 	switch text {
 	case cut, lost:
 		return ""
 	case silent:
-		_, _ = t.in.ReadString(0) // until the peer goes
+		_, _ = io.Copy(io.Discard, t.in) // until the peer goes
 		return ""
 	case slow:
 		t.drip(usual)
@@ -215,27 +228,55 @@ func (t *talk) message() bool {
 		}
 		text.WriteString(strings.TrimPrefix(line, "."))
 	}
-	c := readCopy(text.String())
-	t.mu.Lock()
-	n := t.seen["DOT"] + 1
-	t.mu.Unlock()
-	if reply := t.reply("DOT", n); reply == "" || reply == lost || strings.HasPrefix(reply, "250") {
-		t.mu.Lock()
-		for _, to := range t.to {
-			c.to = to
-			t.taken = append(t.taken, c)
-		}
-		t.mu.Unlock()
+	const usual = "250 2.0.0 queued\r\n"
+	reply := t.decide("DOT", "", usual)
+	if reply == lost || strings.HasPrefix(reply, "250") {
+		t.take(readCopy(text.String()))
 	}
 	t.to = nil
-	return t.answer("DOT", "", "250 2.0.0 queued\r\n") != ""
+	return t.say(reply, usual) != ""
 }
 
-func (r *relay) reply(verb string, n int) string {
-	if r.script == nil {
-		return ""
+func (t *talk) take(c copied) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, to := range t.to {
+		c.to = to
+		t.taken = append(t.taken, c)
 	}
-	return r.script(verb, "", n)
+}
+
+// says has it answer by another script from now on.
+func (r *relay) says(script func(verb, line string, n int) string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.script = script
+}
+
+// trust has it speak TLS in another way with connections to come.
+func (r *relay) trust(c *tls.Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tls = c
+}
+
+func (r *relay) secure(c net.Conn) net.Conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return tls.Server(c, r.tls)
+}
+
+func (r *relay) offersTLS() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tls != nil
+}
+
+// count is how many commands of a verb there were.
+func (r *relay) count(verb string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen[verb]
 }
 
 // copies are those that it took, one for each recipient.
