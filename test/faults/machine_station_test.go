@@ -39,10 +39,12 @@ type station struct {
 	vars    map[string]string // the environment
 	through []string          // a command that runs gatepost serve, if not empty
 	log     *running.Buffer
+	stderr  io.Writer // log, or what takes its place
 	serve   *exec.Cmd
 	ended   chan struct{}
 	world   *sandbox.World
 	client  *http.Client
+	conns   []net.Conn // of clients that do not do what clients do
 }
 
 // newStation makes a gatepost with a data folder and further variables. It does not run yet.
@@ -63,6 +65,7 @@ func newStation(t *testing.T, data string, vars map[string]string) *station {
 		},
 	}
 	maps.Copy(s.vars, vars)
+	s.stderr = s.log
 	t.Cleanup(s.kill)
 	return s
 }
@@ -128,7 +131,7 @@ func (s *station) begin() {
 	s.t.Helper()
 	line := append(slices.Clone(s.through), s.program, "serve")
 	s.serve, s.ended = exec.Command(line[0], line[1:]...), make(chan struct{})
-	s.serve.Env, s.serve.Stderr = s.env(), s.log
+	s.serve.Env, s.serve.Stderr = s.env(), s.stderr
 	s.must(s.serve.Start())
 	go func(cmd *exec.Cmd, ended chan struct{}) {
 		_ = cmd.Wait() // how it ended is in its state
@@ -190,17 +193,25 @@ func (s *station) stop() time.Duration {
 	return time.Since(began)
 }
 
-// connect makes the account: a relay, whose Sent nobody can read.
+// connect makes the account.
 func (s *station) connect() {
+	s.t.Helper()
+	s.relay(sender)
+}
+
+// relay makes accounts at a relay, whose Sent nobody can read.
+func (s *station) relay(addresses ...string) {
 	s.t.Helper()
 	user, password := s.world.SMTPLogin()
 	host, port, err := net.SplitHostPort(s.world.SMTPAddr)
 	s.must(err)
 	credential := s.create("/v1/credentials", map[string]any{"kind": "smtp_password", "name": "relay", "password": password})
-	s.create("/v1/accounts", map[string]any{
-		"address": sender, "transport": "smtp", "credential": credential,
-		"smtp": map[string]any{"host": host, "port": json.Number(port), "tls": "starttls", "user": user},
-	})
+	for _, address := range addresses {
+		s.create("/v1/accounts", map[string]any{
+			"address": address, "transport": "smtp", "credential": credential,
+			"smtp": map[string]any{"host": host, "port": json.Number(port), "tls": "starttls", "user": user},
+		})
+	}
 }
 
 func (s *station) create(path string, v any) string {
@@ -344,7 +355,9 @@ func (s *station) misbehave(rule string) {
 }
 
 // database is SQLite's file.
-func (s *station) database() string { return filepath.Join(s.vars["GATEPOST_DATA"], store.DatabaseFile) }
+func (s *station) database() string {
+	return filepath.Join(s.vars["GATEPOST_DATA"], store.DatabaseFile)
+}
 
 // privileged skips a test that has to be root, where it is not: scripts/test names what that is.
 func privileged(t *testing.T, what string) {
@@ -363,4 +376,35 @@ func tmpfs(t *testing.T, dir, options string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// idle opens connections, says how each begins, and nothing more.
+func (s *station) idle(t *testing.T, n int, begin string) {
+	t.Helper()
+	for range n {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		s.must(err)
+		s.conns = append(s.conns, c)
+		_, err = io.WriteString(c, begin)
+		s.must(err)
+	}
+	t.Cleanup(s.hangUp)
+}
+
+// cut counts the connections that gatepost has ended.
+func (s *station) cut() (n int) {
+	for _, c := range s.conns {
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *station) hangUp() {
+	for _, c := range s.conns {
+		_ = c.Close()
+	}
+	s.conns = nil
 }
