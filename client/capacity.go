@@ -2,9 +2,21 @@ package client
 
 import "context"
 
-// CapacityList is what the accounts can still send.
+// CapacityList is what the accounts and the pools can still send.
 type CapacityList struct {
-	Data []Capacity `json:"data"`
+	Data  []Capacity     `json:"data"`
+	Pools []PoolCapacity `json:"pools"`
+}
+
+// PoolCapacity is what a pool can still send: all its members together, with what
+// they share counted once.
+type PoolCapacity struct {
+	Pool     string   `json:"pool" doc:"Its id."`
+	Name     string   `json:"name"`
+	Now      *int64   `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that the limits let go at once. Missing: an account that can send has no known limit."`
+	Today    *int64   `json:"today,omitempty" doc:"The same of the limits of a rolling day. Missing: an account has no such limit that is known."`
+	NextAt   *Time    `json:"next_at,omitempty" doc:"When the next message may leave. Missing: now, or nobody knows."`
+	Accounts []string `json:"accounts" doc:"The ids of its accounts."`
 }
 
 // Capacity is what an account can still send.
@@ -12,10 +24,11 @@ type Capacity struct {
 	Account     string          `json:"account" doc:"Its id."`
 	Address     string          `json:"address"`
 	Transport   string          `json:"transport"`
-	Status      string          `json:"status" enum:"active,parked,held"`
-	ParkedUntil *Time           `json:"parked_until,omitempty"`
+	Status      string          `json:"status" enum:"active,parked,resting,paused,held"`
+	ParkedUntil *Time           `json:"parked_until,omitempty" doc:"Parked or resting until."`
 	Now         *int64          `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that the limits let go at once. Missing: no limit is known."`
 	Today       *int64          `json:"today,omitempty" doc:"The same of the limits of a rolling day. Missing: no such limit is known."`
+	NextAt      *Time           `json:"next_at,omitempty" doc:"When the next message may leave. Missing: now, or nobody knows."`
 	Limits      []CapacityLimit `json:"limits"`
 }
 
@@ -31,7 +44,10 @@ type CapacityLimit struct {
 	Reserved int64   `json:"reserved" doc:"The part of what is left that is for urgent mail alone."`
 	FreesAt  *Time   `json:"frees_at,omitempty" doc:"When a part of what is used is free again."`
 	FullAt   *Time   `json:"full_at,omitempty" doc:"When all of it is, unless more is used."`
-	Source   string  `json:"source,omitempty" doc:"Where the figure comes from."`
+	Source   string  `json:"source,omitempty" doc:"Where the figure comes from. While a refusal has lowered it: when it was learned, from which cause, and what is known otherwise."`
+	// LearnedUntil is set while max is lower than usual.
+	LearnedUntil *Time  `json:"learned_until,omitempty" doc:"Until when max is lower than usual because the provider was full before the count was. It rises step by step till then."`
+	Usual        *int64 `json:"usual,omitempty" doc:"What max is otherwise, while it is lower. Missing: only the refusal tells of this limit."`
 }
 
 // SendLimits are limits that a person sets for an account. What is missing is the
@@ -45,7 +61,7 @@ type SendLimits struct {
 	UnitsPerMinute   *int `json:"units_per_minute,omitempty" minimum:"1" maximum:"1000000000" doc:"Units of the Gmail API; a send costs 100. For the transport gmail alone."`
 }
 
-// Capacity tells what each account can still send, now and today, and when more is
+// Capacity tells what each account and each pool can still send, now and today, and when more is
 // free.
 func (c *Client) Capacity(ctx context.Context) (CapacityList, error) {
 	return ask[CapacityList](ctx, c, get("/v1/capacity", nil))

@@ -3,9 +3,14 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"gatepost/client"
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
 )
 
 // Limits that a person sets stand in the account and in what is left of it; what is
@@ -46,4 +51,42 @@ func TestCapacityHasTheLimitsOfTheSettings(t *testing.T) {
 	}
 	bad := w.post("/v1/accounts", `{"address": "b@example.com", "transport": "smtp", "smtp": {"host": "r.example.com", "limits": {"per_day": -1, "units_per_minute": 5}}}`)
 	wantFields(t, bad.problem(http.StatusUnprocessableEntity, "invalid"), []string{"smtp.limits.per_day", "smtp.limits.units_per_minute"})
+}
+
+// A pool stands beside the accounts; a limit that a refusal has lowered says so, until
+// the account is released.
+func TestCapacityHasPoolsAndLearnedLimits(t *testing.T) {
+	w := sqlite(t)
+	w.made("/v1/pools", `{"name": "shop", "members": [{"account": "`+w.gmail+`"}]}`)
+	capacity := func() (list client.CapacityList, gmail client.Capacity) {
+		t.Helper()
+		w.must(json.Unmarshal(w.get("/v1/capacity").want(http.StatusOK).body, &list))
+		for _, c := range list.Data {
+			if c.Account == w.gmail {
+				gmail = c
+			}
+		}
+		return list, gmail
+	}
+	list, _ := capacity()
+	if len(list.Pools) != 1 || list.Pools[0].Name != "shop" || *list.Pools[0].Now != 57 || *list.Pools[0].Today != 1900 || len(list.Pools[0].Accounts) != 1 {
+		t.Errorf("pools: %+v", list.Pools)
+	}
+	day := store.Limit{
+		Key: store.LimitKey("mailbox:box@example.net", provider.UnitMessages, provider.Day), Max: 2000, Usual: 2000, Window: provider.Day, Cost: 1,
+	}
+	now := time.Now()
+	w.must(w.store.ChangeAccount(t.Context(), w.team, w.gmail, store.AccountChange{
+		Until: now.Add(time.Hour), Began: now, Event: store.Event{ID: "evt_1", Kind: email.EventAccountParked, At: now},
+		Learn: &store.Learn{Limits: []store.Limit{day}, Cause: "daily_limit", At: now},
+	}))
+	w.engine.AccountChanged(w.team, w.gmail)
+	_, a := capacity()
+	if l := a.Limits[2]; a.Status != "parked" || *a.Today != 950 || l.Max != 1000 || l.LearnedUntil == nil || *l.Usual != 2000 || !strings.Contains(l.Source, "from daily_limit; 2000 by ") {
+		t.Errorf("learned: %+v", a)
+	}
+	w.post("/v1/accounts/"+w.gmail+"/release", "").want(http.StatusOK)
+	if _, a = capacity(); a.Status != "active" || *a.Today != 1900 || a.Limits[2].LearnedUntil != nil || a.Limits[2].Usual != nil {
+		t.Errorf("released: %+v", a)
+	}
 }

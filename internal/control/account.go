@@ -252,7 +252,8 @@ func (c *Control) account(ctx context.Context, g access.Grant, id email.ID) (Acc
 }
 
 // ReleaseAccount lets a held or parked account send again at once, with its
-// credential tried afresh. It is not an error when it was neither.
+// credential tried afresh, and forgets what refusals have taught about its limits. It
+// is not an error when it was neither.
 func (c *Control) ReleaseAccount(ctx context.Context, g access.Grant, id email.ID) (Account, error) {
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Account{}, err
@@ -261,7 +262,10 @@ func (c *Control) ReleaseAccount(ctx context.Context, g access.Grant, id email.I
 	if err != nil {
 		return Account{}, err
 	}
-	c.cfg.Vault.Forget(a.Credential)
+	c.cfg.Vault.ForgetFor(a.Credential, a.Address)
+	if err := c.cfg.Engine.ForgetLearned(ctx, g.Team, id); err != nil {
+		return Account{}, err
+	}
 	if err := c.release(ctx, g, id); err != nil {
 		return Account{}, err
 	}

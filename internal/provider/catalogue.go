@@ -62,6 +62,7 @@ func Classify(a Answer, now time.Time) *Error {
 		e.Scope = ScopeAccount
 	}
 	setUntil(e, r.wait, a, now)
+	e.setQuota(r.quota, now)
 	return e
 }
 
@@ -77,6 +78,7 @@ type row struct {
 	scope Scope // empty: account
 	cause string
 	wait  wait
+	quota Quota
 	// says (the error's text) and fix may hold {client_id}, {key_id}, {scopes}, {subject}, {offset}
 	// and {link} (the first address in the provider's text).
 	says string

@@ -44,6 +44,20 @@ const (
 	ScopeAccount   Scope = "account"
 )
 
+// Quota is what an answer says of the limit that it says is reached.
+type Quota string
+
+// The quotas.
+const (
+	QuotaNone    Quota = ""        // no limit on what is sent, or none that counts it over time
+	QuotaRate    Quota = "rate"    // counted over an hour at the most
+	QuotaProject Quota = "project" // the same, over all accounts of a project
+	QuotaDay     Quota = "day"
+	// quotaByTime is one of a day where the provider asks to wait longer than an hour,
+	// else of less.
+	quotaByTime Quota = "by_time"
+)
+
 // Error is a provider's answer other than yes, in the words that the engine
 // decides by.
 type Error struct {
@@ -52,6 +66,8 @@ type Error struct {
 	// Until is when a parked scope may be tried again, or the earliest next try;
 	// zero where the provider named no time.
 	Until time.Time
+	// Quota is set with class Park where more was sent than is allowed in a time.
+	Quota Quota
 	// Cause is a stable code in snake_case: "rate_limited", "credential_refused".
 	Cause string
 	Text  string // what happened, one plain sentence

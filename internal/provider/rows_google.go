@@ -283,7 +283,7 @@ var googleRows = []row{
 	},
 	{
 		stages: "send|upload|call", code: "403|429", reason: "dailyLimitExceeded|quotaExceeded|dailyLimitExceededUnreg",
-		class: Park, cause: "daily_quota", wait: waitHour,
+		class: Park, cause: "daily_quota", wait: waitHour, quota: QuotaDay,
 		says: "The quota of the day is used up.",
 		fix:  "See the project's quota page in the Google Cloud console; another account may take over.",
 	},
@@ -295,29 +295,29 @@ var googleRows = []row{
 	},
 	{
 		stages: "send|upload|call", code: "429", text: "user-rate limit exceeded|mail sending",
-		class: Park, cause: "sending_limit", wait: waitQuarter,
+		class: Park, cause: "sending_limit", wait: waitQuarter, quota: quotaByTime,
 		says: "The mailbox has reached a sending or bandwidth limit, which it shares with Gmail's web pages and SMTP.",
 		fix:  "Wait: trying earlier moves the time on. Google's limits: https://support.google.com/a/answer/166852",
 	},
 	{
 		stages: "send|upload|call", code: "429|403", text: "resource has been exhausted",
-		class: Park, cause: "project_quota", wait: waitMinute,
+		class: Park, cause: "project_quota", wait: waitMinute, quota: QuotaProject,
 		says: "A quota of the Google Cloud project is used up.",
 		fix:  "See the project's quota page in the Google Cloud console.",
 	},
 	{
 		stages: "send|upload|call", code: "403|429", reason: "userRateLimitExceeded",
-		class: Park, cause: "user_quota", wait: waitMinute,
+		class: Park, cause: "user_quota", wait: waitMinute, quota: QuotaRate,
 		says: "The mailbox has used up its API quota of this minute.",
 	},
 	{
 		stages: "send|upload|call", code: "403|429", reason: "rateLimitExceeded|RESOURCE_EXHAUSTED|RATE_LIMIT_EXCEEDED",
-		class: Park, cause: "rate_limited", wait: waitMinute,
+		class: Park, cause: "rate_limited", wait: waitMinute, quota: QuotaRate,
 		says: "An API quota of this minute is used up.",
 	},
 	{
 		stages: "send|upload|call", code: "429",
-		class: Park, cause: "rate_limited", wait: waitMinute,
+		class: Park, cause: "rate_limited", wait: waitMinute, quota: QuotaRate,
 		says: "Gmail asks to slow down.",
 	},
 	{

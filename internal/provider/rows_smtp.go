@@ -80,20 +80,33 @@ var smtpRows = []row{
 	// Quotas that look like refusals.
 	{
 		stages: "mail|rcpt|data|body", reason: "4.2.1", text: "peak smtp relay limit",
-		class: Park, cause: "relay_peak_limit", wait: waitTen,
+		class: Park, cause: "relay_peak_limit", wait: waitTen, quota: QuotaRate,
 		says: "The organisation has reached the relay's limit of these ten minutes.",
 	},
 	{
 		stages: "connect|mail|rcpt|data|body", text: "daily smtp relay limit|daily sending quota|daily user sending limit|daily sending limit",
-		class: Park, cause: "daily_limit", wait: waitHour,
+		class: Park, cause: "daily_limit", wait: waitHour, quota: QuotaDay,
 		says: "The sending limit of the day is reached; it clears within 24 hours.",
 		fix:  "Wait, or let another account send. Google's limits: https://support.google.com/a/answer/166852",
 	},
 	{
 		stages: "mail|rcpt|data|body", code: "5yz|4yz", reason: "5.4.5|4.4.5",
-		class: Park, cause: "daily_limit", wait: waitHour,
+		class: Park, cause: "daily_limit", wait: waitHour, quota: QuotaDay,
 		says: "A sending limit is reached (5.4.5); it clears within 24 hours.",
 		fix:  "Wait, or let another account send.",
+	},
+	{
+		stages: "mail|rcpt|data|body", text: "submissionquotaexceeded|submission quota exceeded",
+		class: Park, cause: "daily_limit", wait: waitHour, quota: QuotaDay,
+		says: "The mailbox has reached its recipients of the day; it clears within 24 hours.",
+		fix:  "Wait, or let another account send. Exchange Online's limits: https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits",
+	},
+	{
+		stages: "connect|mail|data|body", code: "4yz",
+		text:  "rate limit|message submission rate|submission rate limit|sending rate|message rate|too many messages|sending too fast|throttl",
+		class: Park, cause: "relay_rate_limited", wait: waitMinute, quota: QuotaRate,
+		says: "The relay takes no more mail in this time.",
+		fix:  "Set the relay's limits in the account's settings (limits), so that gatepost keeps to them.",
 	},
 
 	// Refusals that speak of the account, not of the message.
@@ -123,7 +136,7 @@ var smtpRows = []row{
 	},
 	{
 		stages: "connect|mail|rcpt|data|body", code: "421|550|450|451", reason: "4.7.28|5.7.28",
-		class: Park, cause: "unusual_rate", wait: waitHour,
+		class: Park, cause: "unusual_rate", wait: waitHour, quota: QuotaRate,
 		says: "The server sees an unusual rate of unwanted mail from here and takes less for a while.",
 		fix:  "Send slower, and only to those who want it. Google's rules: https://support.google.com/mail/answer/81126",
 	},

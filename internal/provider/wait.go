@@ -46,6 +46,21 @@ func setUntil(e *Error, w wait, a Answer, now time.Time) {
 	}
 }
 
+// setQuota tells which limit is reached, by the time that the provider names where
+// its words leave it open.
+func (e *Error) setQuota(q Quota, now time.Time) {
+	if e.Class != Park {
+		return
+	}
+	if e.Quota = q; q != quotaByTime {
+		return
+	}
+	e.Quota = QuotaRate
+	if e.Until.Sub(now) > time.Hour {
+		e.Quota = QuotaDay
+	}
+}
+
 func (w wait) least(now time.Time) time.Time {
 	switch w {
 	case waitMinute:

@@ -31,7 +31,8 @@ type account struct {
 type opened struct {
 	row      *store.Account
 	provider provider.Provider
-	limits   []store.Limit // what it has to keep to over time
+	known    []store.Limit // what is known of it over time
+	limits   []store.Limit // what it has to keep to: these as refusals have lowered them
 	unsure   bool          // by which keys they are counted could not be read
 	err      error         // why it could not be opened
 }
@@ -122,7 +123,11 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	if err != nil {
 		return teamAccounts{}, err
 	}
-	list := x.join(team, rows, pauses)
+	learned, err := x.e.cfg.Store.Learned(ctx, x.e.clock.believed())
+	if err != nil {
+		return teamAccounts{}, err
+	}
+	list := x.join(team, rows, pauses, learned)
 	if err := x.e.days(ctx, pools, list); err != nil {
 		return teamAccounts{}, err
 	}
@@ -136,12 +141,14 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 	return t, nil
 }
 
-func (x *accounts) join(team email.ID, rows []*store.Account, pauses []store.Pause) []*account {
+func (x *accounts) join(team email.ID, rows []*store.Account, pauses []store.Pause, learned []store.Learned) []*account {
+	now := x.e.clock.believed()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	list := make([]*account, 0, len(rows))
 	for _, row := range rows {
 		a := x.account(row)
+		x.teach(a, learned, now)
 		a.paused = paused(pauses, row.ID)
 		list = append(list, a)
 	}
@@ -239,7 +246,20 @@ func (x *accounts) open(row *store.Account, kind provider.Kind) *opened {
 	return o
 }
 
-func (o *opened) setLimits(limits []store.Limit, known bool) { o.limits, o.unsure = limits, !known }
+func (o *opened) setLimits(limits []store.Limit, known bool) {
+	o.known, o.limits, o.unsure = limits, limits, !known
+}
+
+// teach lowers an account's limits to what was learned of them.
+func (x *accounts) teach(a *account, learned []store.Learned, now time.Time) {
+	limits := taught(a.row.ID, a.opened.known, learned, now)
+	if slices.Equal(limits, a.opened.limits) {
+		return
+	}
+	changed := *a.opened
+	changed.limits = limits
+	a.opened, x.opened[a.row.ID] = &changed, &changed
+}
 
 // deps gives a provider the account's secrets through the vault.
 func (x *accounts) deps(row *store.Account) provider.Deps {

@@ -20,6 +20,7 @@ type outcome struct {
 	receipt provider.Receipt
 	err     *provider.Error // for the whole message; nil: the receipt tells of each
 	rest    *rest           // what it says about the account's server; nil: nothing new
+	learn   *store.Learn    // what it says about the account's limits; nil: nothing
 	canLook bool            // the account can tell, should the outcome be unknown
 	life    time.Duration   // of the message, where the outcome is unknown; 0: without end
 }
@@ -28,7 +29,7 @@ type outcome struct {
 // the time limit of a send, and never sends twice.
 func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 	en, handed := c.Entry, false
-	defer func() { o.rest = e.judge(ctx, en, o) }()
+	defer func() { o.rest, o.learn = e.judge(ctx, en, o), e.learn(context.WithoutCancel(ctx), en, o) }()
 	defer func() {
 		if o.unknown() {
 			o.life, _ = e.lifeOf(context.WithoutCancel(ctx), en) // unread: the usual looks

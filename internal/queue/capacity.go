@@ -15,12 +15,13 @@ type Capacity struct {
 	ID        email.ID
 	Address   string
 	Transport string
-	Status    string    // active, parked or held
-	Until     time.Time // parked until
+	Status    string    // active, parked, resting, paused or held
+	Until     time.Time // parked or resting until
 	// Now and Today are messages with one recipient, of the normal lane: what all
 	// limits let go at once, and what is left of those of a day. Nil: no limit of that
 	// kind is known.
 	Now, Today *int64
+	NextAt     time.Time // when one may leave; zero: now, or nobody knows
 	Limits     []CapacityLimit
 }
 
@@ -32,30 +33,42 @@ type CapacityLimit struct {
 	Reserved                  int64     // of what is left, for urgent mail alone
 	FreesAt                   time.Time // when a part of what is used is free again; zero: nothing is, or what is under way
 	FullAt                    time.Time // when all of it is
+	// Usual is what Max is again after LearnedUntil, which is set while a refusal has
+	// lowered it; 0: only the refusal tells of the limit.
+	Usual        int64
+	LearnedUntil time.Time
 }
 
-// Capacities tells what each account can still send, and when it is free again.
-func (e *Engine) Capacities(ctx context.Context, g access.Grant) ([]Capacity, error) {
+// Capacities tells what each account, and each pool, can still send, and when it is
+// free again.
+func (e *Engine) Capacities(ctx context.Context, g access.Grant) ([]Capacity, []PoolCapacity, error) {
 	if !g.May(access.ScopeAccountsRead) {
-		return nil, ErrForbidden
+		return nil, nil, ErrForbidden
 	}
-	list, err := e.accounts.list(ctx, g.Team)
+	t, err := e.accounts.team(ctx, g.Team)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := make([]Capacity, 0, len(list))
-	for _, a := range list {
+	now := e.cfg.Now()
+	accounts, measures := make([]Capacity, 0, len(t.list)), make(map[email.ID]measured, len(t.list))
+	for _, a := range t.list {
 		standings, err := e.cfg.Store.Standings(ctx, a.opened.limits, e.clock.believed())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, capacityOf(a, standings, e.cfg.Now()))
+		c := capacityOf(a, standings, now)
+		accounts, measures[a.row.ID] = append(accounts, c), measured{c, standings}
 	}
-	return out, nil
+	pools := make([]PoolCapacity, 0, len(t.pools))
+	for _, p := range t.pools {
+		pools = append(pools, poolCapacity(p, measures, t.still[p.ID]))
+	}
+	return accounts, pools, nil
 }
 
 func capacityOf(a *account, standings []store.Standing, now time.Time) Capacity {
 	c := Capacity{ID: a.row.ID, Address: a.row.Address, Transport: a.row.Transport, Status: "active"}
+	known := true
 	for _, s := range standings {
 		l := capacityLimit(&s)
 		c.Limits = append(c.Limits, l)
@@ -64,12 +77,23 @@ func capacityOf(a *account, standings []store.Standing, now time.Time) Capacity 
 		if s.Window >= provider.Day {
 			c.Today = least(c.Today, messages)
 		}
+		c.NextAt, known = latest(c.NextAt, s.NextAt), known && (!s.Full || !s.NextAt.IsZero())
 	}
 	switch {
 	case a.row.Held:
-		c.Status, c.Now = "held", least(c.Now, 0)
+		c.Status, known = "held", false
+	case a.paused:
+		c.Status, known = "paused", false
 	case a.row.ParkedUntil.After(now):
-		c.Status, c.Until, c.Now = "parked", a.row.ParkedUntil, least(c.Now, 0)
+		c.Status, c.Until = "parked", a.row.ParkedUntil
+	case a.row.RestingUntil.After(now):
+		c.Status, c.Until = "resting", a.row.RestingUntil
+	}
+	if c.Status != "active" {
+		c.Now = least(c.Now, 0)
+	}
+	if c.NextAt = latest(c.NextAt, c.Until); !known {
+		c.NextAt = time.Time{}
 	}
 	return c
 }
@@ -77,7 +101,7 @@ func capacityOf(a *account, standings []store.Standing, now time.Time) Capacity 
 func capacityLimit(s *store.Standing) CapacityLimit {
 	l := CapacityLimit{
 		Name: s.Name, Scope: s.Scope, Unit: s.Unit, Source: s.Source, Window: s.Window, Max: s.Max, Used: s.Used,
-		Left: max(0, s.Max-s.Used), FreesAt: s.FreesAt, FullAt: s.FullAt,
+		Left: max(0, s.Max-s.Used), FreesAt: s.FreesAt, FullAt: s.FullAt, Usual: s.Usual, LearnedUntil: s.LearnedUntil,
 	}
 	l.Reserved = min(l.Left, s.Max-s.Open(email.Normal))
 	return l

@@ -24,10 +24,7 @@ func (x *accounts) limitsOf(row *store.Account, kind provider.Kind) (out []store
 	for _, r := range kind.Rates(row.Address, row.Config) {
 		scope, err := x.scopeOf(row, r)
 		known = known && err == nil
-		l := store.Limit{
-			Key: store.LimitKey(scope, r.Unit, r.Window), Name: nameOf(r), Scope: r.Scope, Unit: r.Unit, Source: r.Source,
-			Max: r.Max, Window: r.Window, Cost: max(1, r.Cost), Recipients: r.Unit == provider.UnitRecipients, Paced: r.Window <= longestPace,
-		}
+		l := limitOf(r, scope)
 		if i, ok := at[l.Key]; ok {
 			if l.Max < out[i].Max {
 				out[i] = l
@@ -38,6 +35,14 @@ func (x *accounts) limitsOf(row *store.Account, kind provider.Kind) (out []store
 		out = append(out, l)
 	}
 	return out, known
+}
+
+// limitOf is a rate as it is counted for a scope.
+func limitOf(r provider.Rate, scope string) store.Limit {
+	return store.Limit{
+		Key: store.LimitKey(scope, r.Unit, r.Window), Name: nameOf(r), Scope: r.Scope, Unit: r.Unit, Source: r.Source,
+		Max: r.Max, Usual: r.Max, Window: r.Window, Cost: max(1, r.Cost), Recipients: r.Unit == provider.UnitRecipients, Paced: r.Window <= longestPace,
+	}
 }
 
 // scopeOf names what a rate is counted by.
@@ -119,6 +124,9 @@ func blockedWords(b *store.Blocked) string {
 		return fmt.Sprintf("it waits for its turn: %d %s are sent evenly", b.Limit.Open(b.Lane), b.Limit.Name)
 	}
 	text := fmt.Sprintf("it waits for the limit of %d %s", b.Limit.Max, b.Limit.Name)
+	if !b.Limit.LearnedUntil.IsZero() {
+		text += " (" + b.Limit.Source + ")"
+	}
 	if b.Lane != email.Urgent {
 		text += ", of which urgent mail keeps a part"
 	}

@@ -57,7 +57,7 @@ func TestCapacityTellsWhatIsLeft(t *testing.T) {
 		w.submit()
 		w.sendOne()
 		w.claimOne()
-		all, err := w.Capacities(t.Context(), w.grant)
+		all, _, err := w.Capacities(t.Context(), w.grant)
 		w.must(err)
 		c := all[0]
 		if len(all) != 1 || c.Status != "active" || *c.Now != 36 || *c.Today != 93 {
@@ -70,10 +70,10 @@ func TestCapacityTellsWhatIsLeft(t *testing.T) {
 			Until: simStart.Add(time.Hour), Event: store.Event{ID: "evt_1", Kind: email.EventAccountParked, At: simStart},
 		}))
 		w.accounts.forget(simTeam, worldAccount)
-		if all, err = w.Capacities(t.Context(), w.grant); err != nil || all[0].Status != "parked" || *all[0].Now != 0 || *all[0].Today != 93 {
+		if all, _, err = w.Capacities(t.Context(), w.grant); err != nil || all[0].Status != "parked" || *all[0].Now != 0 || *all[0].Today != 93 {
 			t.Errorf("parked: %+v, %v", all, err)
 		}
-		if _, err := w.Capacities(t.Context(), access.Grant{Team: simTeam}); err == nil {
+		if _, _, err := w.Capacities(t.Context(), access.Grant{Team: simTeam}); err == nil {
 			t.Error("a key without the scope is told")
 		}
 	})
@@ -90,7 +90,7 @@ func TestWhatDidNotLeaveIsGivenBack(t *testing.T) {
 		id := w.submit()
 		used := func() int64 {
 			t.Helper()
-			all, err := w.Capacities(t.Context(), w.grant)
+			all, _, err := w.Capacities(t.Context(), w.grant)
 			w.must(err)
 			return all[0].Limits[0].Used
 		}

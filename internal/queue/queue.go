@@ -110,6 +110,7 @@ type Engine struct {
 	hand     *hand
 	clock    *clock
 	breaker  *breaker
+	learning learning
 	drafts   *draftWatch
 
 	epoch  int64 // of this process, from Enter

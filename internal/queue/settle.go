@@ -60,6 +60,9 @@ func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 		s.receipt(o)
 	}
 	s.rest(o.rest)
+	if s.finish.Account != nil {
+		s.finish.Account.Learn = o.learn
+	}
 	s.endWhenOver()
 	return s.finish, s.err
 }

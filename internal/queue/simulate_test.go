@@ -740,6 +740,9 @@ func (s *simulation) settled(f *store.Finish) {
 			s.parked[f.Route] = a.ParkedUntil
 		}
 	}
+	if f.Account != nil && f.Account.Learn != nil {
+		s.visit("limit taught")
+	}
 	if f.Account != nil && f.Account.Rests > 0 {
 		s.visit("rests")
 	}

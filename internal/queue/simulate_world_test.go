@@ -135,7 +135,9 @@ func (p *simSender) misbehave(id email.ID, env email.Envelope) (provider.Receipt
 		s.visit(map[provider.Class]string{provider.Retry: "retry", provider.Park: "park", provider.Hold: "hold", provider.Fail: "fail"}[c])
 		e := &provider.Error{Class: c, Scope: scope, Cause: cause, Text: cause}
 		if c == provider.Park {
-			e.Until = s.now().Add(time.Duration(1+s.rng.IntN(600)) * time.Second)
+			seconds := 1 + s.rng.IntN(600)
+			e.Until = s.now().Add(time.Duration(seconds) * time.Second)
+			e.Quota = []provider.Quota{provider.QuotaNone, provider.QuotaRate, provider.QuotaDay}[seconds%3]
 		}
 		return provider.Receipt{}, e
 	}

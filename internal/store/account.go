@@ -83,6 +83,11 @@ func (s *Store) Accounts(ctx context.Context, team email.ID) ([]*Account, error)
 // person released the account has no say, unless the release seems to lie in the
 // future: then a clock was set, and refusals must not run hot until it has caught up.
 func changeAccount(ctx context.Context, t *tx, c *AccountChange, e Event) error {
+	if c.Learn != nil {
+		if err := learn(ctx, t, c.Learn, c, e); err != nil {
+			return fmt.Errorf("learn a limit: %w", err)
+		}
+	}
 	const where = `, cause = $3, reason = $4, updated_at = $5
 		WHERE team_id = $1 AND id = $2 AND held = 0 AND (released_at <= $6 OR released_at > $5)`
 	update := `UPDATE accounts SET held = 1` + where

@@ -29,6 +29,10 @@ type Limit struct {
 	Max    int64
 	Window time.Duration
 	Cost   int64 // of a message, or of each of its recipients
+	// Usual is what Max is unless a refusal has lowered it until LearnedUntil; 0 with a
+	// limit that only a refusal has told of.
+	Usual        int64
+	LearnedUntil time.Time
 	// Recipients says that Cost is per recipient.
 	Recipients bool
 	// Paced says that the window is used evenly: the normal and the bulk lane may
@@ -96,10 +100,23 @@ type tally struct {
 	untidy   bool      // there are slots of the past, or ahead of the clock
 }
 
-// fits tells whether a message may go. One that asks for more than there is in all
-// goes alone: the provider judges.
-func (y *tally) fits(lane email.Lane, cost int64) bool {
-	return y.used == 0 || y.used+cost <= y.limit.Open(lane)
+// fits tells whether a message may go.
+func (y *tally) fits(lane email.Lane, cost int64) bool { return y.used <= y.limit.before(lane, cost) }
+
+// before is how much may have been used already when a message goes. One that is
+// more than its lane may use in all would wait for ever behind a trickle of urgent
+// mail: it may have the urgent part too. One that is more than the limit goes when
+// no more than that part is used, or if it is urgent when nothing is: the provider
+// judges.
+func (l *Limit) before(lane email.Lane, cost int64) int64 {
+	switch open := l.Open(lane); {
+	case cost <= open:
+		return open - cost
+	case cost <= l.Max:
+		return l.Max - cost
+	default:
+		return l.Max - open
+	}
 }
 
 func (y *tally) paced(lane email.Lane) bool {
@@ -118,7 +135,7 @@ func (y *tally) frees(lane email.Lane, cost int64) time.Time {
 	left := y.used
 	for _, s := range y.slots {
 		left -= s.used
-		if left == 0 || left+cost <= y.limit.Open(lane) {
+		if left <= y.limit.before(lane, cost) {
 			return time.UnixMilli((s.slot+1)*slotWidth(y.limit.Window) + y.limit.Window.Milliseconds()).UTC()
 		}
 	}
@@ -269,6 +286,9 @@ func lockLimits(ctx context.Context, t *tx, group []*request) error {
 			for key := range r.finish.charged {
 				seen[lockOf(key)] = true
 			}
+			for _, l := range r.finish.learns() {
+				seen[lockOf(l.Key)] = true
+			}
 		}
 	}
 	if len(seen) == 0 {
@@ -309,6 +329,8 @@ type Standing struct {
 	UnderWay int64
 	FreesAt  time.Time // when the next part is free again; zero: nothing is used, or only under way
 	FullAt   time.Time // when all of it is, unless more is used
+	Full     bool      // a message of the normal lane to one recipient does not fit
+	NextAt   time.Time // when it does; zero: it does now, or nobody knows
 }
 
 // Standings tells how limits stand.
@@ -322,7 +344,10 @@ func (s *Store) Standings(ctx context.Context, limits []Limit, now time.Time) ([
 	}
 	out := make([]Standing, len(ys))
 	for i, y := range ys {
-		out[i] = Standing{Limit: y.limit, Used: y.used, UnderWay: y.underWay}
+		out[i] = Standing{Limit: y.limit, Used: y.used, UnderWay: y.underWay, Full: !y.fits(email.Normal, y.limit.Cost)}
+		if out[i].Full {
+			out[i].NextAt = y.frees(email.Normal, y.limit.Cost)
+		}
 		if n := len(y.slots); n > 0 {
 			end := func(s slotUse) time.Time {
 				return time.UnixMilli((s.slot+1)*slotWidth(y.limit.Window) + y.limit.Window.Milliseconds()).UTC()

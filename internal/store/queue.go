@@ -139,6 +139,7 @@ type AccountChange struct {
 	Until time.Time // parked or resting until, when not held
 	Rests int       // it rests, for so many times in a row; 0: it does not
 	Well  bool      // its rests are over: its server has answered
+	Learn *Learn    // what a refusal says about limits; nil: nothing
 	// Began is when the attempt began that says so: a person who has released the
 	// account since then knows better.
 	Began time.Time

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"gatepost/client"
+)
+
+func capacityCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "capacity", Short: "See what accounts and pools can still send, now and today", Args: cobra.NoArgs,
+		Long: `See how many messages to one recipient each account and each pool can send now and
+today, beside what is kept for urgent mail, and when the next may leave where none
+may now. "-" stands where no limit is known. The limits one by one: gatepost
+accounts show ACCOUNT`,
+		Example: "  gatepost capacity\n  gatepost capacity --json",
+	}
+	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		all, err := r.Capacity(ctx)
+		if err != nil {
+			return err
+		}
+		return r.show(all, func() { r.capacity(all) })
+	})
+}
+
+func (r *remote) capacity(all client.CapacityList) {
+	if len(all.Data) == 0 {
+		r.line("No mailbox is connected yet. Connect one: gatepost connect --help")
+		return
+	}
+	var rows [][]string
+	for _, c := range all.Data {
+		rows = append(rows, []string{c.Address, c.Status, counted(c.Now), counted(c.Today), whenAt(c.NextAt)})
+	}
+	for _, p := range all.Pools {
+		rows = append(rows, []string{p.Name, "pool of " + strconv.Itoa(len(p.Accounts)), counted(p.Now), counted(p.Today), whenAt(p.NextAt)})
+	}
+	r.table([]string{"ACCOUNT OR POOL", "STATUS", "NOW", "TODAY", "NEXT FREE"}, rows)
+	for _, c := range all.Data {
+		for _, l := range c.Limits {
+			if l.LearnedUntil != nil {
+				r.line("%s%s: %d %s, %s; until %s. To forget it: gatepost accounts release %s",
+					r.in(yellow, "lower  "), c.Address, l.Max, l.Name, l.Source, whenAt(l.LearnedUntil), c.Address)
+			}
+		}
+	}
+}
+
+// counted is how many there are, or that nobody knows.
+func counted(n *int64) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.FormatInt(*n, 10)
+}
