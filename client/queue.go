@@ -39,8 +39,8 @@ type Pause struct {
 
 // NewPause pauses mail, or resumes it.
 type NewPause struct {
-	Account string `json:"account,omitempty" doc:"Its id or address, or a pool's id or name; empty: every account."`
-	Lane    string `json:"lane,omitempty" enum:"urgent,normal,bulk" doc:"Empty: every lane."`
+	Account string `json:"account,omitempty" minLength:"1" doc:"Its id or address, or a pool's id or name; left out: every account."`
+	Lane    string `json:"lane,omitempty" minLength:"1" enum:"urgent,normal,bulk" doc:"Left out: every lane."`
 	Reason  string `json:"reason,omitempty" doc:"For those who wonder why nothing leaves; at most 200 bytes."`
 }
 
@@ -50,13 +50,13 @@ type PauseList struct {
 }
 
 // QueueOrder says what is to be done to which messages. Empty fields select nothing
-// away.
+// away; written into a request they are refused.
 type QueueOrder struct {
-	Account         string `json:"account,omitempty" doc:"Those that wait for it, or failed by it: its id or address."`
-	Lane            string `json:"lane,omitempty" enum:"urgent,normal,bulk"`
-	Type            string `json:"type,omitempty"`
-	Cause           string `json:"cause,omitempty" doc:"Of the last attempt. With retry only recipients that failed with it are tried again."`
-	State           string `json:"state,omitempty" enum:"scheduled,queued,held" doc:"Empty: all that the verb is about."`
+	Account         string `json:"account,omitempty" minLength:"1" doc:"Those that wait for it, or failed by it: its id or address."`
+	Lane            string `json:"lane,omitempty" minLength:"1" enum:"urgent,normal,bulk"`
+	Type            string `json:"type,omitempty" minLength:"1"`
+	Cause           string `json:"cause,omitempty" minLength:"1" doc:"Of the last attempt. With retry only recipients that failed with it are tried again."`
+	State           string `json:"state,omitempty" minLength:"1" enum:"scheduled,queued,held" doc:"Left out: all that the verb is about."`
 	SubmittedBefore *Time  `json:"submitted_before,omitempty"`
 	To              string `json:"to,omitempty" doc:"With move: the account that sends them from now on, its id or address."`
 	Reason          string `json:"reason,omitempty" doc:"For the events; at most 200 bytes."`

@@ -36,7 +36,9 @@ func (r *remote) explanation(e client.Explanation) {
 	} else {
 		r.line("%s%s (%s), %s", r.in(dim, "account   "), e.Account.Address, e.Account.Transport, r.state(e.Account.Status))
 	}
-	r.indented(e.Account.Why, e.Account.Reason)
+	if r.indented(e.Account.Why); e.Account.Reason != e.Fix { // it stands below, as what to do
+		r.indented(e.Account.Reason)
+	}
 	if e.Account.ParkedUntil != nil {
 		r.indented("It waits until " + whenAt(e.Account.ParkedUntil) + ".")
 	}

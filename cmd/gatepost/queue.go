@@ -47,6 +47,24 @@ func completeQueue(cmd *cobra.Command, env environment, states []string) {
 	}
 }
 
+// notEmpty refuses flags that were given without a value: a variable of a script that
+// is empty would select everything.
+func notEmpty(cmd *cobra.Command) error {
+	for _, flag := range []string{"account", "lane", "type", "cause", "state"} {
+		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed && f.Value.String() == "" {
+			return usagef("--%s: is empty: write a value, or leave the flag out, which stands for all", flag)
+		}
+	}
+	return nil
+}
+
+// ofQueue is a command about what waits.
+func ofQueue(env environment, cmd *cobra.Command, do func(ctx context.Context, r *remote, args []string) error) *cobra.Command {
+	overAPI(env, cmd, do)
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return notEmpty(cmd) }
+	return cmd
+}
+
 // before is the time that --older-than means, zero where it was not given.
 func (q *queued) before() time.Time {
 	if q.olderThan == 0 {
@@ -77,7 +95,7 @@ Each of these counts first and asks; --yes does not ask, --dry-run only counts.`
   gatepost queue move --account old@example.com --to new@example.com`,
 	}
 	q.flags(cmd, env, "scheduled", "queued", "sending", "unknown", "held")
-	overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+	ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
 		found, err := r.Queue(ctx, client.QueueQuery{
 			Account: q.account, Lane: q.lane, Type: q.kind, Cause: q.cause, State: q.state, SubmittedBefore: q.before(),
 		})
@@ -144,7 +162,7 @@ func queuePauseCommand(env environment) *cobra.Command {
 	}
 	pauseFlags(cmd, env, &p)
 	cmd.Flags().StringVar(&p.Reason, "reason", "", "`why`, for those who wonder")
-	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+	return ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
 		list, err := r.Pause(ctx, p)
 		if err != nil {
 			return err
@@ -166,7 +184,7 @@ func queueResumeCommand(env environment) *cobra.Command {
 		Example: "  gatepost queue resume --lane bulk",
 	}
 	pauseFlags(cmd, env, &p)
-	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+	return ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
 		list, err := r.Resume(ctx, p)
 		if err != nil {
 			return err

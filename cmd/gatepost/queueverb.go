@@ -50,7 +50,7 @@ func queueVerbCommand(env environment, v verb) *cobra.Command {
 	f.StringVar(&o.reason, "reason", "", "`why`; it stands in what is told of each message")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.dryRun, "dry-run", false, "count, and do nothing")
-	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error { return o.run(ctx, r) })
+	return ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error { return o.run(ctx, r) })
 }
 
 func (o *ordering) order() client.QueueOrder {

@@ -76,6 +76,8 @@ func planOf(t reflect.Type) decodeFunc {
 func planOfField(f reflect.StructField) decodeFunc {
 	b, bounded := boundsOf(f)
 	switch {
+	case f.Tag.Get("minLength") == "1":
+		return readFilled
 	case bounded && f.Type.Kind() == reflect.Int:
 		return readInt(b)
 	case bounded && f.Type.Kind() == reflect.Pointer:
@@ -90,6 +92,17 @@ func readString(r *reader, v reflect.Value) error {
 	}
 	s, err := r.str()
 	v.SetString(s)
+	return err
+}
+
+// readFilled reads a string that says something: where a field that is left out stands
+// for everything, an empty one is a slip.
+func readFilled(r *reader, v reflect.Value) error {
+	before := len(r.problems)
+	err := readString(r, v)
+	if err == nil && v.Len() == 0 && len(r.problems) == before {
+		r.wrong("is empty: give a value, or leave it out, which stands for all")
+	}
 	return err
 }
 

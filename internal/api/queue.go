@@ -77,7 +77,11 @@ func (c *call) routeNamed(field, name string, wrong *wrongFields) (string, error
 	}
 	id, err := c.s.Engine.Named(c.r.Context(), c.grant.Team, name)
 	if errors.Is(err, queue.ErrNotFound) {
-		wrong.add(field, "not the id or address of an account, nor the id or name of a pool: GET /v1/accounts and GET /v1/pools list them")
+		if field == "to" {
+			wrong.add(field, "not the id or address of an account: GET /v1/accounts lists them")
+		} else {
+			wrong.add(field, "not the id or address of an account, nor the id or name of a pool: GET /v1/accounts and GET /v1/pools list them")
+		}
 		return "", nil
 	}
 	return id, err

@@ -157,6 +157,16 @@ func TestPauseNamesWhatIsThere(t *testing.T) {
 	}
 }
 
+// An empty field is a slip and not a wish for all mail.
+func TestEmptyFieldsSelectNothing(t *testing.T) {
+	w := sqlite(t)
+	w.post("/v1/messages", simple).want(http.StatusAccepted)
+	for _, field := range []string{"account", "lane", "type", "cause", "state"} {
+		wantFields(t, w.post("/v1/queue/cancel", `{"`+field+`": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{field})
+	}
+	wantFields(t, w.post("/v1/queue/pause", `{"account": "", "lane": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"account", "lane"})
+}
+
 // Mail is moved to an account, which has to be given.
 func TestMoveSaysWhere(t *testing.T) {
 	w := sqlite(t)

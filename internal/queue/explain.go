@@ -237,7 +237,7 @@ func (x *explaining) summary() string {
 		text += " Last: " + strings.TrimSuffix(why, ".") + "."
 	}
 	if x.out.Next != "" {
-		text += " Next: " + x.out.Next + "."
+		text += " Next: " + strings.TrimSuffix(x.out.Next, ".") + "."
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"gatepost/internal/email"
 	"gatepost/internal/store"
@@ -42,7 +43,8 @@ func (x *explaining) next() {
 	case email.Held:
 		o.Next, o.Fix = "a person has to decide", x.lastFix(email.EventHeld)
 	default:
-		o.NextAt, o.Next, o.Fix = x.waits.Until, "it waits "+x.waits.Text, x.waits.fix
+		o.NextAt, o.Fix = x.waits.Until, x.waits.fix
+		o.Next = strings.TrimSuffix("it waits "+x.waits.Text, because(o.Account.Reason)) // that stands with the account
 		x.nextTry(e)
 	}
 }

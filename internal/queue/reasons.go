@@ -69,6 +69,14 @@ func (r *reasons) waiting(ctx context.Context, x store.Group) (Waiting, error) {
 	return w, nil
 }
 
+// because is a reason at the end of a sentence, if there is one.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
 func (w *Waiting) because(why string, until time.Time, text string) {
 	w.Why, w.Until, w.Text = why, until, text
 }
@@ -105,12 +113,12 @@ func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *acco
 	case a == nil:
 		w.because(WhyNoAccount, time.Time{}, "for an account that has been removed")
 	case a.row.Held:
-		w.because(WhyAccountHeld, time.Time{}, "until the account is released: "+a.row.Reason)
+		w.because(WhyAccountHeld, time.Time{}, "until the account is released"+because(a.row.Reason))
 		w.fix = a.row.Reason
 	case outlasts(a.row.RestingUntil, x, r.now) && a.row.RestingUntil.After(a.row.ParkedUntil):
-		w.because(WhyResting, a.row.RestingUntil, "until the account has rested: "+a.row.Reason)
+		w.because(WhyResting, a.row.RestingUntil, "until the account has rested"+because(a.row.Reason))
 	case outlasts(a.row.ParkedUntil, x, r.now):
-		w.because(WhyParked, a.row.ParkedUntil, "until the account's pause is over: "+a.row.Reason)
+		w.because(WhyParked, a.row.ParkedUntil, "until the account's pause is over"+because(a.row.Reason))
 	case x.Later:
 		w.because(WhyBackoff, x.DueAt, "to be tried again")
 	default:
