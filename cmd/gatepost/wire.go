@@ -200,6 +200,7 @@ func (srv *server) httpServer() *http.Server {
 func (srv *server) doors() http.Handler {
 	machines := api.New(api.Config{
 		Engine: srv.engine, Control: srv.control, Keys: srv.keys, Log: srv.log, Version: version(), Fault: apiFault(),
+		Memory: keepToMemory(),
 	})
 	people := web.New(web.Config{Control: srv.control, Log: srv.log, PublicURL: srv.publicURL})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

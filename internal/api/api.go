@@ -31,6 +31,9 @@ type Config struct {
 	// Bodies is how many bytes of bodies may be in hand at once; one key may have the
 	// half of them. 0: 256 MiB.
 	Bodies int64
+	// Memory is how much the process may have; 0: no limit. Bodies keep to a part of it,
+	// but for one of MaxBody.
+	Memory int64
 	// Pace is how long each 128 KiB of a body may take to arrive. 0: 10 s.
 	Pace time.Duration
 	// Fault, when set, is called at named points: "api.body.half" while the body of
@@ -38,6 +41,10 @@ type Config struct {
 	// writing a 202. Tests crash there.
 	Fault func(point string)
 }
+
+// perBody is how many bytes of memory a byte of a body may cost while it is read,
+// decoded and built into a message.
+const perBody = 4
 
 func (c Config) withDefaults() Config {
 	if c.Log == nil {
@@ -50,6 +57,9 @@ func (c Config) withDefaults() Config {
 		c.Bodies = 256 << 20
 	}
 	c.Bodies = max(c.Bodies, 2*c.MaxBody) // or the largest body of a key would be more than its half
+	if c.Memory > 0 {
+		c.Bodies = min(c.Bodies, max(c.Memory/perBody, c.MaxBody))
+	}
 	if c.Pace == 0 {
 		c.Pace = 10 * time.Second
 	}
