@@ -95,6 +95,9 @@ func accountsShowCommand(env environment) *cobra.Command {
 
 // accountLimits tells what may be sent over time, set or known, and what of it is used.
 func (r *remote) accountLimits(limits []client.CapacityLimit) {
+	if len(limits) == 0 {
+		r.line("  %snone is known, and none is set", r.in(dim, "limit        "))
+	}
 	for _, l := range limits {
 		line := fmt.Sprintf("%d %s: %d used, %d left", l.Max, l.Name, l.Used, l.Left)
 		if l.Reserved > 0 {

@@ -124,6 +124,9 @@ func (p *poolFlags) list() ([]client.PoolMember, error) {
 	for _, text := range p.members {
 		parts := strings.SplitN(text, ":", 3)
 		m := client.PoolMember{Account: parts[0]}
+		if m.Account == "" {
+			return nil, usagef("--members %q: begin with the account's address or id; gatepost accounts list shows them", text)
+		}
 		if len(parts) > 1 && parts[1] != "" {
 			w, err := strconv.Atoi(parts[1])
 			if err != nil || w < 1 || w > maxWeight {

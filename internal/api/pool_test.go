@@ -53,6 +53,7 @@ func TestPools(t *testing.T) {
 		if p := patch(`{"strategy": "failover"}`).want(http.StatusOK).object(); p["strategy"] != "failover" || p["name"] != "Shop" || len(p["members"].([]any)) != 2 {
 			t.Errorf("changed: %v", p)
 		}
+		wantFields(t, patch(`{"strategy": "", "sticky_by": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"strategy", "sticky_by"})
 		wantFields(t, patch(`{"members": []}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"members"})
 		wantFields(t, patch(`{"colour": "red", "name": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"colour", "name"})
 

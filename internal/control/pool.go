@@ -90,6 +90,9 @@ func (c *Control) UpdatePool(ctx context.Context, g access.Grant, id email.ID, n
 	if err != nil {
 		return Pool{}, err
 	}
+	if err := n.empty(); err != nil {
+		return Pool{}, err
+	}
 	p, err := c.checkPool(ctx, g, n.whole(old))
 	if err != nil || n.OnlyCheck {
 		return Pool{}, err
@@ -103,6 +106,21 @@ func (c *Control) UpdatePool(ctx context.Context, g access.Grant, id email.ID, n
 	}
 	c.cfg.Engine.PoolChanged(g.Team)
 	return c.pool(ctx, g, id)
+}
+
+// empty refuses words that were given and say nothing: what is not to change is left
+// out.
+func (n ChangePool) empty() error {
+	var wrong problems
+	for _, f := range []struct {
+		name  string
+		given *string
+	}{{"strategy", n.Strategy}, {"sticky_by", n.StickyBy}} {
+		if f.given != nil && *f.given == "" {
+			wrong.add(f.name, "is empty: give a value, or leave it out")
+		}
+	}
+	return wrong.err()
 }
 
 // whole is the pool as it would be.

@@ -64,7 +64,7 @@ func TestExplainSaysWhatTheQueueSays(t *testing.T) {
 		same(WhyAccountHeld, time.Time{})
 		_, err := w.Pause(t.Context(), w.grant, Pause{Account: bob, Lane: email.Normal, Reason: "a price"})
 		w.must(err)
-		if x := same(WhyPaused, time.Time{}); !strings.HasSuffix(x.Fix, `POST /v1/queue/resume with {"account":"acc_2","lane":"normal"}`) {
+		if x := same(WhyPaused, time.Time{}); !strings.HasSuffix(x.Fix, `POST /v1/queue/resume with {"account":"bob@acme.example","lane":"normal"}`) {
 			t.Errorf("how to end a pause: %q", x.Fix)
 		}
 	})

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -79,7 +80,7 @@ func endOf(p *Pause) string {
 	about := struct {
 		Account email.ID `json:"account,omitempty"`
 		Lane    string   `json:"lane,omitempty"`
-	}{p.Account, laneName(p.Lane)}
+	}{cmp.Or(p.Name, p.Account), laneName(p.Lane)}
 	body, err := json.Marshal(about)
 	if err != nil || about.Account == "" && about.Lane == "" {
 		return resume

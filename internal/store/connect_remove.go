@@ -13,7 +13,7 @@ type InUse struct {
 	Accounts []email.ID // accounts that use a credential
 	Users    []email.ID // users' credentials that an OAuth client gave
 	Messages int        // messages that wait for an account, counted up to a thousand
-	Pools    []email.ID // pools that an account is a member of
+	Pools    []string   // names of pools that an account is a member of
 	Pool     bool       // it is a pool that they wait for
 }
 
@@ -25,7 +25,7 @@ func (u *InUse) Error() string {
 	}
 	switch {
 	case len(u.Pools) > 0:
-		return "a member of " + strings.Join(u.Pools, ", ")
+		return "a member of the pool " + strings.Join(u.Pools, ", ")
 	case u.Messages == 1:
 		return "1 message waits for this " + what
 	case u.Messages > 1:

@@ -147,18 +147,18 @@ func (s *Store) DeletePool(ctx context.Context, team, id email.ID) error {
 	})
 }
 
-// poolsWith are the pools that an account is a member of.
-func poolsWith(ctx context.Context, t *tx, team, account email.ID) ([]email.ID, error) {
+// poolsWith are the names of the pools that an account is a member of.
+func poolsWith(ctx context.Context, t *tx, team, account email.ID) ([]string, error) {
 	rows, err := t.QueryContext(ctx, `SELECT `+poolColumns+` FROM pools WHERE team_id = $1 ORDER BY id`, team)
 	if err != nil {
 		return nil, err
 	}
 	all, err := scanAll(rows, scanPool)
-	var out []email.ID
+	var out []string
 	for _, p := range all {
 		for _, m := range p.Members {
 			if m.Account == account {
-				out = append(out, p.ID)
+				out = append(out, p.Name)
 			}
 		}
 	}
