@@ -201,3 +201,16 @@ func TestDamagedDatabaseIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// A database that a later version has changed is refused, and not touched.
+func TestDatabaseOfALaterVersion(t *testing.T) {
+	t.Parallel()
+	s := opened(t, t.TempDir(), nil)
+	s.stop()
+	s.do(s.other("BEGIN IMMEDIATE"), `INSERT INTO goose_db_version (version_id, is_applied) SELECT max(version_id) + 1, 1 FROM goose_db_version; COMMIT`)
+	s.begin()
+	<-s.ended
+	if code := s.serve.ProcessState.ExitCode(); code == 0 || !strings.Contains(s.log.String(), "start the version that was running before, or a newer one") {
+		t.Errorf("exit code %d\n%s", code, s.lastWords())
+	}
+}

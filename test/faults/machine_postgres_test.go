@@ -3,7 +3,6 @@ package faults
 import (
 	"database/sql"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -127,6 +126,18 @@ func TestDatabaseGoesAway(t *testing.T) {
 	s.arrive(20*time.Second, waiting)
 }
 
+// beside starts another node on a database of the same mail.
+func (s *station) beside(database string) *station {
+	s.t.Helper()
+	n := newStation(s.t, s.t.TempDir(), map[string]string{
+		"GATEPOST_DATABASE": database, "GATEPOST_MASTER_KEY_FILE": filepath.Join(s.vars["GATEPOST_DATA"], "master.key"),
+	})
+	n.vars["GATEPOST_CA_FILE"], n.vars["GATEPOST_GOOGLE_URL"] = s.vars["GATEPOST_CA_FILE"], s.vars["GATEPOST_GOOGLE_URL"]
+	n.key, n.world = s.key, s.world
+	n.start()
+	return n
+}
+
 // One of two nodes does not reach the database any more, and is not told so: the other one sends all mail,
 // each message once, and the lost one says that it is not ready.
 func TestNodeWithoutItsDatabase(t *testing.T) {
@@ -134,15 +145,7 @@ func TestNodeWithoutItsDatabase(t *testing.T) {
 	database := storetest.Postgres(t)
 	w, by := openWay(t, database)
 	lost := opened(t, t.TempDir(), map[string]string{"GATEPOST_DATABASE": by})
-	other := newStation(t, t.TempDir(), nil)
-	address := other.vars["GATEPOST_LISTEN"]
-	maps.Copy(other.vars, lost.vars)
-	maps.Copy(other.vars, map[string]string{
-		"GATEPOST_DATABASE": database, "GATEPOST_DATA": t.TempDir(), "GATEPOST_LISTEN": address,
-		"GATEPOST_MASTER_KEY_FILE": filepath.Join(lost.vars["GATEPOST_DATA"], "master.key"),
-	})
-	other.key, other.world = lost.key, lost.world
-	other.start()
+	other := lost.beside(database)
 	var senders, ids []string
 	for i := range 6 {
 		senders = append(senders, fmt.Sprintf("node%d@acme.example", i))
@@ -231,4 +234,31 @@ func dropRole(t *testing.T, database, name string) {
 			t.Error(err)
 		}
 	}
+}
+
+// A node dies before the time of scheduled mail that was its to send: the other one sends it, each message
+// once and not early.
+func TestScheduledMailOfADeadNode(t *testing.T) {
+	t.Parallel()
+	dead := opened(t, t.TempDir(), map[string]string{"GATEPOST_DATABASE": storetest.Postgres(t)})
+	other := dead.beside(dead.vars["GATEPOST_DATABASE"])
+	var senders, ids []string
+	for i := range 6 {
+		senders = append(senders, fmt.Sprintf("node%d@acme.example", i))
+	}
+	dead.relay(senders...)
+	due := time.Now().Add(4 * time.Second).Truncate(time.Second)
+	for i, from := range senders {
+		m := plain(i)
+		m["from"], m["send_at"] = from, due.Format(time.RFC3339)
+		ids = append(ids, dead.create("/v1/messages", m))
+	}
+	dead.kill()
+	for time.Now().Before(due) {
+		if n := len(other.copies()); n != 0 && time.Now().Before(due) {
+			t.Fatalf("%d messages were sent early", n)
+		}
+		time.Sleep(20 * time.Millisecond) // until their time
+	}
+	other.arrive(30*time.Second, ids...)
 }
