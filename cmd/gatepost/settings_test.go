@@ -88,3 +88,17 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Where the data lies is told without the password, and of PostgreSQL not as a folder.
+func TestWhereTheDataLies(t *testing.T) {
+	for database, want := range map[string]string{
+		"": "gatepost-data",
+		"postgres://u:hunter2@db.example.com:5433/mail?sslmode=disable":             "the PostgreSQL database mail at db.example.com:5433",
+		"postgres://u:hunter2@db1.example.com,db2.example.com/mail?sslmode=disable": "the PostgreSQL database mail at db1.example.com:5432",
+	} {
+		s := &settings{data: "gatepost-data", database: database}
+		if got := s.where(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
