@@ -73,6 +73,9 @@ type accounts struct {
 	mu     sync.Mutex
 	teams  map[email.ID]teamAccounts
 	opened map[email.ID]*opened
+	// changes counts how often a team's rows were forgotten: what was read before the last
+	// time is not believed.
+	changes map[email.ID]int
 }
 
 type teamAccounts struct {
@@ -88,7 +91,7 @@ func paused(pauses []store.Pause, account email.ID) bool {
 }
 
 func newAccounts(e *Engine) *accounts {
-	return &accounts{e: e, teams: map[email.ID]teamAccounts{}, opened: map[email.ID]*opened{}}
+	return &accounts{e: e, teams: map[email.ID]teamAccounts{}, opened: map[email.ID]*opened{}, changes: map[email.ID]int{}}
 }
 
 // list returns a team's accounts, oldest first.
@@ -104,47 +107,73 @@ func (x *accounts) pools(ctx context.Context, team email.ID) ([]*store.Pool, err
 }
 
 func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error) {
-	now := x.e.cfg.Now()
-	x.mu.Lock()
-	known := x.teams[team]
-	x.mu.Unlock()
-	if known.list != nil && now.Sub(known.at).Abs() < accountsFresh {
-		return known, nil
+	for {
+		now := x.e.cfg.Now()
+		x.mu.Lock()
+		known, changes := x.teams[team], x.changes[team]
+		x.mu.Unlock()
+		if known.list != nil && now.Sub(known.at).Abs() < accountsFresh {
+			return known, nil
+		}
+		t, current, err := x.read(ctx, team, changes)
+		if err != nil {
+			return teamAccounts{}, err
+		}
+		if t.at = now; current && x.keep(team, t, changes) {
+			return t, nil
+		}
 	}
+}
+
+// read reads a team's rows; they are current unless some were changed meanwhile.
+func (x *accounts) read(ctx context.Context, team email.ID, changes int) (t teamAccounts, current bool, err error) {
 	rows, err := x.e.cfg.Store.Accounts(ctx, team)
 	if err != nil {
-		return teamAccounts{}, err
+		return t, false, err
 	}
 	pools, err := x.e.cfg.Store.Pools(ctx, team)
 	if err != nil {
-		return teamAccounts{}, err
+		return t, false, err
 	}
 	pauses, err := x.e.cfg.Store.Pauses(ctx, team)
 	if err != nil {
-		return teamAccounts{}, err
+		return t, false, err
 	}
 	learned, err := x.e.cfg.Store.Learned(ctx, x.e.clock.believed())
 	if err != nil {
-		return teamAccounts{}, err
+		return t, false, err
 	}
-	list := x.join(team, rows, pauses, learned)
-	if err := x.e.days(ctx, pools, list); err != nil {
-		return teamAccounts{}, err
+	list, current := x.join(team, rows, pauses, learned, changes)
+	if !current {
+		return t, false, nil
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	t := teamAccounts{list: list, pools: pools, still: map[email.ID]bool{}, at: now}
+	t = teamAccounts{list: list, pools: pools, still: map[email.ID]bool{}}
 	for _, p := range pools {
 		t.still[p.ID] = paused(pauses, p.ID)
 	}
-	x.teams[team] = t
-	return t, nil
+	return t, true, x.e.days(ctx, pools, list)
 }
 
-func (x *accounts) join(team email.ID, rows []*store.Account, pauses []store.Pause, learned []store.Learned) []*account {
+// keep keeps what was read, unless it is older than a change.
+func (x *accounts) keep(team email.ID, t teamAccounts, changes int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.changes[team] != changes {
+		return false
+	}
+	x.teams[team] = t
+	return true
+}
+
+// join opens what rows stand for. Rows that are older than a change would close the
+// provider of an account that was added since.
+func (x *accounts) join(team email.ID, rows []*store.Account, pauses []store.Pause, learned []store.Learned, changes int) (all []*account, current bool) {
 	now := x.e.clock.believed()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.changes[team] != changes {
+		return nil, false
+	}
 	list := make([]*account, 0, len(rows))
 	for _, row := range rows {
 		a := x.account(row)
@@ -155,7 +184,7 @@ func (x *accounts) join(team email.ID, rows []*store.Account, pauses []store.Pau
 	if len(x.opened) > len(rows) {
 		x.closeOthers(team, rows)
 	}
-	return list
+	return list, true
 }
 
 // closeOthers closes the providers of a team's accounts that are not there any more.
@@ -197,7 +226,9 @@ func (x *accounts) again(ctx context.Context, team email.ID, list []*account) ([
 	if !x.e.spread() {
 		return list, nil
 	}
-	x.forget(team, "")
+	x.mu.Lock()
+	delete(x.teams, team) // no change of ours: reads under way are as good as before
+	x.mu.Unlock()
 	return x.list(ctx, team)
 }
 
@@ -206,6 +237,7 @@ func (x *accounts) forget(team, _ email.ID) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.teams, team)
+	x.changes[team]++
 }
 
 // account joins a row with its kind and its provider, which is opened anew only
