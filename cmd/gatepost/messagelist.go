@@ -34,9 +34,12 @@ func (s *selection) parse() error {
 		flag, given string
 		to          *time.Time
 	}{{"--since", s.since, &s.Since}, {"--until", s.until, &s.Until}} {
-		if d, err := time.ParseDuration(t.given); err == nil {
-			*t.to = time.Now().Add(-d)
+		var ago age
+		if mistake := ago.Set(t.given); mistake == nil {
+			*t.to = time.Now().Add(-time.Duration(ago))
 			continue
+		} else if _, err := time.ParseDuration(t.given); err == nil {
+			return usagef("%s %q: %w", t.flag, t.given, mistake)
 		}
 		at, err := moment(t.flag, t.given)
 		if err != nil {

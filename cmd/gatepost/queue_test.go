@@ -103,6 +103,9 @@ func TestQueueByHand(t *testing.T) {
 		{"queue pause --account shop --lane bulk", "shop, lane bulk, since", exitOK},
 		{"queue", "To end it: gatepost queue resume --account shop --lane bulk", exitOK},
 		{"messages list --account shop", "No message fits", exitOK},
+		{"messages list --since -1h", `--since "-1h": write how long ago`, exitUsage},
+		{"messages list --since 3d", "No message fits", exitOK},
+		{"send --to a@example.com --text t --account shops", "; pools: shop", exitUsage},
 		{"messages list --account shops", "--account: not the id or address of an account, nor the id or name of a pool", exitUsage},
 		{"accounts show " + ada, "messages per day of the mailbox: 0 used, ", exitOK},
 	} {

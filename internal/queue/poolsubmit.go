@@ -24,6 +24,7 @@ func (d *draft) choosePool(ctx context.Context, all []*account) (in bool, err er
 		return false, err
 	}
 	if d.pool = poolNamed(pools, d.sub.Account); d.pool == nil {
+		d.pools = pools
 		return false, nil
 	}
 	if d.sub.From == nil {

@@ -23,8 +23,9 @@ type draft struct {
 	sub        Submission
 	raw        email.Raw
 	from       email.Address
-	account    *account    // of a pool: what all of its members allow
-	pool       *store.Pool // nil: the message names none
+	account    *account      // of a pool: what all of its members allow
+	pool       *store.Pool   // nil: the message names none
+	pools      []*store.Pool // those that there are, where it names what is not there
 	recipients []store.Recipient
 	files      []string // names of attachments, by index
 	uploads    *uploads
@@ -239,7 +240,7 @@ func (d *draft) checkAccount(all []*account) {
 	case d.account == nil && len(all) == 0:
 		d.wrong("account", "there is no account yet: connect one by POST /v1/accounts")
 	case d.account == nil && d.sub.Account != "":
-		d.wrong("account", "unknown account; there is %s", addresses(all))
+		d.wrong("account", "unknown account; there is %s%s", addresses(all), andPools(d.pools))
 	case d.account == nil && d.sub.From != nil:
 		d.wrong("from", "no account may send as %s; there is %s", d.sub.From.Addr(), addresses(all))
 	case d.account == nil && d.sub.Raw == nil:
@@ -265,6 +266,22 @@ func addresses(all []*account) string {
 		list = append(list, a.row.Address)
 	}
 	return strings.Join(list, ", ")
+}
+
+// andPools lists pools after accounts, for an error.
+func andPools(all []*store.Pool) string {
+	var list []string
+	for i, p := range all {
+		if i == 5 {
+			list = append(list, fmt.Sprintf("and %d more", len(all)-i))
+			break
+		}
+		list = append(list, p.Name)
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "; pools: " + strings.Join(list, ", ")
 }
 
 // collectRecipients makes the envelope: each address once, in the order given.
