@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,32 +130,28 @@ func TestReaderThatStays(t *testing.T) {
 	s.until("the log is emptied", 20*time.Second, func() bool { return size() < 64<<20 })
 }
 
-// The database file, or its log, is removed or replaced: nothing more is acknowledged, and nothing sent.
+// The database file, or its log, is removed or replaced: nothing more is acknowledged, and nothing sent. Once
+// gatepost has been stopped and the file put back, nothing is lost.
 func TestDatabaseFileRemoved(t *testing.T) {
 	t.Parallel()
-	for name, harm := range map[string]func(s *station) (undo func()){
-		"removed": func(s *station) func() {
-			s.must(os.Link(s.database(), s.database()+".kept"))
-			s.must(os.Remove(s.database()))
-			return func() { s.must(os.Rename(s.database()+".kept", s.database())) }
-		},
-		"replaced": func(s *station) func() {
-			s.must(os.Rename(s.database(), s.database()+".kept"))
-			copyFile(s.t, s.database()+".kept", s.database())
-			return func() { s.must(os.Rename(s.database()+".kept", s.database())) }
-		},
-		"log removed": func(s *station) func() {
-			s.must(os.Rename(s.database()+"-wal", s.database()+"-kept"))
-			return func() { s.must(os.Rename(s.database()+"-kept", s.database()+"-wal")) }
-		},
-	} {
+	kept := func(s *station, end string) (from, to string) {
+		return s.database() + end, s.database() + end + ".kept"
+	}
+	move := func(s *station, from, to string) { s.must(os.Rename(from, to)) }
+	for name, c := range map[string]struct {
+		end  string
+		copy bool
+	}{"removed": {"", false}, "replaced": {"", true}, "log removed": {"-wal", false}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := opened(t, t.TempDir(), nil)
 			s.misbehave(`{"fault":"server_error","count":1}`)
 			waiting := s.submit("waits@example.com")
 			s.until("it was refused once", 20*time.Second, func() bool { return strings.Contains(s.log.String(), "message.delayed") })
-			undo := harm(s)
+			from, to := kept(s, c.end)
+			if move(s, from, to); c.copy {
+				copyFile(t, to, from)
+			}
 			s.refused(letter("refused@example.com"), http.StatusServiceUnavailable, "busy")
 			s.until("a load balancer is told", 5*time.Second, s.notReady)
 			if !strings.Contains(s.log.String(), "was removed or replaced") {
@@ -164,8 +161,13 @@ func TestDatabaseFileRemoved(t *testing.T) {
 			if n := len(s.copies()); n != 0 {
 				t.Errorf("%d messages were sent whose attempt could not be recorded", n)
 			}
-			undo()
+			s.must(s.serve.Process.Signal(syscall.SIGTERM))
+			<-s.ended
+			move(s, to, from)
+			s.start()
 			s.arrive(20*time.Second, waiting, s.submit("after@example.com"))
+			s.stop()
+			s.intact()
 		})
 	}
 }

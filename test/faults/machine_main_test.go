@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,7 +12,14 @@ import (
 // built is the program, as users build it.
 var built string
 
+// TestMain builds the program. Most tests wait most of the time, so more of them run at once than there are
+// processors.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "10"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "gatepost-faults.")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

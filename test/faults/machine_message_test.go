@@ -94,7 +94,7 @@ func TestOneKeyManyRequests(t *testing.T) {
 func TestCancelRacesWithSend(t *testing.T) {
 	t.Parallel()
 	s := opened(t, t.TempDir(), nil)
-	s.misbehave(`{"fault":"slow","arg":"60"}`)
+	s.misbehave(`{"fault":"slow","arg":"150"}`)
 	var mu sync.Mutex
 	var canceled, late []string
 	var clients sync.WaitGroup
@@ -124,7 +124,7 @@ func TestCancelRacesWithSend(t *testing.T) {
 	if len(canceled) == 0 || len(late) == 0 {
 		t.Error("there was no race")
 	}
-	s.arrive(30*time.Second, late...)
+	s.arrive(60*time.Second, late...)
 	all := s.copies()
 	for _, id := range canceled {
 		if got := s.status(id); got != "canceled" || all[id] != 0 {
