@@ -25,7 +25,7 @@ type seen struct {
 }
 
 // patient is longer than an attempt, the looks after it and a pause.
-const patient = 4*patience + 20*time.Second
+const patient = 4*patience + 40*time.Second
 
 // meets follows a message through a fault. Where that holds the account, heal ends the
 // fault, and the account is released as a user does.
@@ -64,7 +64,10 @@ func (o *office) firstAttempt(t *testing.T, id string, want seen) client.Explana
 	var x client.Explanation
 	until(t, "the first attempt has an outcome", patient, func() bool {
 		x = o.explain(t, id)
-		return len(x.Attempts) > 0 && x.Attempts[0].Outcome != "sending"
+		if len(x.Attempts) == 0 || x.Attempts[0].Outcome == "sending" {
+			return false
+		}
+		return want.account == "" || x.Account.Status == want.account // what is known of accounts may be a second old
 	})
 	first := x.Attempts[0]
 	if want.outcome == "" {

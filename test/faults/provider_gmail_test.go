@@ -145,7 +145,7 @@ func (o *office) gmailFault(t *testing.T, name string, f gmailFault) {
 
 // answersWithoutEnd: no more of an answer is read than can be of use.
 func (o *office) answersWithoutEnd(cases atOnce) {
-	const much = 256 << 20
+	const much = 64 << 20
 	for name, x := range map[string]struct {
 		how   func(f *flood) func(*call)
 		cause string

@@ -63,7 +63,7 @@ func relayFaults() map[string]relayFault {
 		"greylisted":          {nil, first("RCPT", "450 4.7.1 try again in 3 seconds\r\n"), later("refused_for_now", "450 4.7.1")},
 		"451 of the message":  {nil, first("DOT", "451 4.3.0 later\r\n"), later("refused_for_now")},
 		"452 full of mail":    {nil, first("MAIL", "452 4.3.1 no room\r\n"), later("refused_for_now", "no room")},
-		"a slow 250":          {nil, delayed("DOT", 4*time.Second), seen{copies: 1}},
+		"a slow 250":          {nil, delayed("DOT", 3*time.Second), seen{copies: 1}},
 		"no 250":              {nil, first("DOT", silent), asked("no_answer", 0, maybe)},
 		"taken and cut":       {nil, first("DOT", lost), asked("no_answer", 1, maybe)},
 		"250 byte by byte":    {nil, first("DOT", slow), asked("no_answer", 0, maybe)},

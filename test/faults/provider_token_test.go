@@ -67,7 +67,7 @@ func TestTokenEndpoint(t *testing.T) {
 		"a gzip bomb":          func(f *flood) func(*call) { return f.bomb },
 	} {
 		cases[name] = func(t *testing.T) {
-			f := &flood{most: 256 << 20}
+			f := &flood{most: 64 << 20}
 			want := later("token_answer_unreadable")
 			if name == "a header without end" {
 				want = later("unreachable")
