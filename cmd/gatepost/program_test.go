@@ -297,7 +297,7 @@ func TestMailOutlivesAStop(t *testing.T) {
 		srv := startServe(t, vars)
 		f := sandboxFacts{APIURL: srv.url, APIKey: strings.TrimSpace(key), ControlURL: w.ControlURL}
 		connectRelay(t, f, w)
-		setFault(t, w, `{"fault":"rate","arg":"1"}`)
+		setFault(t, w, `{"fault":"server_error"}`)
 		status, answer := post(t, f, map[string]any{"to": "late@example.com", "subject": "s", "text": "t"})
 		if status != http.StatusAccepted {
 			t.Fatalf("%d %v", status, answer)
