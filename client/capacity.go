@@ -36,7 +36,7 @@ type Capacity struct {
 type CapacityLimit struct {
 	Name     string  `json:"name" example:"recipients per day of the mailbox"`
 	Scope    string  `json:"scope" enum:"account,project,mailbox,relay" doc:"What it is counted for, over all accounts that share it."`
-	Unit     string  `json:"unit" enum:"messages,recipients,units" doc:"What is counted; units are those of an API's quota."`
+	Unit     string  `json:"unit" enum:"messages,recipients,external,unique,units" doc:"What is counted: external are recipients outside of the account's domain, unique are different ones, units are those of an API's quota."`
 	Window   float64 `json:"window_seconds" doc:"The length of the rolling window."`
 	Max      int64   `json:"max"`
 	Used     int64   `json:"used" doc:"Within the window, with what is being sent."`
@@ -58,6 +58,8 @@ type SendLimits struct {
 	PerHour          *int `json:"per_hour,omitempty" minimum:"1" maximum:"1000000000" doc:"Messages in any hour."`
 	PerDay           *int `json:"per_day,omitempty" minimum:"1" maximum:"1000000000" doc:"Messages in any 24 hours."`
 	RecipientsPerDay *int `json:"recipients_per_day,omitempty" minimum:"1" maximum:"1000000000" doc:"Recipients in any 24 hours."`
+	ExternalPerDay   *int `json:"external_per_day,omitempty" minimum:"1" maximum:"1000000000" doc:"Recipients outside of the account's own domain in any 24 hours."`
+	UniquePerDay     *int `json:"unique_per_day,omitempty" minimum:"1" maximum:"1000000000" doc:"Different recipients in any 24 hours."`
 	UnitsPerMinute   *int `json:"units_per_minute,omitempty" minimum:"1" maximum:"1000000000" doc:"Units of the Gmail API; a send costs 100. For the transport gmail alone."`
 }
 

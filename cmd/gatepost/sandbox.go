@@ -240,7 +240,7 @@ type furniture struct {
 
 // wideLimits are above Google's, which its simulation does not have: a program that
 // is tried out need not wait for a minute's quota.
-const wideLimits = `{"limits":{"units_per_minute":1000000,"per_day":1000000,"recipients_per_day":1000000}}`
+const wideLimits = `{"limits":{"units_per_minute":1000000,"per_day":1000000,"recipients_per_day":1000000,"external_per_day":1000000,"unique_per_day":1000000}}`
 
 func accountsOf(w *sandbox.World) []furniture {
 	host, port, _ := net.SplitHostPort(w.SMTPAddr)

@@ -150,7 +150,7 @@ func TestBadAccounts(t *testing.T) {
 func TestLimitsOutsideAreRefused(t *testing.T) {
 	w := sqlite(t)
 	for _, number := range []string{"0", "-1", "99999999999999", "1000000001", "1.5", `"5"`} {
-		for _, name := range []string{"per_second", "per_minute", "per_hour", "per_day", "recipients_per_day", "units_per_minute"} {
+		for _, name := range []string{"per_second", "per_minute", "per_hour", "per_day", "recipients_per_day", "external_per_day", "unique_per_day", "units_per_minute"} {
 			r := w.do("PATCH", "/v1/accounts/"+w.gmail, strings.NewReader(`{"gmail": {"limits": {"`+name+`": `+number+`}}}`), "Content-Type", "application/json")
 			fields := r.problem(http.StatusUnprocessableEntity, "invalid")
 			if got := fields["gmail.limits."+name]; got != "must be a whole number from 1 to 1000000000, or be left out" || len(fields) != 1 {

@@ -36,7 +36,7 @@ func TestCapacityHasTheLimitsOfTheSettings(t *testing.T) {
 			}
 		case w.gmail:
 			seen++
-			if len(c.Limits) != 4 || *c.Now != 57 || *c.Today != 1900 {
+			if len(c.Limits) != 6 || *c.Now != 57 || *c.Today != 1900 {
 				t.Errorf("the mailbox at Google: %+v", c)
 			}
 		case w.smtp:

@@ -3,6 +3,7 @@ package provider
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -10,7 +11,9 @@ import (
 const (
 	UnitMessages   = "messages"
 	UnitRecipients = "recipients"
-	UnitUnits      = "units" // of an API's quota
+	UnitExternal   = "external" // recipients outside of the sender's domain
+	UnitUnique     = "unique"   // different recipients
+	UnitUnits      = "units"    // of an API's quota
 )
 
 // Whose count it is: accounts of the same project, mailbox or relay share it.
@@ -28,7 +31,8 @@ type Rate struct {
 	Unit   string
 	Max    int64
 	Window time.Duration
-	Cost   int64 // of a message, or with UnitRecipients of a recipient; 0: 1
+	Cost   int64  // of a message, or of a recipient where these are counted; 0: 1
+	Own    string // with UnitExternal: the sender's domain
 	Source string
 }
 
@@ -40,6 +44,8 @@ type OwnRates struct {
 	PerHour          int64 `json:"per_hour,omitempty"`
 	PerDay           int64 `json:"per_day,omitempty"`
 	RecipientsPerDay int64 `json:"recipients_per_day,omitempty"`
+	ExternalPerDay   int64 `json:"external_per_day,omitempty"`
+	UniquePerDay     int64 `json:"unique_per_day,omitempty"`
 	UnitsPerMinute   int64 `json:"units_per_minute,omitempty"`
 }
 
@@ -65,6 +71,8 @@ func (o *OwnRates) Check(units bool) []FieldError {
 		{"per_hour", o.PerHour},
 		{"per_day", o.PerDay},
 		{"recipients_per_day", o.RecipientsPerDay},
+		{"external_per_day", o.ExternalPerDay},
+		{"unique_per_day", o.UniquePerDay},
 		{"units_per_minute", o.UnitsPerMinute},
 	} {
 		if f.value < 0 || f.value > mostRate {
@@ -77,9 +85,19 @@ func (o *OwnRates) Check(units bool) []FieldError {
 	return wrong
 }
 
-// Rates are the limits that the settings name, for one scope. A provider's own
-// stands where the settings say nothing of the same unit and window.
-func (o *OwnRates) Rates(scope, of string, own ...Rate) []Rate {
+// Rates are the limits that the settings of an account name, for one scope. A
+// provider's own stands where the settings say nothing of the same unit and window.
+func (o *OwnRates) Rates(address, scope, of string, own ...Rate) []Rate {
+	out := o.merge(scope, of, own)
+	for i := range out {
+		if out[i].Unit == UnitExternal {
+			out[i].Own = strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+		}
+	}
+	return out
+}
+
+func (o *OwnRates) merge(scope, of string, own []Rate) []Rate {
 	if o == nil {
 		return own
 	}
@@ -90,6 +108,8 @@ func (o *OwnRates) Rates(scope, of string, own ...Rate) []Rate {
 		{Unit: UnitMessages, Window: time.Hour, Max: o.PerHour},
 		{Unit: UnitMessages, Window: Day, Max: o.PerDay},
 		{Unit: UnitRecipients, Window: Day, Max: o.RecipientsPerDay},
+		{Unit: UnitExternal, Window: Day, Max: o.ExternalPerDay},
+		{Unit: UnitUnique, Window: Day, Max: o.UniquePerDay},
 	} {
 		if r.Max > 0 {
 			r.Scope, r.Of, r.Source = scope, of, SourceSettings

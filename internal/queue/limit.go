@@ -41,8 +41,14 @@ func (x *accounts) limitsOf(row *store.Account, kind provider.Kind) (out []store
 func limitOf(r provider.Rate, scope string) store.Limit {
 	return store.Limit{
 		Key: store.LimitKey(scope, r.Unit, r.Window), Name: nameOf(r), Scope: r.Scope, Unit: r.Unit, Source: r.Source,
-		Max: r.Max, Usual: r.Max, Window: r.Window, Cost: max(1, r.Cost), Recipients: r.Unit == provider.UnitRecipients, Paced: r.Window <= longestPace,
+		Max: r.Max, Usual: r.Max, Window: r.Window, Cost: max(1, r.Cost), Paced: r.Window <= longestPace,
+		Recipients: ofRecipients(r.Unit), Own: r.Own, Unique: r.Unit == provider.UnitUnique,
 	}
+}
+
+// ofRecipients tells whether a unit is one of recipients.
+func ofRecipients(unit string) bool {
+	return unit == provider.UnitRecipients || unit == provider.UnitExternal || unit == provider.UnitUnique
 }
 
 // scopeOf names what a rate is counted by.
@@ -89,7 +95,11 @@ func nameOf(r provider.Rate) string {
 	if r.Scope != provider.RateOfAccount {
 		of = " of the " + r.Scope
 	}
-	return r.Unit + " per " + windowName(r.Window) + of
+	unit := r.Unit
+	if unit == provider.UnitExternal || unit == provider.UnitUnique {
+		unit += " recipients"
+	}
+	return unit + " per " + windowName(r.Window) + of
 }
 
 func windowName(w time.Duration) string {
@@ -111,7 +121,7 @@ func (e *Engine) blocks(ctx context.Context, a *account, en *Entry) (*store.Bloc
 	if a == nil || en == nil || en.State != email.Queued {
 		return nil, nil
 	}
-	b, err := e.cfg.Store.Blocks(ctx, e.paces.credit(a.opened.limits), en.Lane, en.Unsettled, e.clock.believed())
+	b, err := e.cfg.Store.Blocks(ctx, e.paces.credit(a.opened.limits), en, e.clock.believed())
 	if b != nil && b.Paced {
 		b.Until = e.cfg.Now().Add(e.paces.wait(&b.Limit))
 	}

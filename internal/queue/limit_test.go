@@ -277,3 +277,41 @@ func TestProjectIsAskedForAgain(t *testing.T) {
 		}
 	}
 }
+
+// Limits that go by addresses name the message that waits for them, and let go what
+// takes nothing of them.
+func TestLimitsThatGoByAddresses(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.rates = []provider.Rate{
+			{Scope: provider.RateOfMailbox, Of: "ada", Unit: provider.UnitExternal, Max: 2, Window: provider.Day, Own: "acme.example"},
+			{Scope: provider.RateOfMailbox, Of: "ada", Unit: provider.UnitUnique, Max: 3, Window: provider.Day},
+		}
+		to := func(address string) email.ID {
+			t.Helper()
+			a, err := email.ParseAddress(address)
+			w.must(err)
+			sub := toBob()
+			sub.To = []email.Address{a}
+			w.now = w.now.Add(time.Second)
+			return w.take(sub).ID
+		}
+		to("bob@example.com")
+		w.sendOne()
+		to("eve@acme.example")
+		w.sendOne()
+		c := w.capacity()
+		if c.Limits[0].Used != 1 || c.Limits[1].Used != 2 || c.Limits[0].Name != "external recipients per day of the mailbox" || c.Limits[1].Name != "unique recipients per day of the mailbox" {
+			t.Errorf("capacity: %+v", c.Limits)
+		}
+		id := to("cat@example.com")
+		x, err := w.Explain(t.Context(), w.grant, id)
+		w.must(err)
+		if got, err := w.claim(t.Context(), simTeam, worldAccount, room{limit: 1}); err != nil || len(got.claims) != 0 || !strings.Contains(x.Next, "limit of 2 external recipients per day") {
+			t.Errorf("claimed %+v, %v; explained %q", got, err, x.Next)
+		}
+		w.must(w.Cancel(t.Context(), w.grant, id))
+		to("eve@acme.example")
+		w.sendOne()
+	})
+}

@@ -94,6 +94,7 @@ type candidate struct {
 	lane      email.Lane
 	unsettled int
 	due       int64
+	addresses []string // of those without a verdict, where a limit goes by them
 }
 
 func scanCandidate(row interface{ Scan(...any) error }) (candidate, error) {
@@ -115,7 +116,11 @@ func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
 	if err != nil {
 		return fmt.Errorf("read what is used of limits: %w", err)
 	}
-	chosen := c.choose(candidates, ys)
+	order := c.order(candidates)
+	if err := address(ctx, t, t.w.s.dialect, c.Team, order, ys); err != nil {
+		return fmt.Errorf("read recipients: %w", err)
+	}
+	chosen := c.choose(order, ys)
 	if len(chosen) == 0 {
 		return nil
 	}
@@ -125,7 +130,10 @@ func claim(ctx context.Context, t *tx, c *ClaimRequest) error {
 	if len(ys) == 0 {
 		return nil
 	}
-	return c.charge(ctx, t)
+	if err := c.charge(ctx, t, chosen, ys); err != nil {
+		return err
+	}
+	return keepReached(ctx, t, chosen, ys)
 }
 
 // tallies reads what has been used of the limits, this group included.
@@ -188,14 +196,13 @@ const bulkShare = 10
 
 // choose decides which candidates go, in the order in which they are to be sent.
 // The first that a limit keeps back ends it: what came later does not overtake.
-func (c *ClaimRequest) choose(candidates []candidate, ys []*tally) []candidate {
-	order := c.order(candidates)
+func (c *ClaimRequest) choose(order []candidate, ys []*tally) []candidate {
 	for i, x := range order {
-		if c.blocked = blocked(ys, x.lane, x.unsettled); c.blocked != nil {
+		if c.blocked = blocked(ys, x); c.blocked != nil {
 			return order[:i]
 		}
 		for _, y := range ys {
-			y.take(x.unsettled)
+			y.take(x)
 		}
 	}
 	return order
@@ -264,15 +271,23 @@ func (c *ClaimRequest) adopt(ctx context.Context, t *tx) error {
 	return nil
 }
 
-// charge counts what was claimed as under way.
-func (c *ClaimRequest) charge(ctx context.Context, t *tx) error {
+// charge counts what was claimed as under way, but for addresses: those that were to
+// be reached count from now on.
+func (c *ClaimRequest) charge(ctx context.Context, t *tx, chosen []candidate, ys []*tally) error {
 	charged := make(map[email.ID]string, len(c.claims))
-	for _, e := range c.claims {
-		e.charged = make(map[string]int64, len(c.Limits))
-		for i := range c.Limits {
-			l := &c.Limits[i]
-			e.charged[l.Key] = l.costOf(e.Unsettled)
-			t.use(l.Key, underWay, e.charged[l.Key])
+	i := 0
+	for _, e := range c.claims { // which are in the order of the chosen
+		for chosen[i].message != e.Message {
+			i++
+		}
+		e.charged = make(map[string]int64, len(ys))
+		for _, y := range ys {
+			if y.limit.Unique {
+				continue
+			}
+			cost := y.costOf(chosen[i])
+			e.charged[y.limit.Key] = cost
+			t.use(y.limit.Key, underWay, cost)
 		}
 		charged[e.Message] = jsonText(e.charged)
 	}

@@ -33,8 +33,12 @@ type Limit struct {
 	// limit that only a refusal has told of.
 	Usual        int64
 	LearnedUntil time.Time
-	// Recipients says that Cost is per recipient.
+	// Recipients says that Cost is per recipient. Of these only those count that are in
+	// none of the domains Own (separated by commas), and with Unique each address once
+	// in the window.
 	Recipients bool
+	Own        string
+	Unique     bool
 	// Paced says that the window is used evenly: the normal and the bulk lane may
 	// begin Credit now.
 	Paced  bool
@@ -98,10 +102,13 @@ type tally struct {
 	slots    []slotUse // of the window, oldest first
 	used     int64     // all of it
 	untidy   bool      // there are slots of the past, or ahead of the clock
+	reached  map[string]bool
 }
 
 // fits tells whether a message may go.
-func (y *tally) fits(lane email.Lane, cost int64) bool { return y.used <= y.limit.before(lane, cost) }
+func (y *tally) fits(lane email.Lane, cost int64) bool {
+	return cost == 0 || y.used <= y.limit.before(lane, cost)
+}
 
 // before is how much may have been used already when a message goes. One that is
 // more than its lane may use in all would wait for ever behind a trickle of urgent
@@ -124,10 +131,11 @@ func (y *tally) paced(lane email.Lane) bool {
 }
 
 // take counts a message that goes.
-func (y *tally) take(recipients int) {
-	cost := y.limit.costOf(recipients)
+func (y *tally) take(x candidate) {
+	cost := y.costOf(x)
 	y.used += cost
 	y.limit.Credit -= cost
+	y.reach(x)
 }
 
 // frees is when a message fits that does not now; zero: not known.
@@ -164,7 +172,10 @@ func tallies(ctx context.Context, q querier, d *dialect, limits []Limit, now tim
 		}
 		return struct{}{}, err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, readReached(ctx, q, d, out)
 }
 
 func (y *tally) read(s slotUse) {
@@ -230,6 +241,9 @@ func (t *tx) writeUsage(ctx context.Context) error {
 func (y *tally) tidy(ctx context.Context, t *tx) error {
 	width, key := slotWidth(y.limit.Window), y.limit.Key
 	current, oldest := y.now/width, (y.now-y.limit.Window.Milliseconds())/width
+	if y.limit.Unique {
+		return tidyReached(ctx, t, key, current, oldest)
+	}
 	rows, err := t.QueryContext(ctx, `DELETE FROM usage WHERE key = $1 AND (slot > $2 OR slot >= 0 AND slot < $3) RETURNING slot, used`, key, current, oldest)
 	if err != nil {
 		return err
@@ -358,9 +372,9 @@ func (s *Store) Standings(ctx context.Context, limits []Limit, now time.Time) ([
 	return out, nil
 }
 
-// Blocks tells which limit keeps a message of a lane from being claimed now, if one
+// Blocks tells which limit keeps a queued message from being claimed now, if one
 // does: the one that does so longest.
-func (s *Store) Blocks(ctx context.Context, limits []Limit, lane email.Lane, recipients int, now time.Time) (*Blocked, error) {
+func (s *Store) Blocks(ctx context.Context, limits []Limit, en *Entry, now time.Time) (*Blocked, error) {
 	if len(limits) == 0 {
 		return nil, nil
 	}
@@ -368,21 +382,25 @@ func (s *Store) Blocks(ctx context.Context, limits []Limit, lane email.Lane, rec
 	if err != nil {
 		return nil, fmt.Errorf("what is used of limits: %w", err)
 	}
-	return blocked(ys, lane, recipients), nil
+	x := []candidate{{message: en.Message, lane: en.Lane, unsettled: en.Unsettled}}
+	if err := address(ctx, s.read, s.dialect, en.Team, x, ys); err != nil {
+		return nil, fmt.Errorf("who is to get %s: %w", en.Message, err)
+	}
+	return blocked(ys, x[0]), nil
 }
 
 // blocked is what keeps a message from going, if anything does.
-func blocked(ys []*tally, lane email.Lane, recipients int) *Blocked {
+func blocked(ys []*tally, x candidate) *Blocked {
 	var worst *Blocked
 	for _, y := range ys {
-		cost := y.limit.costOf(recipients)
-		if y.fits(lane, cost) {
-			if worst == nil && y.paced(lane) {
-				worst = &Blocked{Limit: y.limit, Lane: lane, Paced: true}
+		cost := y.costOf(x)
+		if y.fits(x.lane, cost) {
+			if worst == nil && y.paced(x.lane) {
+				worst = &Blocked{Limit: y.limit, Lane: x.lane, Paced: true}
 			}
 			continue
 		}
-		b := &Blocked{Limit: y.limit, Lane: lane, Until: y.frees(lane, cost)}
+		b := &Blocked{Limit: y.limit, Lane: x.lane, Until: y.frees(x.lane, cost)}
 		if worst == nil || worst.Paced || b.Until.After(worst.Until) {
 			worst = b
 		}

@@ -155,7 +155,7 @@ func (w *world) connect(s *station) {
 	host, port, err := net.SplitHostPort(w.SMTPAddr)
 	s.must(err)
 	// More than Google allows: kills are to meet many attempts, not a queue that waits.
-	wide := map[string]any{"units_per_minute": 1_000_000, "per_day": 1_000_000, "recipients_per_day": 1_000_000}
+	wide := map[string]any{"units_per_minute": 1_000_000, "per_day": 1_000_000, "recipients_per_day": 1_000_000, "external_per_day": 1_000_000, "unique_per_day": 1_000_000}
 	google := s.create("/v1/credentials", map[string]any{"kind": "google_service_account", "name": "Google", "key": json.RawMessage(key)})
 	s.create("/v1/accounts", map[string]any{
 		"address": gmailSender, "transport": "gmail", "credential": google, "gmail": map[string]any{"max_parallel": 8, "limits": wide},

@@ -49,8 +49,9 @@ func mailboxRates(address string, own *provider.OwnRates) []provider.Rate {
 		return provider.Rate{Scope: provider.RateOfMailbox, Of: address, Unit: unit, Max: most, Window: provider.Day, Source: source}
 	}
 	if strings.HasSuffix(address, "@gmail.com") || strings.HasSuffix(address, "@googlemail.com") {
-		return own.Rates(provider.RateOfMailbox, address, day(provider.UnitMessages, 500, sourceOfPeople))
+		return own.Rates(address, provider.RateOfMailbox, address, day(provider.UnitMessages, 500, sourceOfPeople))
 	}
-	return own.Rates(provider.RateOfMailbox, address,
-		day(provider.UnitMessages, 2_000, sourceOfDay), day(provider.UnitRecipients, 10_000, sourceOfDay))
+	return own.Rates(address, provider.RateOfMailbox, address,
+		day(provider.UnitMessages, 2_000, sourceOfDay), day(provider.UnitRecipients, 10_000, sourceOfDay),
+		day(provider.UnitExternal, 3_000, sourceOfDay), day(provider.UnitUnique, 3_000, sourceOfDay))
 }

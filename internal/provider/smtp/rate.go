@@ -52,5 +52,5 @@ func rates(address string, config json.RawMessage) []provider.Rate {
 			Window: provider.Day, Source: googleSource,
 		}}
 	}
-	return s.Limits.Rates(provider.RateOfRelay, of, own...)
+	return s.Limits.Rates(address, provider.RateOfRelay, of, own...)
 }
