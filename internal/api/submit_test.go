@@ -221,7 +221,7 @@ func TestReleaseHeldMessage(t *testing.T) {
 		w.post(path+"/release", "", "Authorization", "Bearer "+w.newKey("messages:read")).problem(http.StatusForbidden, "forbidden")
 		w.relay.says(nil)
 		released := w.post(path+"/release", "").want(http.StatusOK).object()
-		if released["possible_duplicate"] != true || released["attempts"] != 1.0 {
+		if n := released["attempts"]; released["possible_duplicate"] != true || n != 1.0 && n != 2.0 { // the next may have begun
 			t.Errorf("released: %v", released)
 		}
 		w.until("accepted", func() bool { return status(w.get(path)) == "accepted" })
