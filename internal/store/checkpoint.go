@@ -51,6 +51,9 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 }
 
 func (c *checkpointer) checkpoint(ctx context.Context) error {
+	if filesThere(c.s) != nil {
+		return nil // it might go into what has taken the database's place
+	}
 	info, err := os.Stat(filepath.Join(c.s.opt.Dir, DatabaseFile+"-wal"))
 	if err != nil || info.Size() < walGrown {
 		return nil // no WAL is a small WAL

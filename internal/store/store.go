@@ -164,7 +164,14 @@ func (s *Store) Close() error {
 	return s.closeDatabase()
 }
 
+// closeDatabase leaves all as it is where a file has lost its name: SQLite would
+// copy the WAL into what has taken the database's place, and remove it.
 func (s *Store) closeDatabase() error {
+	if there := s.dialect.there; there != nil {
+		if err := there(s); err != nil {
+			return err
+		}
+	}
 	err := s.read.Close()
 	if s.write != s.read.DB {
 		err = errors.Join(err, s.write.Close())
