@@ -394,7 +394,7 @@ func (s *simulation) draw() rates {
 		return rates{commit: pick(0, 5), plain: true, sleepy: true}
 	}
 	return rates{
-		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 0, 10), down: pick(0, 10, 60, 200),
+		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 10, 20), down: pick(0, 30, 200, 500),
 		plain: s.chance(50), limited: s.chance(30),
 	}
 }
