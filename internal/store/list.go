@@ -14,7 +14,7 @@ type MessageQuery struct {
 	Before       email.ID // only those with a smaller id
 	Limit        int
 	Status       email.State // of any recipient
-	Account      email.ID // or a pool: all that was given to it
+	Account      email.ID    // or a pool: all that was given to it
 	Recipient    string
 	Tag          string
 	Type         string
