@@ -104,7 +104,7 @@ var smtpRows = []row{
 	{
 		stages: "connect|mail|data|body", code: "4yz",
 		text:  "rate limit|message submission rate|submission rate limit|sending rate|message rate|too many messages|sending too fast|throttl",
-		class: Park, cause: "relay_rate_limited", wait: waitMinute, quota: QuotaRate,
+		class: Park, cause: "relay_rate_limited", wait: waitWindow, quota: QuotaRate,
 		says: "The relay takes no more mail in this time.",
 		fix:  "Set the relay's limits in the account's settings (limits), so that gatepost keeps to them.",
 	},

@@ -13,6 +13,7 @@ type wait int
 
 const (
 	waitNamed   wait = iota // only as long as the provider says
+	waitWindow              // for the window of the account's limit, which the caller knows
 	waitMinute              // the quota counts by the minute: until the next one
 	waitTen                 // at least ten minutes
 	waitQuarter             // at least 15 minutes: trying earlier moves the time on

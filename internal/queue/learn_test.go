@@ -149,3 +149,24 @@ func TestWhichLimitsAQuotaMeans(t *testing.T) {
 		}
 	}
 }
+
+// A refusal for the rate that names no time parks the account for the window of the
+// limit, where that is known to be a short one; else for a minute.
+func TestParkOfAShortWindow(t *testing.T) {
+	for window, want := range map[time.Duration]time.Duration{
+		time.Second: time.Second, 100 * time.Millisecond: time.Second, 10 * time.Second: 10 * time.Second, time.Hour: time.Minute, 0: time.Minute,
+	} {
+		w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+		if window > 0 {
+			w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 50, Window: window}}
+		}
+		w.send = fullFor(provider.QuotaRate, time.Time{})
+		w.submit()
+		w.sendOne()
+		a, err := w.cfg.Store.Account(t.Context(), simTeam, worldAccount)
+		w.must(err)
+		if got := a.ParkedUntil.Sub(w.now); got != want {
+			t.Errorf("with a window of %s: parked for %s, want %s", window, got, want)
+		}
+	}
+}

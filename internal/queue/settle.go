@@ -38,6 +38,7 @@ type settling struct {
 	now    time.Time
 	began  time.Time // the attempt or look
 	life   time.Duration
+	learn  *store.Learn // what a refusal for a quota says of limits
 	finish *store.Finish
 	left   []store.OpenRecipient // those who wait on, once next is called; nil: unread
 	err    error
@@ -53,7 +54,7 @@ func (e *Engine) settling(en *store.Entry) *settling {
 // settle decides what the outcome of an attempt means.
 func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 	s := e.settling(en)
-	s.life = o.life
+	s.life, s.learn = o.life, o.learn
 	if o.err != nil {
 		s.waiting(o.err, o.open, o.canLook)
 	} else {
@@ -231,14 +232,25 @@ func (s *settling) draw(d time.Duration) time.Duration {
 	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(d+1))
 }
 
-// shortestPark is the pause when a provider refuses for its quota and names no
-// time.
-const shortestPark = time.Minute
+// usualPark is the pause when a provider refuses for its quota and names no time.
+const usualPark = time.Minute
+
+// shortestPark is the pause where it is known that the quota's window has passed by
+// then.
+func (s *settling) shortestPark() time.Duration {
+	wait := usualPark
+	if s.learn != nil {
+		for _, l := range s.learn.Limits {
+			wait = min(wait, max(time.Second, l.Window))
+		}
+	}
+	return wait
+}
 
 func (s *settling) park(err *provider.Error, rs []store.OpenRecipient) {
 	until := err.Until
 	if until.IsZero() {
-		until = s.now.Add(shortestPark)
+		until = s.now.Add(s.shortestPark())
 	}
 	due := s.now
 	if err.Scope == provider.ScopeAccount {

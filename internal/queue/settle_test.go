@@ -44,7 +44,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		"busy until a time":      {err: until(mistake(provider.Retry, message), 2*time.Hour), want: settled{next: email.Queued, cause: "cause", due: 2 * time.Hour, events: 1}},
 		"busy for a day":         {err: mistake(provider.Retry, message), retryTime: 24 * time.Hour, want: settled{verdict: email.Failed, events: 1}},
 		"account over its quota": {err: until(mistake(provider.Park, account), time.Hour), want: settled{next: email.Queued, cause: "cause", parked: time.Hour, events: 1}},
-		"quota without a time":   {err: mistake(provider.Park, account), want: settled{next: email.Queued, cause: "cause", parked: shortestPark, events: 1}},
+		"quota without a time":   {err: mistake(provider.Park, account), want: settled{next: email.Queued, cause: "cause", parked: usualPark, events: 1}},
 		"message over a quota":   {err: until(mistake(provider.Park, message), time.Hour), want: settled{next: email.Queued, cause: "cause", due: time.Hour, events: 1}},
 		"credential refused":     {err: mistake(provider.Hold, account), want: settled{next: email.Queued, cause: "cause", held: true, events: 1}},
 		"refused after a day":    {err: mistake(provider.Hold, account), retryTime: 24 * time.Hour, want: settled{next: email.Queued, cause: "cause", held: true, events: 1}},
