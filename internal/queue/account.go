@@ -76,6 +76,9 @@ type accounts struct {
 	// changes counts how often a team's rows were forgotten: what was read before the last
 	// time is not believed.
 	changes map[email.ID]int
+	// reading lets one read at a time: of two side by side the one that ends later may
+	// have begun earlier, and would close what the other has found.
+	reading sync.Mutex
 }
 
 type teamAccounts struct {
@@ -107,14 +110,17 @@ func (x *accounts) pools(ctx context.Context, team email.ID) ([]*store.Pool, err
 }
 
 func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error) {
+	if t, fresh, _ := x.known(team); fresh {
+		return t, nil
+	}
+	x.reading.Lock()
+	defer x.reading.Unlock()
 	for {
-		now := x.e.cfg.Now()
-		x.mu.Lock()
-		known, changes := x.teams[team], x.changes[team]
-		x.mu.Unlock()
-		if known.list != nil && now.Sub(known.at).Abs() < accountsFresh {
-			return known, nil
+		t, fresh, changes := x.known(team)
+		if fresh {
+			return t, nil
 		}
+		now := x.e.cfg.Now()
 		t, current, err := x.read(ctx, team, changes)
 		if err != nil {
 			return teamAccounts{}, err
@@ -123,6 +129,15 @@ func (x *accounts) team(ctx context.Context, team email.ID) (teamAccounts, error
 			return t, nil
 		}
 	}
+}
+
+// known is what was read of a team last, whether that is fresh enough, and how often
+// its rows were changed by now.
+func (x *accounts) known(team email.ID) (t teamAccounts, fresh bool, changes int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	t = x.teams[team]
+	return t, t.list != nil && x.e.cfg.Now().Sub(t.at).Abs() < accountsFresh, x.changes[team]
 }
 
 // read reads a team's rows; they are current unless some were changed meanwhile.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,14 @@ import (
 	"gatepost/test/mutant"
 )
 
-// Each of these builds breaks one rule, and the simulation must notice.
+// Each of these builds breaks one rule, and the simulation must notice. make simulate
+// makes all of them.
 func TestSimulationFindsBrokenBuilds(t *testing.T) {
 	if os.Getenv("GATEPOST_BROKEN_BUILD") != "" {
 		t.Skip("this is one of the broken builds itself")
+	}
+	rare := []string{ // are met by few histories: not in a quick run
+		"any copy in Sent will do", "cancel after the claim", "scheduled goes by a clock that was set", "what left is not counted",
 	}
 	for name, m := range map[string]mutant.Mutation{
 		"fence off": {
@@ -65,9 +70,12 @@ func TestSimulationFindsBrokenBuilds(t *testing.T) {
 			File: "internal/store/limit.go", Old: "if f.mayHaveLeft() {", New: "if false {",
 		},
 		"what is under way is not counted": {
-			File: "internal/store/claim.go", Old: "\t\t\tt.use(l.Key, underWay, e.charged[l.Key])\n", New: "",
+			File: "internal/store/claim.go", Old: "\t\t\tt.use(y.limit.Key, underWay, cost)\n", New: "",
 		},
 	} {
+		if slices.Contains(rare, name) && os.Getenv("GATEPOST_SIMULATE_HISTORIES") == "" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
