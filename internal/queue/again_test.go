@@ -43,7 +43,7 @@ func TestMarkOutlivesARefusal(t *testing.T) {
 // Where recipients fared differently the summary tells why one failed, whichever
 // event came last.
 func TestSummaryTellsOfTheFailure(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, func(env email.Envelope, _ email.Content) (provider.Receipt, error) {
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, func(env email.Envelope, _ email.Content) (provider.Receipt, error) {
 		r := provider.AcceptedBy(env, "", "250 OK")
 		r.Recipients[0].Err = &provider.Error{Class: provider.Fail, Scope: provider.ScopeRecipient, Cause: "no_such_mailbox", Text: "There is no such mailbox."}
 		return r, nil

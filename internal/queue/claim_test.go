@@ -39,7 +39,7 @@ func TestClaimWhoseAnswerWasLostIsTakenBack(t *testing.T) {
 // A data folder on SQLite may be restored under another node name: what the old
 // one was sending is settled when the new one enters.
 func TestSendsOfAnEarlierNameAreSettled(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	id := w.submit()
 	w.claimOne()
 	cfg := w.cfg

@@ -140,7 +140,7 @@ func TestDraftThatIsThereIsSentAgain(t *testing.T) {
 // anew and marked where the message says so. Only then there is a second draft.
 func TestDraftThatIsGone(t *testing.T) {
 	for policy, want := range map[email.OnUnknown]email.State{email.Reconcile: email.Held, email.Retry: email.Queued} {
-		w, b := newDraftWorld(t, store.Options{Dir: t.TempDir()}, nil)
+		w, b := newDraftWorld(t, store.Options{Dir: storetest.Folder(t)}, nil)
 		b.send = func(id string) (bool, error) { delete(b.drafts, id); return false, errNoAnswer }
 		sub := toBob()
 		sub.OnUnknown = policy
@@ -168,7 +168,7 @@ func TestDraftThatIsGone(t *testing.T) {
 
 // The draft of another attempt tells nothing about one that went without.
 func TestDraftOfAnotherAttemptTellsNothing(t *testing.T) {
-	w, b := newDraftWorld(t, store.Options{Dir: t.TempDir()}, nil)
+	w, b := newDraftWorld(t, store.Options{Dir: storetest.Folder(t)}, nil)
 	b.send = func(string) (bool, error) { return false, &provider.Error{Class: provider.Retry, Cause: "busy"} }
 	id := w.submit()
 	w.sendOne() // leaves its draft
@@ -213,7 +213,7 @@ func TestOrphanDraftIsSweptAndNeverSent(t *testing.T) {
 
 // The draft of a message that ended without being sent is deleted.
 func TestDraftOfAnEndedMessageIsDeleted(t *testing.T) {
-	w, b := newDraftWorld(t, store.Options{Dir: t.TempDir()}, nil)
+	w, b := newDraftWorld(t, store.Options{Dir: storetest.Folder(t)}, nil)
 	b.send = func(string) (bool, error) { return false, &provider.Error{Class: provider.Fail, Cause: "refused"} }
 	w.submit()
 	w.sendOne()

@@ -20,7 +20,7 @@ func (w *poolWorld) explained(id email.ID) *Explanation {
 
 // Where no account of the pool sends it, the summary says so, and what to do.
 func TestExplainWhereNoMemberCanOrMay(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Failover})
 	id := w.take(toShop()).ID
 	until := w.now.Add(time.Hour)
 	w.change(ada, store.AccountChange{Until: until})
@@ -102,7 +102,7 @@ func TestScheduledMailTellsOfAPause(t *testing.T) {
 
 // Who moved mail is why it is this account, not what was asked for at first.
 func TestExplainTellsOfAMove(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Failover})
 	id := w.take(toShop()).ID
 	w.order(Order{Verb: MoveMail, To: ada})
 	if x := w.explained(id); x.Account.ID != ada || x.Account.Why != "a person moved it here" {
@@ -117,7 +117,7 @@ func TestExplainTellsOfAMove(t *testing.T) {
 // From without an account is the account that has the address for its own, however
 // old another one is that may send as it.
 func TestOwnAddressComesFirst(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Failover})
 	w.allow(ada, "@acme.example")
 	sub := toBob()
 	for from, want := range map[string]email.ID{"Bob@acme.example": bob, "ada@acme.example": ada, "else@acme.example": ada} {

@@ -112,7 +112,7 @@ func TestALimitIsLearnedWhereNoneIsKnown(t *testing.T) {
 
 // Answers that say nothing of what may be sent in a time teach nothing.
 func TestOtherParksTeachNothing(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	w.rates = []provider.Rate{perMinute(60), perDay(40)}
 	w.fill(5)
 	w.submit()
@@ -156,7 +156,7 @@ func TestParkOfAShortWindow(t *testing.T) {
 	for window, want := range map[time.Duration]time.Duration{
 		time.Second: time.Second, 100 * time.Millisecond: time.Second, 10 * time.Second: 10 * time.Second, time.Hour: time.Minute, 0: time.Minute,
 	} {
-		w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+		w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 		if window > 0 {
 			w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 50, Window: window}}
 		}

@@ -212,7 +212,7 @@ func TestDeskCallsBackWhenTheAccountStops(t *testing.T) {
 
 // Accounts of credentials of the same project share its limit.
 func TestProjectIsSharedByItsCredentials(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	add := func(id email.ID, public string) {
 		w.must(w.cfg.Store.AddCredential(t.Context(), store.Credential{Team: simTeam, ID: id, Public: []byte(public), Sealed: []byte("s"), CreatedAt: simStart}))
 	}
@@ -229,7 +229,7 @@ func TestProjectIsSharedByItsCredentials(t *testing.T) {
 // The queue tells what an explanation tells: the limit that keeps mail longest, not
 // a pace that is not used up.
 func TestQueueNamesTheLimitThatExplainNames(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	minute := provider.Rate{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 60, Window: time.Minute, Source: "a test"}
 	w.rates = append([]provider.Rate{minute}, perHour(2)...)
 	w.submit()
@@ -254,7 +254,7 @@ func (w *world) project(team, credential email.ID) string {
 
 // An account whose project could not be read at first is not counted apart for ever.
 func TestProjectIsAskedForAgain(t *testing.T) {
-	opt := store.Options{Dir: t.TempDir()}
+	opt := store.Options{Dir: storetest.Folder(t)}
 	w := newWorld(t, opt, nil, nil)
 	w.rates = []provider.Rate{{Scope: provider.RateOfProject, Unit: provider.UnitMessages, Max: 5, Window: time.Hour}}
 	w.must(w.cfg.Store.AddCredential(t.Context(), store.Credential{

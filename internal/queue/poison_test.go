@@ -50,7 +50,7 @@ func TestPoisonedMessageIsHeld(t *testing.T) {
 
 // Where Sent cannot be read, and what is unknown is sent again, it is held too.
 func TestPoisonedMessageIsHeldWithoutLooks(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, func(email.Envelope, email.Content) (provider.Receipt, error) { panic("poison") }, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, func(email.Envelope, email.Content) (provider.Receipt, error) { panic("poison") }, nil)
 	sub := toBob()
 	sub.OnUnknown = email.Retry
 	id := w.take(sub).ID
@@ -68,7 +68,7 @@ func TestPoisonedMessageIsHeldWithoutLooks(t *testing.T) {
 
 // A panic before the message was handed over is an attempt at which nothing left.
 func TestPanicWhileTheMessageIsRead(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	id := w.submit()
 	for try := range poisonAfter {
 		c := w.claimOne()

@@ -189,7 +189,7 @@ func TestUnknownStaysWithItsAccount(t *testing.T) {
 // A member that may not send as From never does, also when its rules change
 // between the claim and the attempt.
 func TestSendersOfMembers(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Headroom})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Headroom})
 	id := w.take(toShop()).ID
 	if w.turn(cora) != 0 {
 		t.Error("cora sent as shop")
@@ -209,7 +209,7 @@ func TestSendersOfMembers(t *testing.T) {
 
 // What no member could send is refused at once, by the tightest limits.
 func TestPoolSubmissions(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Sticky, StickyBy: ByThread, Members: []store.PoolMember{member(ada, 1), member(bob, 1, "b.example")}})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Sticky, StickyBy: ByThread, Members: []store.PoolMember{member(ada, 1), member(bob, 1, "b.example")}})
 	for name, c := range map[string]struct {
 		change func(*Submission)
 		field  string
@@ -393,7 +393,7 @@ func TestPoolLive(t *testing.T) {
 
 // Explain names the account that takes it, and in whose place.
 func TestExplainPool(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Failover})
 	id := w.take(toShop()).ID
 	explain := func() ExplainedAccount {
 		w.accounts.forget(simTeam, "")
@@ -555,7 +555,7 @@ func TestPausedPool(t *testing.T) {
 
 // What ends before a member took it names the pool, as the request did.
 func TestEventsNameThePool(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Failover})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Failover})
 	canceled := w.take(toShop()).ID
 	w.must(w.Cancel(t.Context(), w.grant, canceled))
 	sub := toShop()

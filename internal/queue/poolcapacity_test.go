@@ -68,7 +68,7 @@ func (w *poolWorld) restart() {
 // An account at its limit tells when the next message fits, not when the first part
 // of the window is free.
 func TestCapacityTellsWhenTheNextFits(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	w.rates = perHour(1)
 	w.submit()
 	w.sendOne()

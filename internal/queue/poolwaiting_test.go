@@ -51,7 +51,7 @@ func TestQueueOfAPool(t *testing.T) {
 
 // The limit is told that keeps all members, with its time.
 func TestQueueOfAPoolAtItsLimits(t *testing.T) {
-	w := newPoolWorld(t, store.Options{Dir: t.TempDir()}, nil, store.Pool{Strategy: Headroom})
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Headroom})
 	w.rates = perHour(2)
 	w.AccountChanged(simTeam, ada)
 	for range 3 {

@@ -17,7 +17,7 @@ import (
 // they would take the message over and send it twice.
 func TestHeartBeatsUntilTheLastSendHasEnded(t *testing.T) {
 	began, end := make(chan struct{}), make(chan struct{})
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, func(env email.Envelope, msg email.Content) (provider.Receipt, error) {
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, func(env email.Envelope, msg email.Content) (provider.Receipt, error) {
 		close(began)
 		<-end
 		return accepting(env, msg)
@@ -47,7 +47,7 @@ func TestHeartBeatsUntilTheLastSendHasEnded(t *testing.T) {
 func TestMailIsSentBesideASlowLook(t *testing.T) {
 	looking := make(chan struct{}, 1)
 	sends := 0
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, func(c *Config) {
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, func(c *Config) {
 		live(c)
 		c.Looks = []time.Duration{time.Millisecond}
 	})

@@ -212,7 +212,7 @@ func TestUnknownOutcomeOfExpiredMail(t *testing.T) {
 
 // A message whose time ends in the middle of its attempt is not handed over.
 func TestGuardEndsWithTheTime(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	sub := toBob()
 	sub.ExpiresAt = simStart.Add(time.Minute)
 	w.take(sub)
@@ -226,7 +226,7 @@ func TestGuardEndsWithTheTime(t *testing.T) {
 
 // Where a provider shows no steps, its check is the proof.
 func TestProofs(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	for what, prove := range map[string]func() ([]provider.Step, error){
 		"an account": func() ([]provider.Step, error) { return w.Prove(t.Context(), simTeam, worldAccount) },
 		"a credential": func() ([]provider.Step, error) {

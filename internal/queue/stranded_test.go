@@ -66,7 +66,7 @@ func TestOutcomeWithoutAnAccount(t *testing.T) {
 
 // The provider of an account that has been removed is closed.
 func TestRemovedAccountIsClosed(t *testing.T) {
-	opt := store.Options{Dir: t.TempDir()}
+	opt := store.Options{Dir: storetest.Folder(t)}
 	w := newWorld(t, opt, nil, nil)
 	w.submit()
 	w.sendOne()

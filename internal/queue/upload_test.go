@@ -112,7 +112,7 @@ func TestUploadsOfOthersAreUnknown(t *testing.T) {
 }
 
 func TestBadUploads(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	for name, c := range map[string]struct {
 		u     NewUpload
 		field string

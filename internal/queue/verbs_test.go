@@ -60,7 +60,7 @@ func TestOrderIsCountedThenDone(t *testing.T) {
 
 // A long order answers where to go on, and goes on there.
 func TestLongOrderGoesOn(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, func(c *Config) {
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, func(c *Config) {
 		var calls time.Duration
 		c.Elapsed = func() time.Duration { calls += orderTime; return calls }
 	})
@@ -145,7 +145,7 @@ func TestMoveKeepsToTheRulesOfSenders(t *testing.T) {
 
 // What an order cannot mean is refused before anything is done.
 func TestOrdersThatAreRefused(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	w.submit()
 	for field, o := range map[string]Order{
 		"state":  {Verb: ReleaseMail, Selection: Selection{States: []email.State{email.Queued}}},

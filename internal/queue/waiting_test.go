@@ -123,7 +123,7 @@ func TestPausedMailIsKept(t *testing.T) {
 
 // Whoever may send may not stop the mail of others.
 func TestVerbsNeedTheirScope(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	g := access.Grant{Team: simTeam, Scopes: []string{access.ScopeMessagesSend, access.ScopeMessagesRead}}
 	_, paused := w.Pause(t.Context(), g, Pause{})
 	_, resumed := w.Resume(t.Context(), g, Pause{})
@@ -153,7 +153,7 @@ func TestQueueTellsOfALimit(t *testing.T) {
 
 // Mail that may go now is not said to wait for the pace of a limit.
 func TestDueMailWaitsForItsTurn(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 60, Window: time.Minute}}
 	w.submit()
 	q, err := w.Queue(t.Context(), w.grant, Selection{})
@@ -165,7 +165,7 @@ func TestDueMailWaitsForItsTurn(t *testing.T) {
 // What is not there cannot be paused, and its pause can be ended all the same: the
 // account may have been removed since.
 func TestPauseOfWhatIsNotThere(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: t.TempDir()}, nil, nil)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 	for _, id := range []email.ID{"acc_x", "pool_x", "ada"} {
 		var wrong *Invalid
 		if _, err := w.Pause(t.Context(), w.grant, Pause{Account: id, Lane: EveryLane}); !errors.As(err, &wrong) || wrong.Problems[0].Field != "account" {

@@ -11,7 +11,7 @@ import (
 
 // What an earlier gatepost left behind is found, sent, and looked at in time.
 func TestRowsOfTheFirstSchema(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, opt store.Options) {
+	storetest.EachEmpty(t, func(t *testing.T, opt store.Options) {
 		const old = `'team_1', 'msg_01'`
 		must(t, store.MigrateTo(t.Context(), opt, []string{"00001_spine.sql"},
 			`INSERT INTO accounts (team_id, id, address, transport, credential_id, senders, config, held, parked_until, released_at,
