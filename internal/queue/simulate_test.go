@@ -351,7 +351,7 @@ func (s *simulation) run() []string {
 // pause is mostly short, and sometimes as long as looks and backoffs.
 func (s *simulation) pause() time.Duration {
 	switch {
-	case s.rates.sleepy:
+	case s.rates.only() != nil:
 		return time.Duration(s.rng.IntN(60)) * time.Second
 	case s.chance(85):
 		return time.Duration(s.rng.IntN(400)) * time.Millisecond
@@ -381,23 +381,42 @@ func (s *simulation) pass(d time.Duration) {
 // lives long enough to sleep through the others' work. In plain ones mail has no
 // times and nobody cancels: it lives as long as a sleeper sleeps. In sleepy ones
 // there is one account, and a process falls asleep with messages in hand for as
-// long as another takes to look for them and to send them again.
+// long as another takes to look for them and to send them again. In those of parts
+// there is one account too, whose provider takes messages for some recipients.
 type rates struct {
 	crash, commit, lose, freeze, clock, down int
-	plain, sleepy                            bool
+	plain, sleepy, parts                     bool
 	limited                                  bool // the providers have limits
 }
 
 func (s *simulation) draw() rates {
 	pick := func(n ...int) int { return n[s.rng.IntN(len(n))] }
-	if s.chance(10) {
-		return rates{commit: pick(0, 5), plain: true, sleepy: true}
+	if s.chance(15) {
+		sleepy := s.chance(67)
+		return rates{commit: pick(0, 5), plain: true, sleepy: sleepy, parts: !sleepy}
 	}
-	return rates{
+	r := rates{
 		crash: pick(0, 5, 20), commit: pick(0, 5, 20), lose: pick(0, 40), freeze: pick(0, 10, 30), clock: pick(0, 10, 20), down: pick(0, 30, 200, 500),
 		plain: s.chance(50), limited: s.chance(30),
 	}
+	if r.limited { // which is not judged once a clock was set forward
+		r.clock = pick(0, 0, 10)
+	}
+	return r
 }
+
+// only is the one account of some histories, nil in others.
+func (r rates) only() *simAccount {
+	switch {
+	case r.sleepy:
+		return &simAccount{"acc_looks", "ada@acme.example"}
+	case r.parts:
+		return &simAccount{"acc_submits", "eve@acme.example"}
+	}
+	return nil
+}
+
+type simAccount struct{ id, address string }
 
 // disturb decides what goes wrong around the next step.
 func (s *simulation) disturb() {
@@ -442,8 +461,8 @@ var simRoutes = []email.ID{"acc_looks", "acc_relay", "acc_submits", "acc_drafts"
 // act lets a node do one of the steps that its loops would.
 func (s *simulation) act(n *simNode) {
 	ctx, route := context.Background(), simRoutes[s.rng.IntN(len(simRoutes))]
-	if s.rates.sleepy {
-		route = simRoutes[0]
+	if only := s.rates.only(); only != nil {
+		route = only.id
 	}
 	switch x := s.rng.IntN(100); {
 	case x < 17:
@@ -534,8 +553,8 @@ func (s *simulation) acknowledged(m *simMessage, got Submitted, other bool) {
 func (s *simulation) newSubmission() *simMessage {
 	account := []string{"ada@acme.example", "relay@acme.example", "eve@acme.example", "dan@acme.example"}[s.rng.IntN(4)]
 	var from *email.Address
-	if s.rates.sleepy {
-		account = "ada@acme.example"
+	if only := s.rates.only(); only != nil {
+		account = only.address
 	} else if s.chance(40) {
 		shop, _ := email.ParseAddress(simShop)
 		account, from = simPools[s.rng.IntN(len(simPools))], &shop

@@ -114,11 +114,32 @@ func (p *simSender) Send(ctx context.Context, env email.Envelope, msg email.Cont
 		s.visit("guard stopped a send")
 		return provider.Receipt{}, &provider.Error{Class: provider.Retry, Cause: "stale", Text: err.Error()}
 	}
+	if s.rates.parts && !s.calm {
+		return p.takeSome(id, env)
+	}
 	if s.calm || s.chance(45) {
 		s.visit("accepted")
 		return p.accept(id, env), nil
 	}
 	return p.misbehave(id, env)
+}
+
+// takeSome mostly takes a message for some of its recipients, and often does not say so.
+func (p *simSender) takeSome(id email.ID, env email.Envelope) (provider.Receipt, error) {
+	s := p.w.s
+	unknown := &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "no_answer", Text: "no answer"}
+	switch x := s.rng.IntN(100); {
+	case x < 50:
+		return p.partial(id, env), nil
+	case x < 65:
+		s.visit("unknown taken for some")
+		p.partial(id, env)
+		return provider.Receipt{}, unknown
+	case x < 90:
+		s.visit("unknown not taken")
+		return provider.Receipt{}, unknown
+	}
+	return p.accept(id, env), nil
 }
 
 func (p *simSender) accept(id email.ID, env email.Envelope) provider.Receipt {
