@@ -79,6 +79,9 @@ func TestSimulation(t *testing.T) {
 			break
 		}
 		seeds <- first + uint64(i)
+		if i > 0 && i%1000 == 0 {
+			t.Logf("%d histories began", i)
+		}
 	}
 	close(seeds)
 	workers.Wait()
