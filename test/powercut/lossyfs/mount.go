@@ -5,6 +5,7 @@ package lossyfs
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -36,12 +37,20 @@ func (d *Disk) Mount(dir string) error {
 	return nil
 }
 
+// patience is how long files may still be open: a process that was killed, or one that
+// has forked and not yet begun the other program, closes them a moment later.
+const patience = 10 * time.Second
+
 // Unmount takes the disk out of its folder. It fails while a process has a file of it open.
 func (d *Disk) Unmount() error {
 	if d.server == nil {
 		return nil
 	}
-	if err := d.server.Unmount(); err != nil {
+	err := d.server.Unmount()
+	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = d.server.Unmount() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
 		return fmt.Errorf("unmount: %w", err)
 	}
 	d.server = nil
