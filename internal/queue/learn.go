@@ -74,6 +74,15 @@ func (e *Engine) learn(ctx context.Context, en *store.Entry, o outcome) *store.L
 	return l
 }
 
+// shortestTaught is the shortest window whose limit a refusal lowers. Of a window of
+// seconds it says little: a few messages that came at once have met a finer measure,
+// and by the end of the pause the window has passed.
+const shortestTaught = time.Minute
+
+func teaches(l *store.Learn) bool {
+	return l != nil && !slices.ContainsFunc(l.Limits, func(l store.Limit) bool { return l.Window < shortestTaught })
+}
+
 // refusedForQuota is the answer that says that a limit of the account is reached.
 func (o outcome) refusedForQuota() *provider.Error {
 	is := func(err *provider.Error) bool {

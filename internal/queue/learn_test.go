@@ -168,5 +168,10 @@ func TestParkOfAShortWindow(t *testing.T) {
 		if got := a.ParkedUntil.Sub(w.now); got != want {
 			t.Errorf("with a window of %s: parked for %s, want %s", window, got, want)
 		}
+		for _, l := range w.capacity().Limits {
+			if lowered := l.Max < 50; lowered != (window >= time.Minute) {
+				t.Errorf("with a window of %s: %d are left of 50", window, l.Max)
+			}
+		}
 	}
 }

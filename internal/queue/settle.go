@@ -61,7 +61,7 @@ func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 		s.receipt(o)
 	}
 	s.rest(o.rest)
-	if s.finish.Account != nil {
+	if s.finish.Account != nil && teaches(o.learn) {
 		s.finish.Account.Learn = o.learn
 	}
 	s.endWhenOver()
