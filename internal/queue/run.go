@@ -135,9 +135,19 @@ func (e *Engine) takeWoken() map[email.ID]email.ID {
 	return woken
 }
 
+// longestPoll is the longest time between two looks at what is due.
+const longestPoll = 30 * time.Second
+
+// nextPoll is when to look again where nothing is due. What comes in wakes the
+// scheduler, so with thousands of accounts looking takes a hundredth of the time.
+func nextPoll(took time.Duration) time.Duration {
+	return max(slowPoll, min(100*took, longestPoll))
+}
+
 // poll starts what is due and tells when to look again.
 func (s *scheduler) poll(ctx context.Context) time.Duration {
 	s.e.clock.even() // a clock that is set is best noticed soon
+	began := s.e.cfg.Elapsed()
 	dues, err := s.e.cfg.Store.Dues(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -150,7 +160,7 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 		s.e.cfg.Log.Error("what waits for pools could not be read and is tried again", "err", err)
 	}
 	dues = append(dues, pooled...)
-	now, believed, wait := s.e.cfg.Now(), s.e.clock.believed(), slowPoll
+	now, believed, wait := s.e.cfg.Now(), s.e.clock.believed(), nextPoll(s.e.cfg.Elapsed()-began)
 	for _, d := range dues {
 		mine := s.e.owns(d.Route)
 		if !mine && store.PoolOf(d.Route) == "" {

@@ -138,3 +138,15 @@ func TestDispatcherEndsWithItsAccount(t *testing.T) {
 		s.work.Wait()
 	})
 }
+
+// Looking at what is due takes a hundredth of the time at most, and is done every
+// half a minute at least.
+func TestNextPoll(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		time.Millisecond: slowPoll, 180 * time.Millisecond: 18 * time.Second, 5 * time.Second: longestPoll,
+	} {
+		if got := nextPoll(took); got != want {
+			t.Errorf("after one that took %s: %s, want %s", took, got, want)
+		}
+	}
+}
