@@ -127,6 +127,9 @@ func (p *poolFlags) list() ([]client.PoolMember, error) {
 		if m.Account == "" {
 			return nil, usagef("--members %q: begin with the account's address or id; gatepost accounts list shows them", text)
 		}
+		if strings.Contains(m.Account, ",") {
+			return nil, usagef("--members %q: names several; give --members once for each", text)
+		}
 		if len(parts) > 1 && parts[1] != "" {
 			w, err := strconv.Atoi(parts[1])
 			if err != nil || w < 1 || w > maxWeight {

@@ -88,6 +88,7 @@ func TestQueueByHand(t *testing.T) {
 		code       int
 	}{
 		{"queue pause --account nobody@example.com", "--account: not the id or address of an account, nor the id or name of a pool: gatepost accounts list and gatepost pools list show them", exitUsage},
+		{"pools create two --members a@example.com,b@example.com", "names several; give --members once for each", exitUsage},
 		{"queue move --yes", "--to: is missing: the account that sends from now on", exitUsage},
 		{"queue --older-than -2h", `--older-than "-2h": write how long ago`, exitUsage},
 		{"queue cancel --yes --account=", "--account: is empty: write a value, or leave the flag out, which stands for all", exitUsage},

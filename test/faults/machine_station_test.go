@@ -9,14 +9,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,7 +53,7 @@ func newStation(t *testing.T, data string, vars map[string]string) *station {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
-	address := ownAddress(t)
+	address := running.Address(t)
 	s := &station{
 		t: t, program: built, url: "http://" + address, log: &running.Buffer{}, world: w,
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
@@ -68,21 +66,6 @@ func newStation(t *testing.T, data string, vars map[string]string) *station {
 	s.stderr = s.log
 	t.Cleanup(s.kill)
 	return s
-}
-
-// ownAddress is outside the range from which systems take the ports of outgoing connections: between two
-// lives nobody else shall come to own it.
-func ownAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000))))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no free port was found")
-	return ""
 }
 
 // opened is a station that runs, with a relay.

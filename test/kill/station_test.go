@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatepost/test/running"
 )
 
 // station is one gatepost, through all its lives.
@@ -49,7 +49,7 @@ func (p *process) over() bool {
 func newStation(t *testing.T, bin, database string, w *world) *station {
 	t.Helper()
 	dir := t.TempDir()
-	s := &station{t: t, bin: bin, url: "http://" + freeAddr(t), client: &http.Client{
+	s := &station{t: t, bin: bin, url: "http://" + running.Address(t), client: &http.Client{
 		Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients},
 	}}
 	s.env = append(os.Environ(), "GATEPOST_DATA="+filepath.Join(dir, "data"), "GATEPOST_DATABASE="+database,
@@ -61,21 +61,6 @@ func newStation(t *testing.T, bin, database string, w *world) *station {
 	t.Cleanup(s.kill)
 	s.createKey()
 	return s
-}
-
-// freeAddr is outside the range from which systems take the ports of outgoing connections: while serve
-// is dead, nobody else shall come to own its port.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000))))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no free port was found")
-	return ""
 }
 
 func (s *station) must(err error) {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gatepost/test/running"
 )
 
 // server is a PostgreSQL of the test's own, or a pooler, run by a user who is not root.
@@ -70,26 +72,17 @@ func newServer(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &server{t: t, dir: dir, port: freePort(t)}
+	_, port, err := net.SplitHostPort(running.Address(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, dir: dir, port: port}
 	if c := unprivileged(t); c != nil {
 		if err := os.Chown(dir, int(c.Uid), int(c.Gid)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return s
-}
-
-// freePort is outside the range from which systems take the ports of outgoing connections.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for port := 20_000 + int(time.Now().UnixNano()/1000)%10_000; port < 32_000; port++ {
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			_ = l.Close()
-			return strconv.Itoa(port)
-		}
-	}
-	t.Fatal("no free port was found")
-	return ""
 }
 
 // command is one that the servers' user gives.

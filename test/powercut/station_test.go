@@ -19,6 +19,8 @@ import (
 
 	"gatepost/internal/sandbox"
 	"gatepost/test/powercut/lossyfs"
+
+	"gatepost/test/running"
 )
 
 const sender = "sender@acme.example"
@@ -54,7 +56,7 @@ func newStation(t *testing.T, tags string) *station {
 	s.world, err = sandbox.Start(sandbox.Config{Dir: t.TempDir()})
 	s.ok(err)
 	t.Cleanup(func() { s.ok(s.world.Close()) })
-	s.url = "http://" + freeAddr(t)
+	s.url = "http://" + running.Address(t)
 	s.createKey()
 	s.start()
 	s.connect()
@@ -73,16 +75,6 @@ func (s *station) build(tags string) {
 	if out, err := exec.Command("go", "build", "-tags", tags, "-o", s.bin, "gatepost/cmd/gatepost").CombinedOutput(); err != nil {
 		s.t.Fatalf("build: %v: %s", err, out)
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (s *station) command(args ...string) *exec.Cmd {
