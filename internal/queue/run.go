@@ -136,12 +136,13 @@ func (e *Engine) takeWoken() map[email.ID]email.ID {
 }
 
 // longestPoll is the longest time between two looks at what is due.
-const longestPoll = 30 * time.Second
+const longestPoll = 5 * time.Second
 
-// nextPoll is when to look again where nothing is due. What comes in wakes the
-// scheduler, so with thousands of accounts looking takes a hundredth of the time.
+// nextPoll is when to look again where nothing is due: what thousands of accounts
+// wait for takes a twentieth of the time. What comes in wakes the scheduler, but what
+// is put off is found by looking: so it is never long.
 func nextPoll(took time.Duration) time.Duration {
-	return max(slowPoll, min(100*took, longestPoll))
+	return max(slowPoll, min(20*took, longestPoll))
 }
 
 // poll starts what is due and tells when to look again.

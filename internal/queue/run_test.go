@@ -139,11 +139,11 @@ func TestDispatcherEndsWithItsAccount(t *testing.T) {
 	})
 }
 
-// Looking at what is due takes a hundredth of the time at most, and is done every
-// half a minute at least.
+// Looking at what is due takes a twentieth of the time at most, and is done every
+// five seconds at least: what is put off has no other alarm.
 func TestNextPoll(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{
-		time.Millisecond: slowPoll, 180 * time.Millisecond: 18 * time.Second, 5 * time.Second: longestPoll,
+		time.Millisecond: slowPoll, 180 * time.Millisecond: 3600 * time.Millisecond, 5 * time.Second: 5 * time.Second,
 	} {
 		if got := nextPoll(took); got != want {
 			t.Errorf("after one that took %s: %s, want %s", took, got, want)

@@ -175,6 +175,7 @@ func move(ctx context.Context, t *tx, e *Entry, to Target, fence int64, ev Event
 		e.Team, e.Message, to.Account, to.MailFrom); err != nil {
 		return ev, err
 	}
+	t.putBehind()
 	ev = e.about(ev)
 	ev.Data.Account = to.Account
 	return ev, insertEvent(ctx, t, ev)

@@ -157,11 +157,7 @@ func (c *ClaimRequest) tallies(ctx context.Context, t *tx) ([]*tally, error) {
 func (c *ClaimRequest) candidates(ctx context.Context, t *tx) ([]candidate, error) {
 	var out []candidate
 	for _, route := range append([]string{c.Route}, c.Routes...) {
-		rows, err := t.QueryContext(ctx, t.w.s.dialect.candidatesSQL(), c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve), route, PoolOf(route))
-		if err != nil {
-			return nil, err
-		}
-		more, err := scanAll(rows, scanCandidate)
+		more, err := c.waiting(ctx, t, route)
 		if err != nil {
 			return nil, err
 		}
@@ -173,15 +169,39 @@ func (c *ClaimRequest) candidates(ctx context.Context, t *tx) ([]candidate, erro
 	return out, nil
 }
 
+// waiting are the candidates of one route.
+func (c *ClaimRequest) waiting(ctx context.Context, t *tx, route string) ([]candidate, error) {
+	s := t.w.s
+	args := []any{c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve), route, PoolOf(route)}
+	var look headLook
+	if s.dialect.lingers {
+		look = s.heads.look(route, c.Now)
+		args = append(args, look.from[0], look.from[1], look.from[2])
+	}
+	rows, err := t.QueryContext(ctx, s.dialect.candidates, args...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := scanAll(rows, scanCandidate)
+	if err == nil && s.dialect.lingers {
+		s.heads.saw(route, look, found)
+	}
+	return found, err
+}
+
 // candidatesSQL picks lane by lane, so that mail which is due later does not have
 // to be stepped over to get at what is due now. Of bulk it reads what may be needed
 // beside what the normal lane has. SQLite plans a statement anew each time when a
 // LIMIT is a bare parameter, which takes longer than to run it: hence + 0.
 func (d *dialect) candidatesSQL() string {
 	lane := func(lane int, limit string) string {
+		from := ""
+		if d.lingers {
+			from = fmt.Sprintf("AND due_at >= $%d", 8+lane)
+		}
 		return fmt.Sprintf(`SELECT message_id, lane, unsettled, due_at FROM queue
-			WHERE route = $6 AND state = 'queued' AND lane = %d AND due_at <= $3 AND %s
-			ORDER BY due_at LIMIT %s + 0%s`, lane, unpaused("$1", "$2, $7", strconv.Itoa(lane)), limit, d.lock)
+			WHERE route = $6 AND state = 'queued' AND lane = %d AND due_at <= $3 %s AND %s
+			ORDER BY due_at LIMIT %s + 0%s`, lane, from, unpaused("$1", "$2, $7", strconv.Itoa(lane)), limit, d.lock)
 	}
 	return `WITH urgent AS (` + lane(0, "$4") + `), normal AS (` + lane(1, "$5") + `),
 		bulk AS (` + lane(2, "$5 - (SELECT COUNT(*) * 9 / 10 FROM normal)") + `)

@@ -15,6 +15,8 @@ type dialect struct {
 	begin   string            // starts a group's transaction
 	lock    string            // appended to the SELECT that picks rows to claim
 	words   *strings.Replacer // fills in the schema
+	// lingers says that deleted rows stay in the way while another transaction is open.
+	lingers bool
 	// snapshot is the isolation at which several reads agree with each other.
 	snapshot sql.IsolationLevel
 
@@ -51,6 +53,8 @@ type dialect struct {
 	// messageOf joins to each id of d, in their order, its message m of the team $1.
 	messageOf string
 
+	candidates string // picks what a claim may take
+
 	// lockMessages takes the places in the queue of messages, in the order in which
 	// they are given, so that nobody else changes them until the group is over.
 	lockMessages   func(ctx context.Context, t *tx, ids []string) error
@@ -62,8 +66,10 @@ type dialect struct {
 }
 
 func dialectOf(opt Options) *dialect {
+	d := sqlite()
 	if opt.Database != "" {
-		return postgres()
+		d = postgres()
 	}
-	return sqlite()
+	d.candidates = d.candidatesSQL()
+	return d
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"testing/fstest"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -78,4 +79,19 @@ func Unpaused(ctx context.Context, s *Store, team, account email.ID, lane email.
 	err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM accounts a WHERE a.team_id = $1 AND a.id = $2 AND `+unpaused("$1", "$2", "$3"),
 		team, account, lane).Scan(&n)
 	return n == 1, err
+}
+
+// ClaimsBegin tells where the next claim of normal mail begins; zero: at the very
+// beginning.
+func ClaimsBegin(s *Store, route email.ID, now time.Time) time.Time {
+	return fromMillis(s.heads.look(route, now).from[email.Normal])
+}
+
+// LookAtAll lets the time pass after which a claim begins at the very beginning.
+func LookAtAll(s *Store) {
+	s.heads.mu.Lock()
+	defer s.heads.mu.Unlock()
+	for _, x := range s.heads.routes {
+		x.whole = x.whole.Add(-time.Hour)
+	}
 }

@@ -55,6 +55,7 @@ type tx struct {
 	w      *writer
 	counts map[countKey]int64
 	usage  map[usageKey]int64
+	behind bool // rows were put before others that wait
 }
 
 type countKey struct {
@@ -65,6 +66,13 @@ type countKey struct {
 // count notes that n more recipients of a team are in a state.
 func (t *tx) count(team email.ID, state email.State, n int) {
 	t.counts[countKey{team, state}] += int64(n)
+}
+
+// putBehind notes that rows were put before others that wait: claims of this group
+// look there, and those after its commit.
+func (t *tx) putBehind() {
+	t.behind = true
+	t.w.s.heads.forget()
 }
 
 // move notes that n recipients went from one state to another.
@@ -239,6 +247,9 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 	}
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return w.commitFailed(ctx, err)
+	}
+	if t.behind {
+		w.s.heads.forget()
 	}
 	if err := w.s.opt.Fault("commit.after"); err != nil {
 		return fmt.Errorf("%w: %w", errUncertain, err)

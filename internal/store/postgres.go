@@ -27,6 +27,7 @@ func postgres() *dialect {
 		writers: 2,
 		begin:   "BEGIN",
 		lock:    " FOR UPDATE SKIP LOCKED",
+		lingers: true,
 		words: strings.NewReplacer("{{id}}", `TEXT COLLATE "C"`, "{{bytes}}", "BYTEA",
 			" {{clustered}}", "", "{{serial}}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
 		snapshot: sql.LevelRepeatableRead,

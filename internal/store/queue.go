@@ -222,6 +222,9 @@ func finishAttempts(ctx context.Context, t *tx, fs []*Finish) error {
 	for _, f := range applied {
 		f.countInto(t)
 		f.settleUsage(t)
+		if f.queuedBehind() {
+			t.putBehind()
+		}
 	}
 	return changeAccounts(ctx, t, applied)
 }
@@ -346,6 +349,9 @@ const routesSQL = `WITH RECURSIVE routes(route) AS (
 			UNION ALL
 			SELECT (SELECT MIN(q.route) FROM queue q WHERE q.route > routes.route) FROM routes WHERE routes.route IS NOT NULL)`
 
+// teamOfRoute leads to the account of a route r by its key.
+const teamOfRoute = `(SELECT q.team_id FROM queue q WHERE q.route = r.route LIMIT 1)`
+
 // Dues lists the accounts that have something in the queue. It steps from route
 // to route through the index, so its cost grows with the accounts that have mail
 // waiting, not with the mail. Held accounts have no Send.
@@ -355,7 +361,7 @@ func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 			`+dueSQL(0)+`,
 			`+dueSQL(1)+`,
 			`+dueSQL(2)+`,
-			`+laterSQL+` FROM routes r JOIN accounts a ON a.id = r.route`)
+			`+laterSQL+` FROM routes r JOIN accounts a ON a.team_id = `+teamOfRoute+` AND a.id = r.route`)
 	if err != nil {
 		return nil, fmt.Errorf("what is due: %w", err)
 	}

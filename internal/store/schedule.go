@@ -27,7 +27,9 @@ func (s *Store) Promote(ctx context.Context, route email.ID, now time.Time) (n i
 		for _, e := range entries {
 			t.move(e.Team, email.Scheduled, email.Queued, e.Unsettled)
 		}
-		n = len(entries)
+		if n = len(entries); n > 0 {
+			t.putBehind()
+		}
 		return nil
 	})
 	return n, n >= promotedAtOnce, err
@@ -79,7 +81,7 @@ func (s *Store) Stranded(ctx context.Context, limit int) ([]*Entry, error) {
 // routesWithoutAccount steps through the routes as Dues does.
 func (s *Store) routesWithoutAccount(ctx context.Context) ([]email.ID, error) {
 	rows, err := s.read.QueryContext(ctx, routesSQL+`
-		SELECT route FROM routes r WHERE route IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = r.route)`)
+		SELECT route FROM routes r WHERE route IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.team_id = `+teamOfRoute+` AND a.id = r.route)`)
 	if err != nil {
 		return nil, err
 	}

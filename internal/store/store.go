@@ -73,6 +73,7 @@ type Store struct {
 	closed  bool
 	done    sync.WaitGroup
 	stop    context.CancelFunc
+	heads   heads
 	Bucket  *Bucket
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -34,6 +35,7 @@ func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var network *net.OpError
 	return errors.Is(err, errNotBegun) || errors.Is(err, driver.ErrBadConn) || errors.As(err, &connect) || errors.As(err, &network) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || // what a read gets from a connection that the server has just closed
 		errors.Is(err, syscall.EROFS) || errors.As(err, &s) && unavailableSQLite(s.Code()) ||
 		errors.As(err, &p) && (p.Code == "25006" || p.Code == "53300" || strings.HasPrefix(p.Code, "08") || strings.HasPrefix(p.Code, "57P"))
 }

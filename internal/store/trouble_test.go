@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -64,6 +65,7 @@ func TestTroubleIsTold(t *testing.T) {
 	}{
 		"something": {errors.New("x"), false, false},
 		"no space":  {fmt.Errorf("write: %w", syscall.ENOSPC), true, false},
+		"hung up":   {fmt.Errorf("list accounts: %w", io.ErrUnexpectedEOF), false, true},
 		"quota":     {fmt.Errorf("write: %w", syscall.EDQUOT), true, false},
 	} {
 		if store.Full(c.err) != c.full || store.Unavailable(c.err) != c.unavailable {

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"sync"
+	"time"
+
+	"gatepost/internal/email"
+)
+
+// PostgreSQL keeps deleted rows, and what points at them in an index, until no open
+// transaction could see them. Beside one that is open for minutes every claim would
+// step over all that was sent meanwhile: what waits lies behind it. So a claim begins
+// where the last one found the first row that waits, and some time before; and now
+// and then at the very beginning, for what another node has put before that.
+
+// Where a claim begins, and how often at the very beginning. A look there may take a
+// twentieth of the time.
+const (
+	headSlack = 2 * time.Second
+	headWhole = 2 * time.Second
+	headShare = 20
+)
+
+// heads remembers, by route, where what waits in each lane begins. The zero value is
+// ready for use; it is safe for use by many goroutines.
+type heads struct {
+	mu      sync.Mutex
+	changes int
+	routes  map[string]*head
+}
+
+type head struct {
+	due   [3]int64      // of the first row of each lane
+	whole time.Time     // when all of the route was looked at
+	took  time.Duration // how long that took
+}
+
+// headLook is one look at a route: where it begins, and what it was decided by.
+type headLook struct {
+	from    [3]int64
+	whole   bool
+	began   time.Time
+	changes int
+}
+
+// look tells where to begin. A time that has not come is that of a clock that was set
+// back.
+func (h *heads) look(route string, now time.Time) headLook {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := headLook{began: time.Now(), changes: h.changes, whole: true}
+	x := h.routes[route]
+	if x == nil || l.began.Sub(x.whole) >= max(headWhole, headShare*x.took) {
+		return l
+	}
+	l.whole = false
+	for lane, due := range x.due {
+		if due <= millis(now) {
+			l.from[lane] = max(0, due-headSlack.Milliseconds())
+		}
+	}
+	return l
+}
+
+// saw notes what a look has found. A lane in which nothing was found may be paused, or
+// its account held: it stays as it is.
+func (h *heads) saw(route string, l headLook, found []candidate) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l.changes != h.changes {
+		return
+	}
+	x := h.routes[route]
+	if x == nil {
+		x = &head{}
+		h.put(route, x)
+	}
+	if l.whole {
+		x.due, x.whole, x.took = [3]int64{}, l.began, time.Since(l.began)
+	}
+	var seen [3]bool
+	for _, c := range found {
+		if !seen[c.lane] {
+			seen[c.lane], x.due[c.lane] = true, c.due
+		}
+	}
+}
+
+// knownHeads is how many routes are remembered; with more all are looked at anew.
+const knownHeads = 1 << 16
+
+func (h *heads) put(route string, x *head) {
+	if h.routes == nil || len(h.routes) >= knownHeads {
+		h.routes = map[string]*head{}
+	}
+	h.routes[route] = x
+}
+
+// forget begins at the very beginning with each route: rows were put before what was
+// seen.
+func (h *heads) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changes++
+	clear(h.routes)
+}
+
+// queuedBehind tells whether an outcome puts its message back to where it was.
+func (f *Finish) queuedBehind() bool {
+	return f.Next != nil && f.Next.State == email.Queued && !f.Next.DueAt.After(f.At)
+}

@@ -1,0 +1,88 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
+)
+
+// Claims do not step over what was sent before, and miss nothing that is put there.
+func TestClaimsBeginWhereMailWaits(t *testing.T) {
+	opt := store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)}
+	s := storetest.Open(t, opt)
+	route := addAccount(t, s)
+	at := func(d time.Duration) email.ID {
+		m := newMessage(t, route, "a@b.example")
+		m.CreatedAt = start.Add(d)
+		must(t, s.AddMessage(t.Context(), m))
+		return m.ID
+	}
+	claim := func() []*store.Entry {
+		es, err := s.Claim(t.Context(), claimRequest(route, 1))
+		must(t, err)
+		return es
+	}
+	wants := func(why string, id email.ID) *store.Entry {
+		t.Helper()
+		es := claim()
+		if len(es) != 1 || es[0].Message != id {
+			t.Fatalf("%s: claimed %+v, want %s", why, es, id)
+		}
+		return es[0]
+	}
+	first, second, third := at(-2*time.Hour), at(-time.Hour), at(-time.Hour)
+	if got := store.ClaimsBegin(s, route, start); !got.IsZero() {
+		t.Errorf("the first begins at %s", got)
+	}
+	es := wants("the oldest", first)
+	wants("the next", second)
+	if got, want := store.ClaimsBegin(s, route, start), start.Add(-time.Hour-2*time.Second); !got.Equal(want) {
+		t.Errorf("what follows begins at %s, want %s", got, want)
+	}
+	if got := store.ClaimsBegin(s, route, start.Add(-24*time.Hour)); !got.IsZero() {
+		t.Errorf("by a clock that was set back it begins at %s", got)
+	}
+
+	back := store.FinishOf(es, start)
+	back.Next = &store.Next{State: email.Queued, DueAt: es.DueAt, Unsettled: 1}
+	must(t, s.FinishAttempts(t.Context(), back)...)
+	wants("what was put back", first)
+
+	wants("the last", third)
+	other, err := store.Open(t.Context(), opt)
+	must(t, err)
+	defer other.Close()
+	late := newMessage(t, route, "a@b.example")
+	late.CreatedAt = start.Add(-3 * time.Hour)
+	must(t, other.AddMessage(t.Context(), late))
+	if es := claim(); len(es) != 0 {
+		t.Fatalf("claims begin at the very beginning each time")
+	}
+	store.LookAtAll(s)
+	wants("what a node with a clock of its own has put there", late.ID)
+}
+
+// While an account is held, or has nothing, claims find nothing: that does not hide
+// what waits.
+func TestClaimsBeginNotLater(t *testing.T) {
+	s := storetest.Open(t, store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)})
+	route := addAccount(t, s)
+	for range 2 {
+		must(t, s.AddMessage(t.Context(), newMessage(t, route, "a@b.example")))
+	}
+	later := claimRequest(route, 1)
+	later.Now = start.Add(time.Hour)
+	must(t, s.ChangeAccount(t.Context(), team, route, store.AccountChange{Hold: true, Event: event(t, email.EventAccountHeld)}))
+	if es, err := s.Claim(t.Context(), later); err != nil || len(es) != 0 {
+		t.Fatalf("claimed %d while held, %v", len(es), err)
+	}
+	must(t, s.ReleaseAccount(t.Context(), team, route, event(t, email.EventAccountReleased)))
+	es, err := s.Claim(t.Context(), later)
+	must(t, err)
+	if len(es) != 1 {
+		t.Errorf("claimed %d after the release", len(es))
+	}
+}
