@@ -21,9 +21,10 @@ const (
 	headShare = 20
 )
 
-// heads remembers, by route, where what waits in each lane begins. The zero value is
-// ready for use; it is safe for use by many goroutines.
+// heads remembers, by route, where what waits in each lane begins. It is safe for use
+// by many goroutines.
 type heads struct {
+	now     func() time.Time
 	mu      sync.Mutex
 	changes int
 	routes  map[string]*head
@@ -48,9 +49,12 @@ type headLook struct {
 func (h *heads) look(route string, now time.Time) headLook {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l := headLook{began: time.Now(), changes: h.changes, whole: true}
+	l := headLook{began: h.now(), changes: h.changes, whole: true}
 	x := h.routes[route]
-	if x == nil || l.began.Sub(x.whole) >= max(headWhole, headShare*x.took) {
+	if x == nil {
+		return l
+	}
+	if age := l.began.Sub(x.whole); age < 0 || age >= max(headWhole, headShare*x.took) {
 		return l
 	}
 	l.whole = false
@@ -76,7 +80,7 @@ func (h *heads) saw(route string, l headLook, found []candidate) {
 		h.put(route, x)
 	}
 	if l.whole {
-		x.due, x.whole, x.took = [3]int64{}, l.began, time.Since(l.began)
+		x.due, x.whole, x.took = [3]int64{}, l.began, h.now().Sub(l.began)
 	}
 	var seen [3]bool
 	for _, c := range found {

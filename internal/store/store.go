@@ -80,7 +80,7 @@ type Store struct {
 // Open opens the database, brings its schema up to date, and starts the writers.
 func Open(ctx context.Context, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, dialect: dialectOf(opt), queue: make(chan *request, 4*maxGroup)}
+	s := &Store{opt: opt, dialect: dialectOf(opt), queue: make(chan *request, 4*maxGroup), heads: heads{now: opt.Now}}
 	if err := s.dialect.connect(s); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
