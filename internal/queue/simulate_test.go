@@ -9,6 +9,7 @@ import (
 	mrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,33 +31,24 @@ import (
 // the simulated providers took.
 //
 //	GATEPOST_SIMULATE_HISTORIES  how many (default 500)
-//	GATEPOST_SIMULATE_SEED       one history again, told step by step
+//	GATEPOST_SIMULATE_SEED       one history again, told step by step; or several, with commas
 //	GATEPOST_SIMULATE_STOP       end at the first failure
 
 func TestSimulation(t *testing.T) {
-	first, n := uint64(1), 500
-	if v := os.Getenv("GATEPOST_SIMULATE_HISTORIES"); v != "" {
-		n, _ = strconv.Atoi(v)
-	}
-	if v := os.Getenv("GATEPOST_SIMULATE_SEED"); v != "" {
-		seed, err := strconv.ParseUint(v, 10, 64)
-		if err != nil {
-			t.Fatalf("GATEPOST_SIMULATE_SEED: %v", err)
-		}
-		first, n = seed, 1
-	}
-	if testing.Short() {
-		n = min(n, 50)
+	seeds := simSeeds(t)
+	n := len(seeds)
+	if os.Getenv("GOGC") == "" { // histories make much garbage, and keep little
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
 	template := simTemplate(t)
 	var mu sync.Mutex
 	visited := map[string]int{}
 	failures := 0
-	seeds := make(chan uint64)
+	work := make(chan uint64)
 	var workers sync.WaitGroup
 	for range 2 {
 		workers.Go(func() {
-			for seed := range seeds {
+			for seed := range work {
 				s := newSimulation(t, seed, template)
 				problems := s.run()
 				mu.Lock()
@@ -74,16 +66,16 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	stop := os.Getenv("GATEPOST_SIMULATE_STOP") != "" // at the first failure
-	for i := range n {
+	for i, seed := range seeds {
 		if stop && t.Failed() {
 			break
 		}
-		seeds <- first + uint64(i)
+		work <- seed
 		if i > 0 && i%1000 == 0 {
 			t.Logf("%d histories began", i)
 		}
 	}
-	close(seeds)
+	close(work)
 	workers.Wait()
 	if failures > 5 {
 		t.Errorf("%d histories out of %d failed", failures, n)
@@ -96,6 +88,32 @@ func TestSimulation(t *testing.T) {
 		}
 	}
 	t.Logf("%d histories; visited: %v", n, visited)
+}
+
+// simSeeds are those of the histories to go through.
+func simSeeds(t *testing.T) (seeds []uint64) {
+	t.Helper()
+	if v := os.Getenv("GATEPOST_SIMULATE_SEED"); v != "" {
+		for one := range strings.SplitSeq(v, ",") {
+			seed, err := strconv.ParseUint(one, 10, 64)
+			if err != nil {
+				t.Fatalf("GATEPOST_SIMULATE_SEED: %v", err)
+			}
+			seeds = append(seeds, seed)
+		}
+		return seeds
+	}
+	n := 500
+	if v := os.Getenv("GATEPOST_SIMULATE_HISTORIES"); v != "" {
+		n, _ = strconv.Atoi(v)
+	}
+	if testing.Short() {
+		n = min(n, 30)
+	}
+	for i := range n {
+		seeds = append(seeds, uint64(i)+1)
+	}
+	return seeds
 }
 
 // mustVisit are the bad paths; a set of histories that misses one proves little.

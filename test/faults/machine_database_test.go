@@ -89,7 +89,7 @@ func TestDatabaseHeldByAnother(t *testing.T) {
 		t.Errorf("it took %s to say so", took)
 	}
 	s.do(holder, "ROLLBACK")
-	s.arrive(20*time.Second, waiting, s.submit("after@example.com"))
+	s.arrive(time.Minute, waiting, s.submit("after@example.com"))
 }
 
 // Another program reads the database for long, so that its log cannot be emptied: messages are taken as fast
@@ -120,14 +120,14 @@ func TestReaderThatStays(t *testing.T) {
 			time.Sleep(20 * time.Millisecond) // the rhythm is the test's
 		}
 	}
-	if slowest > 2*time.Second {
+	if slowest > 5*time.Second { // on a busy machine too
 		t.Errorf("a message took %s", slowest)
 	}
 	if !strings.Contains(s.log.String(), "cannot be emptied") {
 		t.Errorf("the log does not tell of the reader\n%s", s.lastWords())
 	}
 	s.do(reader, "ROLLBACK")
-	s.until("the log is emptied", 20*time.Second, func() bool { return size() < 64<<20 })
+	s.until("the log is emptied", time.Minute, func() bool { return size() < 64<<20 })
 }
 
 // The database file, or its log, is removed or replaced: nothing more is acknowledged, and nothing sent. Once
@@ -147,13 +147,13 @@ func TestDatabaseFileRemoved(t *testing.T) {
 			s := opened(t, t.TempDir(), nil)
 			s.misbehave(`{"fault":"server_error","count":1}`)
 			waiting := s.submit("waits@example.com")
-			s.until("it was refused once", 20*time.Second, func() bool { return strings.Contains(s.log.String(), "message.delayed") })
+			s.until("it was refused once", time.Minute, func() bool { return strings.Contains(s.log.String(), "message.delayed") })
 			from, to := kept(s, c.end)
 			if move(s, from, to); c.copy {
 				copyFile(t, to, from)
 			}
 			s.refused(letter("refused@example.com"), http.StatusServiceUnavailable, "busy")
-			s.until("a load balancer is told", 5*time.Second, s.notReady)
+			s.until("a load balancer is told", 20*time.Second, s.notReady)
 			if !strings.Contains(s.log.String(), "was removed or replaced") {
 				t.Errorf("the log does not say why\n%s", s.lastWords())
 			}
@@ -165,7 +165,7 @@ func TestDatabaseFileRemoved(t *testing.T) {
 			<-s.ended
 			move(s, to, from)
 			s.start()
-			s.arrive(20*time.Second, waiting, s.submit("after@example.com"))
+			s.arrive(time.Minute, waiting, s.submit("after@example.com"))
 			s.stop()
 			s.intact()
 		})
@@ -179,7 +179,7 @@ func TestDamagedDatabaseIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := opened(t, t.TempDir(), nil)
-			s.arrive(20*time.Second, s.submit("before@example.com"))
+			s.arrive(time.Minute, s.submit("before@example.com"))
 			s.stop()
 			f, err := os.OpenFile(s.database(), os.O_RDWR, 0)
 			s.must(err)

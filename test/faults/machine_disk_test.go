@@ -53,14 +53,14 @@ func TestFullDiskIsTold(t *testing.T) {
 	s.misbehave(`{"fault":"server_error"}`)
 	kept := []string{s.submit("kept1@example.com"), s.submit("kept2@example.com")}
 	fill(t, filepath.Join(dir, "ballast"))
-	s.until("the log is full too", 20*time.Second, func() bool {
+	s.until("the log is full too", time.Minute, func() bool {
 		status, _, err := s.call(http.MethodPost, "/v1/messages", letter("more@example.com"))
 		s.must(err)
 		return status == http.StatusInsufficientStorage
 	})
 	s.refused(letter("refused@example.com"), http.StatusInsufficientStorage, "storage_full")
 	s.refused(large("refused@example.com"), http.StatusInsufficientStorage, "storage_full")
-	s.until("a load balancer is told", 5*time.Second, s.notReady)
+	s.until("a load balancer is told", 20*time.Second, s.notReady)
 	for _, id := range kept {
 		s.mustWait(id)
 	}
@@ -75,7 +75,7 @@ func TestFullDiskIsTold(t *testing.T) {
 		return err == nil && status == http.StatusAccepted
 	})
 	t.Logf("taken again %s after there was room", time.Since(freed))
-	s.arrive(20*time.Second, kept...)
+	s.arrive(time.Minute, kept...)
 }
 
 // Only the folder of large contents is full: small messages go on.
@@ -91,9 +91,9 @@ func TestFullContentFolder(t *testing.T) {
 	s := opened(t, dir, nil)
 	fill(t, filepath.Join(content, "ballast"))
 	s.refused(large("large@example.com"), http.StatusInsufficientStorage, "storage_full")
-	s.arrive(20*time.Second, s.submit("small@example.com"))
+	s.arrive(time.Minute, s.submit("small@example.com"))
 	s.must(os.Remove(filepath.Join(content, "ballast")))
-	s.arrive(20*time.Second, s.create("/v1/messages", large("large@example.com")))
+	s.arrive(time.Minute, s.create("/v1/messages", large("large@example.com")))
 	left, err := filepath.Glob(filepath.Join(content, "*.part"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("half contents were left: %v %v", left, err)
@@ -133,14 +133,14 @@ func TestReadOnlyDisk(t *testing.T) {
 	s, disk := brittle(t)
 	s.misbehave(`{"fault":"server_error"}`)
 	waiting := []string{s.submit("waits1@example.com"), s.submit("waits2@example.com")}
-	s.until("they have been refused once", 20*time.Second, func() bool {
+	s.until("they have been refused once", time.Minute, func() bool {
 		return strings.Count(s.log.String(), "message.delayed") >= 1
 	})
 	disk.Fail(lossyfs.Failure{Op: lossyfs.Write, With: syscall.EROFS}, lossyfs.Failure{Op: lossyfs.Create, With: syscall.EROFS}, lossyfs.Failure{Op: lossyfs.Sync, With: syscall.EROFS})
 	s.misbehave("")
 	s.refused(letter("refused@example.com"), http.StatusServiceUnavailable, "busy")
 	s.refused(large("refused@example.com"), http.StatusServiceUnavailable, "busy")
-	s.until("a load balancer is told", 5*time.Second, s.notReady)
+	s.until("a load balancer is told", 20*time.Second, s.notReady)
 	// Their next try is due after some seconds; a send now could not be recorded.
 	time.Sleep(8 * time.Second)
 	if n := len(s.copies()); n != 0 {
@@ -148,7 +148,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	s.mustWait(waiting[0])
 	disk.Fail()
-	s.arrive(20*time.Second, append(waiting, s.submit("after@example.com"))...)
+	s.arrive(time.Minute, append(waiting, s.submit("after@example.com"))...)
 }
 
 // A failed sync: the request it was for is not acknowledged, and what is acknowledged after it outlives a

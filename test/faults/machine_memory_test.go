@@ -26,7 +26,7 @@ func TestLittleMemory(t *testing.T) {
 		m["attachments"] = []map[string]any{{"filename": "a.bin", "content": content}}
 		return m
 	})
-	s.until("some are taken and some are told to come back", 30*time.Second, func() bool {
+	s.until("some are taken and some are told to come back", time.Minute, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.ids) >= 4 && l.statuses[http.StatusServiceUnavailable] >= 4
@@ -45,7 +45,7 @@ func TestLittleMemory(t *testing.T) {
 			t.Errorf("answers: %v", l.statuses)
 		}
 	}
-	s.arrive(40*time.Second, append(l.ids, small)...)
+	s.arrive(time.Minute, append(l.ids, small)...)
 }
 
 // most is how much memory serve has had at most, in KiB; 0 where the system does not tell.

@@ -36,9 +36,9 @@ func TestFlippedBit(t *testing.T) {
 	s.must(os.WriteFile(names[0], content, 0o600))
 	s.misbehave("")
 	s.start()
-	s.arrive(20*time.Second, s.submit("other@example.com"))
+	s.arrive(time.Minute, s.submit("other@example.com"))
 	for _, id := range []string{row, file} {
-		s.until("it is held", 20*time.Second, func() bool { return s.status(id) == "held" })
+		s.until("it is held", time.Minute, func() bool { return s.status(id) == "held" })
 		_, answer, err := s.call(http.MethodGet, "/v1/messages/"+id+"/explain", nil)
 		if err != nil || !strings.Contains(string(answer), "damaged") {
 			t.Errorf("it is explained as %s (%v)", answer, err)
@@ -84,7 +84,7 @@ func TestOneKeyManyRequests(t *testing.T) {
 			t.Errorf("another request under the key: %d %v: %s", status, err, answer)
 		}
 		for id := range ids {
-			s.until("it arrives", 20*time.Second, func() bool { return s.copies()[id] > 0 })
+			s.until("it arrives", time.Minute, func() bool { return s.copies()[id] > 0 })
 		}
 	})
 }

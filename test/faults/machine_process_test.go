@@ -75,7 +75,7 @@ func TestStopUnderLoad(t *testing.T) {
 		s := opened(t, t.TempDir(), map[string]string{"GATEPOST_DATABASE": opt.Database})
 		s.misbehave(`{"fault":"slow","arg":"300"}`)
 		l := s.hand(8, plain)
-		s.until("messages are taken", 20*time.Second, func() bool { return l.count() > 100 })
+		s.until("messages are taken", time.Minute, func() bool { return l.count() > 100 })
 		if took := s.stop(); took > 10*time.Second {
 			t.Errorf("the stop took %s", took)
 		}
@@ -85,7 +85,7 @@ func TestStopUnderLoad(t *testing.T) {
 		}
 		s.misbehave("")
 		s.start()
-		s.arrive(30*time.Second, l.ids...)
+		s.arrive(time.Minute, l.ids...)
 		if strings.Contains(s.log.String(), "attempts without an outcome") {
 			t.Errorf("sends were cut\n%s", s.lastWords())
 		}
@@ -108,7 +108,7 @@ func TestKilledWhileTheLogIsCopied(t *testing.T) {
 			m["text"] = text
 			return m
 		})
-		s.until("the log has been copied", 20*time.Second, func() bool { return l.count() > 60 })
+		s.until("the log has been copied", time.Minute, func() bool { return l.count() > 60 })
 		s.kill()
 		l.clients.Wait()
 		kept = append(kept, l.ids...)
@@ -141,7 +141,7 @@ func TestKilledWhileTheSchemaIsMade(t *testing.T) {
 		s.makeKey()
 		s.start()
 		s.connect()
-		s.arrive(20*time.Second, s.submit("after@example.com"))
+		s.arrive(time.Minute, s.submit("after@example.com"))
 		s.stop()
 		if opt.Database == "" {
 			s.intact()
@@ -176,7 +176,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	s.arrive(20*time.Second, id, s.submit("after@example.com"))
+	s.arrive(time.Minute, id, s.submit("after@example.com"))
 	told := make(chan bool, 1)
 	go func() {
 		for in := bufio.NewScanner(r); in.Scan(); {
@@ -218,11 +218,11 @@ func TestTooManyConnections(t *testing.T) {
 		t.Fatalf("serve has ended\n%s", s.lastWords())
 	}
 	s.hangUp()
-	s.until("requests are served again", 10*time.Second, func() bool {
+	s.until("requests are served again", time.Minute, func() bool {
 		status, _, err := s.call(http.MethodGet, "/healthz", nil)
 		return err == nil && status == http.StatusOK
 	})
-	s.arrive(20*time.Second, kept, s.submit("after@example.com"))
+	s.arrive(time.Minute, kept, s.submit("after@example.com"))
 	if n := strings.Count(s.log.String(), "\n"); n > 100 {
 		t.Errorf("the log has %d lines", n)
 	}
@@ -241,10 +241,10 @@ func TestIdleAndSlowClients(t *testing.T) {
 		ids = append(ids, s.create("/v1/messages", plain(n)))
 		slowest = max(slowest, time.Since(began))
 	}
-	if slowest > 2*time.Second {
+	if slowest > 5*time.Second { // on a busy machine too
 		t.Errorf("a message took %s", slowest)
 	}
-	s.arrive(20*time.Second, ids...)
+	s.arrive(time.Minute, ids...)
 	s.until("the idle are cut off", 20*time.Second, func() bool { return s.cut() >= 400 })
 	s.hangUp()
 }

@@ -126,7 +126,7 @@ func (s *station) begin() {
 func (s *station) start() {
 	s.t.Helper()
 	s.begin()
-	s.until("serve is ready", 30*time.Second, func() bool {
+	s.until("serve is ready", time.Minute, func() bool {
 		status, _, err := s.call(http.MethodGet, "/readyz", nil)
 		return s.over() || err == nil && status == http.StatusOK
 	})

@@ -188,7 +188,7 @@ func (o *office) stream(t *testing.T) (stop func() (slowest time.Duration, memor
 		cancel()
 		<-done
 		all := func() []copied { return append(o.google.copies("steady@acme.example"), steady.copies()...) }
-		until(t, "the steady mail has left", 10*time.Second, func() bool { return len(all()) >= len(began) })
+		until(t, "the steady mail has left", time.Minute, func() bool { return len(all()) >= len(began) })
 		for _, c := range all() {
 			if at, mine := began[c.id]; mine {
 				slowest = max(slowest, c.at.Sub(at))

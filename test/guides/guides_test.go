@@ -148,7 +148,7 @@ func (f box) paste(t *testing.T, e example) {
 // arrives waits until a message with the subject is in the recipient's mailbox.
 func (f box) arrives(t *testing.T, subject string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		resp, err := http.Get(f.ControlURL + "/api/messages?to=" + url.QueryEscape("maria@example.org"))
 		if err != nil {
 			t.Fatal(err)

@@ -20,11 +20,27 @@ const tries = 4
 // A verdict that finds nothing wrong with these builds would show nothing about the whole one.
 func TestBrokenBuildsAreSeen(t *testing.T) {
 	t.Parallel()
-	for name, b := range map[string]brokenBuild{
+	builds := brokenBuilds()
+	mutations := map[string]mutant.Mutation{}
+	for name, b := range builds {
+		mutations[name] = b.mutation
+	}
+	path := build(t, mutant.Choices(t, "../..", mutationVariable, mutations))
+	for name, b := range builds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b.mustBeSeen(t, newRun(t, program{path, name}, "", 1, 90*time.Second))
+		})
+	}
+}
+
+// brokenBuilds are one program, which is told by a variable how to be broken.
+func brokenBuilds() map[string]brokenBuild {
+	return map[string]brokenBuild{
 		"answer before commit": {
 			mutation: mutant.Mutation{
 				File: "internal/store/group.go", Old: "\tfor _, r := range reqs {\n\t\t<-r.done\n\t}\n",
-				New: "\tfor _, r := range reqs {\n\t\tif r.add == nil {\n\t\t\t<-r.done\n\t\t}\n\t}\n",
+				New: "\tfor _, r := range reqs {\n\t\tif r.add == nil || !CHOSEN {\n\t\t\t<-r.done\n\t\t}\n\t}\n",
 			},
 			phases: []phase{{mix: classes(), each: 60, kills: []kill{
 				{label: "K2", point: "commit.before", nth: 5},
@@ -35,7 +51,8 @@ func TestBrokenBuildsAreSeen(t *testing.T) {
 		},
 		"what an older epoch was sending is queued": {
 			mutation: mutant.Mutation{
-				File: "internal/queue/recover.go", Old: "Class: provider.Unknown", New: "Class: provider.Retry",
+				File: "internal/queue/recover.go", Old: "Class: provider.Unknown",
+				New: "Class: map[bool]provider.Class{false: provider.Unknown, true: provider.Retry}[CHOSEN]",
 			},
 			phases: []phase{
 				{mix: []class{gmail}, each: 40, kills: []kill{
@@ -45,11 +62,6 @@ func TestBrokenBuildsAreSeen(t *testing.T) {
 			},
 			breaches: []string{secondCopy, unmarked, tooMany},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b.mustBeSeen(t, newRun(t, build(t, mutant.Overlay(t, "../..", b.mutation)), "", 1, 90*time.Second))
-		})
 	}
 }
 

@@ -51,7 +51,7 @@ func chosen() form {
 
 func TestKilledGatepostLosesNothing(t *testing.T) {
 	t.Parallel()
-	bin, f, seed := build(t, ""), chosen(), seed(t)
+	whole, f, seed := program{path: build(t, "")}, chosen(), seed(t)
 	t.Logf("GATEPOST_KILL_SEED=%d", seed)
 	databases := []string{"sqlite", "postgres"}
 	results := make([]*result, len(databases))
@@ -63,7 +63,7 @@ func TestKilledGatepostLosesNothing(t *testing.T) {
 					url = storetest.Postgres(t)
 				}
 				t.Parallel()
-				r := newRun(t, bin, url, seed, f.rest)
+				r := newRun(t, whole, url, seed, f.rest)
 				for _, p := range wholePlan(f, r.random) {
 					r.phase(p)
 				}
@@ -89,6 +89,12 @@ func seed(t *testing.T) uint64 {
 	}
 	return n
 }
+
+// program is a build of gatepost, and which of its mutations it follows.
+type program struct{ path, mutation string }
+
+// mutationVariable names the mutation to a broken build.
+const mutationVariable = "GATEPOST_KILL_MUTATION"
 
 // build makes the program with the points to die at; overlay, when not empty, breaks it.
 func build(t *testing.T, overlay string) string {

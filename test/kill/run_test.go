@@ -24,11 +24,11 @@ type run struct {
 }
 
 // newRun sets gatepost up; it is not running afterwards.
-func newRun(t *testing.T, bin, database string, seed uint64, rest time.Duration) *run {
+func newRun(t *testing.T, p program, database string, seed uint64, rest time.Duration) *run {
 	t.Helper()
-	w := startWorld(t, bin)
+	w := startWorld(t, p.path)
 	r := &run{
-		t: t, world: w, station: newStation(t, bin, database, w), random: rand.New(rand.NewPCG(seed, 0)),
+		t: t, world: w, station: newStation(t, p, database, w), random: rand.New(rand.NewPCG(seed, 0)),
 		limit: rest, began: time.Now(), released: map[string]bool{},
 	}
 	r.station.start(kill{})

@@ -46,15 +46,16 @@ func (p *process) over() bool {
 	}
 }
 
-func newStation(t *testing.T, bin, database string, w *world) *station {
+func newStation(t *testing.T, p program, database string, w *world) *station {
 	t.Helper()
 	dir := t.TempDir()
-	s := &station{t: t, bin: bin, url: "http://" + running.Address(t), client: &http.Client{
+	s := &station{t: t, bin: p.path, url: "http://" + running.Address(t), client: &http.Client{
 		Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients},
 	}}
 	s.env = append(os.Environ(), "GATEPOST_DATA="+filepath.Join(dir, "data"), "GATEPOST_DATABASE="+database,
 		"GATEPOST_MASTER_KEY=", "GATEPOST_MASTER_KEY_FILE=", "GATEPOST_LISTEN="+s.url[len("http://"):],
-		"GATEPOST_GOOGLE_URL="+w.GoogleURL, "GATEPOST_CA_FILE="+w.CAFile, "GATEPOST_LOOKS=500ms,1s,3s", "GATEPOST_SEND_TIMEOUT=30s", "GATEPOST_LOG_LEVEL=warn")
+		"GATEPOST_GOOGLE_URL="+w.GoogleURL, "GATEPOST_CA_FILE="+w.CAFile, "GATEPOST_LOOKS=500ms,1s,3s", "GATEPOST_SEND_TIMEOUT=10s", "GATEPOST_LOG_LEVEL=warn",
+		mutationVariable+"="+p.mutation)
 	var err error
 	s.log, err = os.Create(filepath.Join(dir, "serve.log"))
 	s.must(err)

@@ -5,6 +5,7 @@ package mutant
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,41 +19,91 @@ type Mutation struct {
 	Count    int // 0: once
 }
 
-// Overlay returns the file for the go command's -overlay flag.
+// Overlay returns the file for the go command's -overlay flag. Of several mutations
+// of one file each must find its snippet in what the others leave of it.
 func Overlay(t *testing.T, top string, ms ...Mutation) string {
 	t.Helper()
-	dir := t.TempDir()
-	replace := map[string]string{}
+	o := overlay{t: t, dir: t.TempDir(), top: top, texts: map[string]string{}}
 	for _, m := range ms {
-		path, err := filepath.Abs(filepath.Join(top, m.File))
-		if err != nil {
-			t.Fatal(err)
+		o.replace(m)
+	}
+	return o.write()
+}
+
+// Choices returns the overlay of one build that has all mutations and follows none
+// until it is told to: where a snippet says CHOSEN, it asks whether the environment
+// variable has the mutation's name. One compilation is enough for all of them then.
+func Choices(t *testing.T, top, variable string, ms map[string]Mutation) string {
+	t.Helper()
+	o := overlay{t: t, dir: t.TempDir(), top: top, texts: map[string]string{}}
+	for name, m := range ms {
+		if !strings.Contains(m.New, "CHOSEN") {
+			t.Fatalf("%s: its snippet does not ask whether it is CHOSEN", name)
 		}
-		replace[path] = write(t, dir, path, m)
+		m.New = strings.ReplaceAll(m.New, "CHOSEN", fmt.Sprintf("chosenMutation(%q)", name))
+		o.replace(m)
+		folder := filepath.Dir(m.File)
+		o.texts[filepath.Join(folder, "chosen_mutation.go")] = fmt.Sprintf(chosen, filepath.Base(folder), variable)
+	}
+	return o.write()
+}
+
+// chosen is a file of the packages with a choice.
+const chosen = `package %s
+
+import "os"
+
+var mutation = os.Getenv(%q)
+
+func chosenMutation(name string) bool { return mutation == name }
+`
+
+// overlay is what files say instead.
+type overlay struct {
+	t        *testing.T
+	dir, top string
+	texts    map[string]string // by the path from the top
+}
+
+func (o overlay) replace(m Mutation) {
+	o.t.Helper()
+	text, there := o.texts[m.File]
+	if !there {
+		whole, err := os.ReadFile(filepath.Join(o.top, m.File))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		text = string(whole)
+	}
+	if n, want := strings.Count(text, m.Old), max(1, m.Count); n != want {
+		o.t.Fatalf("%s: the snippet to break stands there %d times, want %d: the test has to follow the code\n%s", m.File, n, want, m.Old)
+	}
+	o.texts[m.File] = strings.ReplaceAll(text, m.Old, m.New)
+}
+
+func (o overlay) write() string {
+	o.t.Helper()
+	replace := map[string]string{}
+	for file, text := range o.texts {
+		path, err := filepath.Abs(filepath.Join(o.top, file))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		replace[path] = filepath.Join(o.dir, strings.ReplaceAll(file, "/", "_"))
+		o.save(replace[path], []byte(text))
 	}
 	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
 	}
-	name := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(name, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	name := filepath.Join(o.dir, "overlay.json")
+	o.save(name, text)
 	return name
 }
 
-func write(t *testing.T, dir, path string, m Mutation) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+func (o overlay) save(name string, text []byte) {
+	o.t.Helper()
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		o.t.Fatal(err)
 	}
-	if n, want := strings.Count(string(text), m.Old), max(1, m.Count); n != want {
-		t.Fatalf("%s: the snippet to break stands there %d times, want %d: the test has to follow the code\n%s", m.File, n, want, m.Old)
-	}
-	name := filepath.Join(dir, strings.ReplaceAll(m.File, "/", "_"))
-	if err := os.WriteFile(name, []byte(strings.ReplaceAll(string(text), m.Old, m.New)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }

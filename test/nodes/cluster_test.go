@@ -190,7 +190,7 @@ logfile = %s
 		_ = cmd.Process.Kill() // nothing it holds is needed any more
 		_ = cmd.Wait()
 	})
-	if !eventually(20*time.Second, func() bool {
+	if !eventually(time.Minute, func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+s.port)
 		if err == nil {
 			_ = c.Close()
