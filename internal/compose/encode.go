@@ -83,12 +83,26 @@ func writeText(w io.Writer, s, encoding string) error {
 		}
 		return qw.Close()
 	}
-	s = strings.ReplaceAll(s, "\n", "\r\n")
+	b := withCRLF(s)
 	if encoding == "base64" {
-		return writeBase64(w, []byte(s))
+		return writeBase64(w, b)
 	}
-	_, err := io.WriteString(w, s)
+	_, err := w.Write(b)
 	return err
+}
+
+// withCRLF is s with CRLF for its LF: in one piece, because texts are most of what is
+// composed.
+func withCRLF(s string) []byte {
+	b := make([]byte, 0, len(s)+strings.Count(s, "\n"))
+	for {
+		line, rest, more := strings.Cut(s, "\n")
+		b = append(b, line...)
+		if !more {
+			return b
+		}
+		b, s = append(b, '\r', '\n'), rest
+	}
 }
 
 // base64Line is how many bytes make a line of 76 characters (RFC 2045 section 6.8).

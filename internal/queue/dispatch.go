@@ -15,14 +15,23 @@ const idleAfter = 10 * time.Second
 
 // dispatch wakes the account's dispatcher, and starts it where there is none.
 func (s *scheduler) dispatch(ctx context.Context, team, route email.ID) {
+	s.toDispatcher(ctx, team, route, func(d *dispatcher) { d.poke() })
+}
+
+// lookAt has the account's dispatcher look for unknown outcomes.
+func (s *scheduler) lookAt(ctx context.Context, team, route email.ID) {
+	s.toDispatcher(ctx, team, route, func(d *dispatcher) { signal(d.looks) })
+}
+
+func (s *scheduler) toDispatcher(ctx context.Context, team, route email.ID, tell func(d *dispatcher)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := s.running[route]; d != nil {
-		d.poke()
+		tell(d)
 		return
 	}
 	d := newDispatcher(s, team, route)
-	d.poke()
+	tell(d)
 	s.running[route] = d
 	s.work.Go(func() { d.run(ctx) })
 }
@@ -34,6 +43,7 @@ type dispatcher struct {
 	e           *Engine
 	team, route email.ID
 	woken       chan struct{} // mail may be due
+	looks       chan struct{} // a look for an unknown outcome is due
 	turn        chan struct{} // something in hand has changed
 	work        sync.WaitGroup
 	looking     chan struct{} // holds a place while a look is under way
@@ -46,7 +56,8 @@ type dispatcher struct {
 
 func newDispatcher(s *scheduler, team, route email.ID) *dispatcher {
 	return &dispatcher{
-		s: s, e: s.e, team: team, route: route, woken: make(chan struct{}, 1), turn: make(chan struct{}, 1), looking: make(chan struct{}, 1),
+		s: s, e: s.e, team: team, route: route, woken: make(chan struct{}, 1), looks: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), looking: make(chan struct{}, 1),
 	}
 }
 
@@ -81,6 +92,8 @@ func (d *dispatcher) run(ctx context.Context) {
 				return
 			}
 		case <-d.turn:
+		case <-d.looks:
+			d.beginLook(ctx)
 		case <-d.woken:
 			if gone := d.wake(ctx); gone {
 				return
@@ -91,8 +104,8 @@ func (d *dispatcher) run(ctx context.Context) {
 	}
 }
 
-// wake reads how many sends the account may have at a time, and starts a look for
-// unknown outcomes. It tells whether the dispatcher has ended with its account.
+// wake reads how many sends the account may have at a time. It tells whether the
+// dispatcher has ended with its account.
 func (d *dispatcher) wake(ctx context.Context) (gone bool) {
 	a, err := d.e.accounts.get(ctx, d.team, d.route)
 	if errors.Is(err, store.ErrNotFound) {
@@ -108,12 +121,16 @@ func (d *dispatcher) wake(ctx context.Context) (gone bool) {
 		d.desk.unblock() // its limits may be others now
 		d.opened = a.opened
 	}
+	return false
+}
+
+// beginLook starts a look for unknown outcomes.
+func (d *dispatcher) beginLook(ctx context.Context) {
 	select {
 	case d.looking <- struct{}{}:
 		d.work.Go(func() { d.look(ctx) })
 	default: // one is under way
 	}
-	return false
 }
 
 // failed notes that the store did not do what was asked, and tries again later.
@@ -181,7 +198,7 @@ func (d *dispatcher) gone() {
 func (d *dispatcher) leave(now bool) bool {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
-	if !now && (len(d.woken) > 0 || len(d.looking) > 0 || d.desk.busy()) {
+	if !now && (len(d.woken) > 0 || len(d.looks) > 0 || len(d.looking) > 0 || d.desk.busy()) {
 		return false
 	}
 	delete(d.s.running, d.route)

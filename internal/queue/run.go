@@ -170,18 +170,26 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 		if mine && !d.Promote.IsZero() {
 			wait = min(wait, s.promote(ctx, d, believed))
 		}
-		for _, at := range []time.Time{d.Send, d.Look} {
-			if at.IsZero() {
-				continue
-			}
-			if !at.After(now) {
-				s.lead(ctx, d.Team, d.Route, false)
-			} else {
-				wait = min(wait, at.Sub(now))
-			}
+		if due(d.Send, now, &wait) {
+			s.lead(ctx, d.Team, d.Route, false)
+		}
+		if mine && due(d.Look, now, &wait) {
+			s.lookAt(ctx, d.Team, d.Route)
 		}
 	}
 	return wait
+}
+
+// due tells whether a time has come; one that is to come shortens a wait.
+func due(at, now time.Time, wait *time.Duration) bool {
+	if at.IsZero() {
+		return false
+	}
+	if at.After(now) {
+		*wait = min(*wait, at.Sub(now))
+		return false
+	}
+	return true
 }
 
 // promote lets scheduled messages go whose time has come, and tells how long the

@@ -171,21 +171,44 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes what waits, without waiting for more: a lone client loses no time.
+// outcomePatience is how long outcomes wait for something that a client, or a place
+// to send from, waits for: nobody waits for them.
+const outcomePatience = 2 * time.Millisecond
+
+// gather takes what waits, without waiting for more: a lone client loses no time. A
+// group of outcomes alone does wait, or it would make the next client wait for its
+// sync.
 func (w *writer) gather(first *request) []*request {
-	group := []*request{first}
+	group, waits := []*request{first}, first.finish != nil
+	patience := time.NewTimer(outcomePatience)
+	defer patience.Stop()
 	for len(group) < maxGroup {
-		select {
-		case r, ok := <-w.s.queue:
-			if !ok {
-				return group
-			}
-			group = append(group, r)
-		default:
-			return group
+		r := w.another(waits, patience.C)
+		if r == nil {
+			break
 		}
+		group, waits = append(group, r), waits && r.finish != nil
 	}
 	return group
+}
+
+// another is the next request, or nil where there is none: if it waits, until the
+// patience is over.
+func (w *writer) another(waits bool, over <-chan time.Time) *request {
+	select {
+	case r := <-w.s.queue: // nil once it is closed
+		return r
+	default:
+	}
+	if !waits {
+		return nil
+	}
+	select {
+	case r := <-w.s.queue:
+		return r
+	case <-over:
+		return nil
+	}
 }
 
 // errUncertain marks an error at COMMIT: the group may be in the database.
