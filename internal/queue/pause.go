@@ -46,6 +46,7 @@ func (e *Engine) Pause(ctx context.Context, g access.Grant, p Pause) ([]Pause, e
 	if err := e.cfg.Store.Pause(ctx, p); err != nil {
 		return nil, err
 	}
+	e.accounts.forget(g.Team, p.Account)
 	e.cfg.Log.Info("queue.paused", "account", p.Account, "lane", int(p.Lane), "key", g.Key)
 	return e.cfg.Store.Pauses(ctx, g.Team)
 }
@@ -71,6 +72,7 @@ func (e *Engine) Resume(ctx context.Context, g access.Grant, p Pause) ([]Pause, 
 	if err := e.cfg.Store.Resume(ctx, g.Team, p.Account, p.Lane); err != nil {
 		return nil, err
 	}
+	e.accounts.forget(g.Team, p.Account)
 	e.cfg.Log.Info("queue.resumed", "account", p.Account, "lane", int(p.Lane), "key", g.Key)
 	if err := e.wakeAll(ctx, g.Team, p.Account); err != nil {
 		return nil, err

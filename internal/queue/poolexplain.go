@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,12 +28,7 @@ func (e *Engine) explainPool(ctx context.Context, x *explaining) error {
 	if err != nil {
 		return err
 	}
-	find := func(id email.ID) *account {
-		if i := slices.IndexFunc(all, func(a *account) bool { return a.row.ID == id }); i >= 0 {
-			return all[i]
-		}
-		return nil
-	}
+	find := func(id email.ID) *account { return withID(all, id) }
 	x.pool = fmt.Sprintf("the pool %s, strategy %s", p.Name, p.Strategy)
 	switch {
 	case len(c.members) > 0:

@@ -70,8 +70,10 @@ func (e *Engine) duesFor(ctx context.Context, p *store.Pool, account email.ID) (
 // chooseAmong chooses by the accounts as they are.
 func chooseAmong(p *store.Pool, r poolRoute, all []*account, now time.Time) choice {
 	known := make(map[email.ID]standing, len(p.Members))
-	for _, a := range all {
-		known[a.row.ID] = a.standing(r, now)
+	for _, m := range p.Members {
+		if a := withID(all, m.Account); a != nil {
+			known[m.Account] = a.standing(r, now)
+		}
 	}
 	return choose(p, r, func(id email.ID) standing { return known[id] })
 }

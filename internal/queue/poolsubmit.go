@@ -60,10 +60,8 @@ func poolNamed(pools []*store.Pool, name string) *store.Pool {
 // poolAccounts are the members of a pool that fit.
 func poolAccounts(p *store.Pool, all []*account, fits func(*account) bool) (out []*account) {
 	for _, m := range p.Members {
-		for _, a := range all {
-			if a.row.ID == m.Account && fits(a) {
-				out = append(out, a)
-			}
+		if a := withID(all, m.Account); a != nil && fits(a) {
+			out = append(out, a)
 		}
 	}
 	return out

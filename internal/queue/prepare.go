@@ -179,58 +179,35 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 	if d.sub.From != nil {
 		d.from = *d.sub.From
 	}
-	all, err := d.e.accounts.list(ctx, d.g.Team)
+	t, err := d.e.accounts.team(ctx, d.g.Team)
 	if err != nil {
 		return err
 	}
-	if d.account = d.pick(all); d.account == nil {
-		if in, err := d.choosePool(ctx, all); in || err != nil {
+	if d.account = d.pick(&t); d.account == nil {
+		if in, err := d.choosePool(ctx, t.list); in || err != nil {
 			return err
 		}
-		if all, err = d.e.accounts.again(ctx, d.g.Team, all); err != nil {
+		if t, err = d.e.accounts.again(ctx, d.g.Team, d.sub.Account, t); err != nil {
 			return err
 		}
-		if d.account = d.pick(all); d.account == nil {
-			if in, err := d.choosePool(ctx, all); in || err != nil {
+		if d.account = d.pick(&t); d.account == nil {
+			if in, err := d.choosePool(ctx, t.list); in || err != nil {
 				return err
 			}
 		}
 	}
-	d.checkAccount(all)
+	d.checkAccount(t.list)
 	return nil
 }
 
-func (d *draft) pick(all []*account) *account {
+func (d *draft) pick(t *teamAccounts) *account {
 	switch {
 	case d.sub.Account != "":
-		return named(all, d.sub.Account)
+		return t.named(d.sub.Account)
 	case d.sub.From != nil:
-		return sending(all, *d.sub.From)
-	case len(all) == 1:
-		return all[0]
-	}
-	return nil
-}
-
-func named(all []*account, name string) *account {
-	for _, a := range all {
-		if a.row.ID == name || strings.EqualFold(a.row.Address, name) {
-			return a
-		}
-	}
-	return nil
-}
-
-func sending(all []*account, from email.Address) *account {
-	for _, a := range all {
-		if from.Equal(a.address) {
-			return a
-		}
-	}
-	for _, a := range all {
-		if a.maySendAs(from) {
-			return a
-		}
+		return t.sending(*d.sub.From)
+	case len(t.list) == 1:
+		return t.list[0]
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (r *reasons) waiting(ctx context.Context, x store.Group) (Waiting, error) {
 		Account: store.Asked(x.Route), Lane: x.Lane, State: x.State, Cause: x.Cause,
 		Messages: x.Messages, Recipients: x.Recipients, OldestAt: x.Oldest,
 	}
-	a, p := named(r.accounts, w.Account), poolNamed(r.pools, w.Account)
+	a, p := withID(r.accounts, w.Account), poolNamed(r.pools, w.Account)
 	switch {
 	case a != nil:
 		w.Address = a.row.Address
@@ -139,7 +139,7 @@ func outlasts(until time.Time, x store.Group, now time.Time) bool {
 func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *store.Pool) error {
 	route, _ := readRoute(x.Route)
 	c := chooseAmong(p, route, r.accounts, r.now)
-	find := func(id email.ID) *account { return named(r.accounts, id) }
+	find := func(id email.ID) *account { return withID(r.accounts, id) }
 	if s := c.stuck(p, route, find); s != nil && !(x.Later && !s.until.IsZero() && x.DueAt.After(s.until)) {
 		w.because(s.why, s.until, s.text)
 		w.fix = s.fix

@@ -63,27 +63,24 @@ type Queue struct {
 // Named is the id of what a person means: an account by its id or address, or a pool
 // by its id or name; ErrNotFound where there is neither.
 func (e *Engine) Named(ctx context.Context, team email.ID, name string) (email.ID, error) {
-	pools, err := e.accounts.pools(ctx, team)
+	t, err := e.accounts.team(ctx, team)
 	if err != nil {
 		return "", err
 	}
-	if p := poolNamed(pools, name); p != nil {
+	if p := poolNamed(t.pools, name); p != nil {
 		return p.ID, nil
 	}
-	list, err := e.accounts.list(ctx, team)
-	if err != nil {
-		return "", err
+	a := t.named(name)
+	if a == nil {
+		if t, err = e.accounts.again(ctx, team, name, t); err != nil {
+			return "", err
+		}
+		a = t.named(name)
 	}
-	if a := named(list, name); a != nil {
-		return a.row.ID, nil
+	if a == nil {
+		return "", fmt.Errorf("%s: %w", name, store.ErrNotFound)
 	}
-	if list, err = e.accounts.again(ctx, team, list); err != nil {
-		return "", err
-	}
-	if a := named(list, name); a != nil {
-		return a.row.ID, nil
-	}
-	return "", fmt.Errorf("%s: %w", name, store.ErrNotFound)
+	return a.row.ID, nil
 }
 
 // Queue tells who waits for what and until when, the most first.
