@@ -23,6 +23,7 @@ type account struct {
 	limits  provider.Limits
 	opened  *opened
 	paused  bool  // all of its mail, by a person
+	halted  bool  // some of it, by a person
 	day     daily // of a pool's member
 }
 

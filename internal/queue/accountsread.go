@@ -93,6 +93,7 @@ func (x *accounts) join(rows []*store.Account, pauses []store.Pause, learned []s
 		a := x.account(row)
 		a.opened = x.teach(a.opened, learned, now)
 		a.paused = paused(pauses, row.ID)
+		a.halted = slices.ContainsFunc(pauses, func(p store.Pause) bool { return p.Account == row.ID })
 		list = append(list, a)
 	}
 	return list

@@ -445,6 +445,48 @@ func TestPoolLimitOfTheDay(t *testing.T) {
 	})
 }
 
+// A message that has more recipients than a member's day has left does not wait beside
+// one that can take it, nor keeps others from it.
+func TestPoolPassesLargeMessagesOn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitRecipients, Max: 10, Window: provider.Day}}
+		w.AccountChanged(simTeam, ada)
+		for _, c := range []struct{ recipients, ada, bob int }{{4, 1, 0}, {6, 0, 1}, {5, 1, 0}, {1, 0, 1}} {
+			sub := toShop()
+			sub.To = nil
+			for i := range c.recipients {
+				to, _ := email.ParseAddress(fmt.Sprintf("u%d@b.example", i))
+				sub.To = append(sub.To, to)
+			}
+			w.take(sub)
+			if a, b := w.turn(ada), w.turn(bob); a != c.ada || b != c.bob {
+				t.Errorf("to %d: %d and %d went, want %+v", c.recipients, a, b, c)
+			}
+		}
+	})
+}
+
+// While a person has paused a lane of a member, the others have that lane's mail.
+func TestPoolWithALanePaused(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		p := Pause{Account: ada, Lane: email.Normal}
+		_, err := w.Pause(t.Context(), w.grant, p)
+		w.must(err)
+		w.take(toShop())
+		if a, b := w.turn(ada), w.turn(bob); a != 0 || b != 1 {
+			t.Errorf("%d and %d went while normal mail of the first was paused", a, b)
+		}
+		_, err = w.Resume(t.Context(), w.grant, p)
+		w.must(err)
+		w.take(toShop())
+		if b, a := w.turn(bob), w.turn(ada); a != 1 || b != 0 {
+			t.Errorf("%d and %d went afterwards", a, b)
+		}
+	})
+}
+
 // What some recipients have a verdict on stays with the account that gave it: another
 // member's provider may have no envelope, and would send to all of them again.
 func TestPartlySentStaysWithItsAccount(t *testing.T) {

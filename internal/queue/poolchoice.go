@@ -43,7 +43,7 @@ type standing struct {
 	may   bool      // by its own rules, as the message's From
 	down  string    // why it cannot send now; empty: it can
 	until time.Time // when that ends; zero: nobody knows
-	trial bool      // it can send little: one attempt, to see whether its server is well again, or urgent mail alone
+	trial bool      // it can send little: one attempt, to see whether its server is well again, some lanes, or small messages
 }
 
 // choice is which members of a pool may take mail of a route now. More than one

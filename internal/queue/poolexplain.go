@@ -16,7 +16,7 @@ func (e *Engine) explainPool(ctx context.Context, x *explaining) error {
 	if x.m.Entry == nil || store.PoolOf(x.m.Entry.Route) == "" {
 		return nil
 	}
-	p, c, err := e.choice(ctx, x.m.Team, x.m.Entry.Route)
+	p, c, err := e.choice(ctx, x.m.Team, x.m.Entry.Route, x.m.Entry.Unsettled)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -63,24 +64,27 @@ func (e *Engine) duesFor(ctx context.Context, p *store.Pool, account email.ID) (
 	now := e.cfg.Now()
 	return slices.DeleteFunc(dues, func(d store.Due) bool {
 		r, ok := readRoute(d.Route)
-		return !ok || d.Send.IsZero() || d.Send.After(now) || !chooseAmong(p, r, all, now).has(account)
+		return !ok || d.Send.IsZero() || d.Send.After(now) || !chooseAmong(p, r, d.Recipients, all, now).has(account)
 	}), nil
 }
 
-// chooseAmong chooses by the accounts as they are.
-func chooseAmong(p *store.Pool, r poolRoute, all []*account, now time.Time) choice {
+// chooseAmong chooses by the accounts as they are, for messages of up to so many
+// recipients.
+func chooseAmong(p *store.Pool, r poolRoute, recipients int, all []*account, now time.Time) choice {
 	known := make(map[email.ID]standing, len(p.Members))
 	for _, m := range p.Members {
 		if a := withID(all, m.Account); a != nil {
-			known[m.Account] = a.standing(r, now)
+			known[m.Account] = a.standing(r, recipients, now)
 		}
 	}
 	return choose(p, r, func(id email.ID) standing { return known[id] })
 }
 
-// standing tells what an account can do for a route now.
-func (a *account) standing(r poolRoute, now time.Time) standing {
-	s := standing{may: a.mayServe(r), trial: a.row.Rests > 0 || a.day.scant}
+// standing tells what an account can do for a route now, on which the next message has
+// so many recipients.
+func (a *account) standing(r poolRoute, recipients int, now time.Time) standing {
+	s := standing{may: a.mayServe(r)}
+	s.trial = a.row.Rests > 0 || a.day.scant || int64(recipients) > a.day.left || a.halted
 	switch row := a.row; {
 	case row.Held:
 		s.down = downHeld
@@ -98,7 +102,7 @@ func (a *account) standing(r poolRoute, now time.Time) standing {
 
 // choice is who may take mail of a route now, and the pool; nil when it has been
 // removed.
-func (e *Engine) choice(ctx context.Context, team email.ID, route string) (*store.Pool, choice, error) {
+func (e *Engine) choice(ctx context.Context, team email.ID, route string, recipients int) (*store.Pool, choice, error) {
 	r, ok := readRoute(route)
 	pools, err := e.accounts.pools(ctx, team)
 	i := slices.IndexFunc(pools, func(p *store.Pool) bool { return p.ID == r.pool })
@@ -106,15 +110,16 @@ func (e *Engine) choice(ctx context.Context, team email.ID, route string) (*stor
 		return nil, choice{}, err
 	}
 	all, err := e.accounts.list(ctx, team)
-	return pools[i], chooseAmong(pools[i], r, all, e.cfg.Now()), err
+	return pools[i], chooseAmong(pools[i], r, recipients, all, e.cfg.Now()), err
 }
 
 // lead wakes whoever may send what waits on a route: the accounts of this node, and
-// where others are to be told those of other nodes.
-func (s *scheduler) lead(ctx context.Context, team email.ID, route string, tell bool) {
+// where others are to be told those of other nodes. For a pool it takes how many
+// recipients the next message has, 0 where that is not known.
+func (s *scheduler) lead(ctx context.Context, team email.ID, route string, recipients int, tell bool) {
 	accounts := []email.ID{route}
 	if store.PoolOf(route) != "" {
-		_, c, err := s.e.choice(ctx, team, route)
+		_, c, err := s.e.choice(ctx, team, route, recipients)
 		if err != nil && ctx.Err() == nil {
 			s.e.cfg.Log.Error("a pool could not be read and is tried again", "pool", store.PoolOf(route), "err", err)
 		}
@@ -131,7 +136,8 @@ func (s *scheduler) lead(ctx context.Context, team email.ID, route string, tell 
 
 // daily is how an account stands with its limits of a day.
 type daily struct {
-	scant bool // what is left is for urgent mail alone
+	scant bool  // what is left is for urgent mail alone
+	left  int64 // how many recipients a message of the normal lane may have
 	full  bool
 	frees time.Time
 }
@@ -146,7 +152,11 @@ func (e *Engine) days(ctx context.Context, pools []*store.Pool, list []*account)
 		if err != nil {
 			return err
 		}
+		a.day.left = math.MaxInt64
 		for _, s := range standings {
+			if s.Recipients && s.Cost > 0 {
+				a.day.left = min(a.day.left, (s.Open(email.Normal)-s.Used)/s.Cost)
+			}
 			if s.Used+s.Cost > s.Max {
 				a.day.full, a.day.frees = true, latest(a.day.frees, s.FreesAt)
 			}

@@ -138,7 +138,7 @@ func outlasts(until time.Time, x store.Group, now time.Time) bool {
 // enough.
 func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *store.Pool) error {
 	route, _ := readRoute(x.Route)
-	c := chooseAmong(p, route, r.accounts, r.now)
+	c := chooseAmong(p, route, 0, r.accounts, r.now)
 	find := func(id email.ID) *account { return withID(r.accounts, id) }
 	if s := c.stuck(p, route, find); s != nil && !(x.Later && !s.until.IsZero() && x.DueAt.After(s.until)) {
 		w.because(s.why, s.until, s.text)

@@ -116,7 +116,7 @@ func (s *scheduler) run(ctx context.Context) {
 			return
 		case <-s.e.wake:
 			for route, team := range s.e.takeWoken() {
-				s.lead(ctx, team, route, true)
+				s.lead(ctx, team, route, 0, true)
 			}
 		case <-s.e.roster.changed:
 			s.handOver()
@@ -171,7 +171,7 @@ func (s *scheduler) poll(ctx context.Context) time.Duration {
 			wait = min(wait, s.promote(ctx, d, believed))
 		}
 		if due(d.Send, now, &wait) {
-			s.lead(ctx, d.Team, d.Route, false)
+			s.lead(ctx, d.Team, d.Route, d.Recipients, false)
 		}
 		if mine && due(d.Look, now, &wait) {
 			s.lookAt(ctx, d.Team, d.Route)

@@ -341,6 +341,7 @@ type Due struct {
 	Urgent      time.Time // the same of the urgent lane
 	Look        time.Time // zero: nothing is unknown
 	Promote     time.Time // when the next scheduled message is due; zero: there is none
+	Recipients  int       // of a pool: the most that a message has which is next in its lane
 }
 
 // routesSQL steps from route to route through the index.
