@@ -184,7 +184,11 @@ func (c *ClaimRequest) waiting(ctx context.Context, t *tx, route string) ([]cand
 	}
 	found, err := scanAll(rows, scanCandidate)
 	if err == nil && s.dialect.lingers {
-		s.heads.saw(route, look, found)
+		lanes := []email.Lane{email.Urgent, email.Normal, email.Bulk}
+		if c.Limit <= c.Reserve {
+			lanes = lanes[:1]
+		}
+		s.heads.saw(route, look, lanes, c.Now, found)
 	}
 	return found, err
 }

@@ -81,8 +81,7 @@ func Unpaused(ctx context.Context, s *Store, team, account email.ID, lane email.
 	return n == 1, err
 }
 
-// ClaimsBegin tells where the next claim of normal mail begins; zero: at the very
-// beginning.
-func ClaimsBegin(s *Store, route email.ID, now time.Time) time.Time {
-	return fromMillis(s.heads.look(route, now).from[email.Normal])
+// ClaimsBegin tells where the next claim of a lane begins; zero: at the very beginning.
+func ClaimsBegin(s *Store, route email.ID, lane email.Lane, now time.Time) time.Time {
+	return fromMillis(s.heads.look(route, now).from[lane])
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -66,9 +67,10 @@ func (h *heads) look(route string, now time.Time) headLook {
 	return l
 }
 
-// saw notes what a look has found. A lane in which nothing was found may be paused, or
-// its account held: it stays as it is.
-func (h *heads) saw(route string, l headLook, found []candidate) {
+// saw notes what a look at some lanes has found. Where nothing at all was found the
+// account may be held, and much may wait: all stays as it is. Where something was, a
+// lane without any is empty (or paused: its resumption forgets this).
+func (h *heads) saw(route string, l headLook, lanes []email.Lane, now time.Time, found []candidate) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if l.changes != h.changes {
@@ -82,10 +84,13 @@ func (h *heads) saw(route string, l headLook, found []candidate) {
 	if l.whole {
 		x.due, x.whole, x.took = [3]int64{}, l.began, h.now().Sub(l.began)
 	}
-	var seen [3]bool
-	for _, c := range found {
-		if !seen[c.lane] {
-			seen[c.lane], x.due[c.lane] = true, c.due
+	if len(found) == 0 {
+		return
+	}
+	for _, lane := range lanes {
+		x.due[lane] = millis(now)
+		if i := slices.IndexFunc(found, func(c candidate) bool { return c.lane == lane }); i >= 0 {
+			x.due[lane] = found[i].due
 		}
 	}
 }

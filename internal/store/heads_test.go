@@ -35,15 +35,18 @@ func TestClaimsBeginWhereMailWaits(t *testing.T) {
 		return es[0]
 	}
 	first, second, third := at(-2*time.Hour), at(-time.Hour), at(-time.Hour)
-	if got := store.ClaimsBegin(s, route, start); !got.IsZero() {
+	if got := store.ClaimsBegin(s, route, email.Normal, start); !got.IsZero() {
 		t.Errorf("the first begins at %s", got)
 	}
 	es := wants("the oldest", first)
 	wants("the next", second)
-	if got, want := store.ClaimsBegin(s, route, start), start.Add(-time.Hour-2*time.Second); !got.Equal(want) {
+	if got, want := store.ClaimsBegin(s, route, email.Normal, start), start.Add(-time.Hour-2*time.Second); !got.Equal(want) {
 		t.Errorf("what follows begins at %s, want %s", got, want)
 	}
-	if got := store.ClaimsBegin(s, route, start.Add(-24*time.Hour)); !got.IsZero() {
+	if got, want := store.ClaimsBegin(s, route, email.Bulk, start), start.Add(-2*time.Second); !got.Equal(want) {
+		t.Errorf("a lane in which nothing waits begins at %s, want %s", got, want)
+	}
+	if got := store.ClaimsBegin(s, route, email.Normal, start.Add(-24*time.Hour)); !got.IsZero() {
 		t.Errorf("by a clock that was set back it begins at %s", got)
 	}
 
@@ -66,8 +69,8 @@ func TestClaimsBeginWhereMailWaits(t *testing.T) {
 	wants("what a node with a clock of its own has put there", late.ID)
 }
 
-// While an account is held, or has nothing, claims find nothing: that does not hide
-// what waits.
+// While an account is held, or a lane paused, claims do not find what waits. They do
+// afterwards.
 func TestClaimsBeginNotLater(t *testing.T) {
 	s := storetest.Open(t, store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)})
 	route := addAccount(t, s)
@@ -85,5 +88,18 @@ func TestClaimsBeginNotLater(t *testing.T) {
 	must(t, err)
 	if len(es) != 1 {
 		t.Errorf("claimed %d after the release", len(es))
+	}
+
+	pause := store.Pause{Team: team, Account: route, Lane: email.Normal, At: start}
+	must(t, s.Pause(t.Context(), pause))
+	bulk := newMessage(t, route, "a@b.example")
+	bulk.Lane, bulk.CreatedAt = email.Bulk, later.Now
+	must(t, s.AddMessage(t.Context(), bulk))
+	if es, err = s.Claim(t.Context(), later); err != nil || len(es) != 1 || es[0].Message != bulk.ID {
+		t.Fatalf("claimed %+v while normal mail was paused, %v", es, err)
+	}
+	must(t, s.Resume(t.Context(), team, route, email.Normal))
+	if es, err = s.Claim(t.Context(), later); err != nil || len(es) != 1 {
+		t.Errorf("claimed %d after the pause, %v", len(es), err)
 	}
 }

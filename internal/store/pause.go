@@ -53,6 +53,7 @@ func (s *Store) Pause(ctx context.Context, p Pause) error {
 func (s *Store) Resume(ctx context.Context, team, account email.ID, lane email.Lane) error {
 	return s.do(ctx, "resume", func(ctx context.Context, t *tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM pauses WHERE team_id = $1 AND account_id = $2 AND lane = $3`, team, account, lane)
+		t.putBehind() // what waited there
 		return err
 	})
 }
