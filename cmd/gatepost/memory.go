@@ -10,17 +10,22 @@ import (
 	"strings"
 )
 
-// garbage is GOGC where nobody set it. What lives is small beside what is made for
-// each message: with the runtime's own 100 it would collect several times a second.
-const garbage = 300
+// unused is bytes that are never touched, and so are no memory. But the collector takes
+// them for alive and lets as many bytes of garbage gather: what lives is small beside
+// what is made for each message, and it would collect many times a second. Where much
+// lives they change little, which a higher GOGC would not. A limit counts them: under a
+// low one there are none.
+func unused(limit int64) []byte {
+	if 0 < limit && limit < 256<<20 {
+		return nil
+	}
+	return make([]byte, 32<<20)
+}
 
 // keepToMemory makes the Go runtime keep to the limit of the control group, unless
 // GOMEMLIMIT names one, and returns how many bytes this process may have; 0: as
 // many as there are.
 func keepToMemory() int64 {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		groups = nil // no control groups here

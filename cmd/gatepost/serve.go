@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,7 @@ func serve(ctx context.Context, s *settings, env environment) error {
 		return err
 	}
 	defer srv.close()
+	defer runtime.KeepAlive(unused(srv.memory))
 	srv.firstKey(ctx)
 	return srv.run(ctx)
 }

@@ -44,12 +44,13 @@ type server struct {
 	google      *http.Client
 	roots       *x509.CertPool
 	stopTimeout time.Duration
+	memory      int64 // how many bytes it may have; 0: as many as there are
 }
 
 // open builds the parts bottom up. Nothing sends or listens before run, but for
 // the port, which is taken so that a mistake shows at once.
 func open(ctx context.Context, s *settings, log *slog.Logger) (*server, error) {
-	srv := &server{settings: s, log: log, stopTimeout: s.stopTimeout}
+	srv := &server{settings: s, log: log, stopTimeout: s.stopTimeout, memory: keepToMemory()}
 	if err := srv.build(ctx, s); err != nil {
 		srv.close()
 		return nil, err
@@ -200,7 +201,7 @@ func (srv *server) httpServer() *http.Server {
 func (srv *server) doors() http.Handler {
 	machines := api.New(api.Config{
 		Engine: srv.engine, Control: srv.control, Keys: srv.keys, Log: srv.log, Version: version(), Fault: apiFault(),
-		Memory: keepToMemory(),
+		Memory: srv.memory,
 	})
 	people := web.New(web.Config{Control: srv.control, Log: srv.log, PublicURL: srv.publicURL})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
