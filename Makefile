@@ -33,7 +33,7 @@ nodes:
 	GATEPOST_NODES=full $(PG) go test -count=1 -timeout 15m -v ./test/nodes
 
 simulate:
-	GOGC=800 GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 60m -v -run '$(if $(SEED),^TestSimulation$$,TestSimulation)' ./internal/queue
+	GOGC=800 GATEPOST_SIMULATE_SEED=$(SEED) GATEPOST_SIMULATE_FROM=$(FROM) GATEPOST_SIMULATE_HISTORIES=$(HISTORIES) go test -count=1 -timeout 240m -v -run '$(if $(SEED),^TestSimulation$$,TestSimulation)' ./internal/queue
 
 urgent:
 	GATEPOST_URGENT=full $(PG) go test -count=1 -timeout 30m -v -run '^TestUrgentUnderBacklog$$' ./internal/queue

@@ -31,6 +31,7 @@ import (
 // the simulated providers took.
 //
 //	GATEPOST_SIMULATE_HISTORIES  how many (default 500)
+//	GATEPOST_SIMULATE_FROM       and from which one on (default 1)
 //	GATEPOST_SIMULATE_SEED       one history again, told step by step; or several, with commas
 //	GATEPOST_SIMULATE_STOP       end at the first failure
 
@@ -110,8 +111,12 @@ func simSeeds(t *testing.T) (seeds []uint64) {
 	if testing.Short() { // under the race detector a history takes ten times as long
 		n = min(n, 10)
 	}
+	first := 1
+	if v := os.Getenv("GATEPOST_SIMULATE_FROM"); v != "" {
+		first, _ = strconv.Atoi(v)
+	}
 	for i := range n {
-		seeds = append(seeds, uint64(i)+1)
+		seeds = append(seeds, uint64(first+i))
 	}
 	return seeds
 }
@@ -647,21 +652,24 @@ func (s *simulation) checkClaim(id email.ID) {
 // promote lets scheduled mail go: not before its time by the wall clock, nor by
 // what has passed since the process started.
 func (s *simulation) promote(ctx context.Context, n *simNode, route email.ID) error {
-	routes, err := s.routes(ctx, route)
+	dues, err := s.dues(ctx, route)
 	if err != nil || s.rates.plain { // nothing has a time
 		return err
 	}
+	waits := slices.ContainsFunc(dues, func(d store.Due) bool { return !d.Promote.IsZero() })
 	scheduled := store.MessageQuery{Status: email.Scheduled, Account: route, Limit: 1000}
-	before, err := s.store.Messages(ctx, simTeam, scheduled)
-	if err != nil {
-		return err
-	}
-	for _, r := range routes {
-		if _, err := n.engine.promote(ctx, simTeam, r); err != nil {
+	var before store.MessagePage
+	if waits {
+		if before, err = s.store.Messages(ctx, simTeam, scheduled); err != nil {
 			return err
 		}
 	}
-	if len(before.Messages) == 0 {
+	for _, d := range dues {
+		if _, err := n.engine.promote(ctx, simTeam, d.Route); err != nil {
+			return err
+		}
+	}
+	if !waits {
 		return nil
 	}
 	after, err := s.store.Messages(ctx, simTeam, scheduled)
@@ -686,17 +694,16 @@ func (s *simulation) promote(ctx context.Context, n *simNode, route email.ID) er
 	return nil
 }
 
-// routes are an account's, or those of a pool on which something waits.
-func (s *simulation) routes(ctx context.Context, route string) ([]string, error) {
-	if !strings.HasPrefix(route, "pool_") {
-		return []string{route}, nil
+// dues tell what waits for an account, or on the routes of a pool.
+func (s *simulation) dues(ctx context.Context, route string) ([]store.Due, error) {
+	if strings.HasPrefix(route, "pool_") {
+		return s.store.PoolDues(ctx, route)
 	}
-	dues, err := s.store.PoolDues(ctx, route)
-	var out []string
-	for _, d := range dues {
-		out = append(out, d.Route)
+	all, err := s.store.Dues(ctx)
+	if i := slices.IndexFunc(all, func(d store.Due) bool { return d.Route == route }); i >= 0 {
+		return all[i : i+1], err
 	}
-	return out, err
+	return []store.Due{{Team: simTeam, Route: route}}, err
 }
 
 // cancel takes a message back. An answer that is lost leaves open whether it was.
