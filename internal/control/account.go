@@ -204,12 +204,12 @@ func named(kinds []string) []string {
 // checkTwin refuses a second account for the same address and transport, which
 // is a request sent twice rather than a wish.
 func (c *Control) checkTwin(ctx context.Context, g access.Grant, a *store.Account, wrong *problems) error {
-	all, err := c.cfg.Store.Accounts(ctx, g.Team)
+	all, err := c.cfg.Store.OfMailbox(ctx, g.Team, a.Address)
 	if err != nil {
 		return err
 	}
 	for _, b := range all {
-		if store.SameMailbox(a.Address, b.Address) && a.Transport == b.Transport {
+		if a.Transport == b.Transport {
 			wrong.add("address", "is connected by %s already, as %s", a.Transport, b.ID)
 		}
 	}

@@ -2,10 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gatepost/internal/email"
 )
@@ -123,20 +127,45 @@ func connectAccount(ctx context.Context, t *tx, c Connection) error {
 // insertAccount keeps a new account that has no twin: none of the same mailbox
 // by the same transport.
 func insertAccount(ctx context.Context, t *tx, a *Account) error {
-	rows, err := t.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND transport = $2`, a.Team, a.Transport)
+	twins, err := ofMailbox(ctx, t, a.Team, a.Address)
 	if err != nil {
 		return err
 	}
-	all, err := scanAll(rows, scanAccount)
-	if err != nil {
-		return err
-	}
-	for _, b := range all {
-		if SameMailbox(a.Address, b.Address) {
-			return ErrExists
-		}
+	if slices.ContainsFunc(twins, func(b *Account) bool { return b.Transport == a.Transport }) {
+		return ErrExists
 	}
 	return addAccount(ctx, t, a)
+}
+
+// OfMailbox lists a team's accounts of one mailbox, by whatever transport.
+func (s *Store) OfMailbox(ctx context.Context, team email.ID, address string) ([]*Account, error) {
+	found, err := ofMailbox(ctx, s.read, team, address)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts of %s: %w", address, err)
+	}
+	return found, nil
+}
+
+// ofMailbox has the database leave out what cannot be the same mailbox: to read all of
+// thousands of accounts takes long. It does not know case outside ASCII.
+func ofMailbox(ctx context.Context, q interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, team email.ID, address string,
+) ([]*Account, error) {
+	key := mailboxKey(address)
+	where, args := `lower(address) = $2`, []any{team, key}
+	switch {
+	case strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }):
+		where, args = `1 = 1`, args[:1]
+	case strings.HasSuffix(key, "@gmail.com"):
+		where, args = `(lower(address) LIKE '%@gmail.com' OR lower(address) LIKE '%@googlemail.com')`, args[:1]
+	}
+	rows, err := q.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	all, err := scanAll(rows, scanAccount)
+	return slices.DeleteFunc(all, func(b *Account) bool { return !SameMailbox(address, b.Address) }), err
 }
 
 // SameMailbox compares as Google does: case does not count, and at gmail.com no

@@ -395,3 +395,24 @@ func TestRemovals(t *testing.T) {
 		}
 	})
 }
+
+// Accounts of one mailbox are found as Google compares, in any script.
+func TestAccountsOfAMailbox(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		for _, address := range []string{"Ada@acme.example", "a.b@gmail.com", "Éva@acme.example", "ada@other.example"} {
+			must(t, s.AddAccount(t.Context(), &store.Account{
+				Team: team, ID: newID(t, email.PrefixAccount), Address: address, Transport: "smtp", Config: []byte("{}"), CreatedAt: start,
+			}))
+		}
+		for asked, want := range map[string]string{
+			"ada@acme.example": "Ada@acme.example", "AB@googlemail.com": "a.b@gmail.com", "éVA@acme.example": "Éva@acme.example", "eva@acme.example": "",
+		} {
+			found, err := s.OfMailbox(t.Context(), team, asked)
+			must(t, err)
+			if want == "" && len(found) != 0 || want != "" && (len(found) != 1 || found[0].Address != want) {
+				t.Errorf("%s: found %d, want %s", asked, len(found), want)
+			}
+		}
+	})
+}

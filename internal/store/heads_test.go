@@ -40,10 +40,10 @@ func TestClaimsBeginWhereMailWaits(t *testing.T) {
 	}
 	es := wants("the oldest", first)
 	wants("the next", second)
-	if got, want := store.ClaimsBegin(s, route, email.Normal, start), start.Add(-time.Hour-2*time.Second); !got.Equal(want) {
+	if got, want := store.ClaimsBegin(s, route, email.Normal, start), start.Add(-time.Hour-250*time.Millisecond); !got.Equal(want) {
 		t.Errorf("what follows begins at %s, want %s", got, want)
 	}
-	if got, want := store.ClaimsBegin(s, route, email.Bulk, start), start.Add(-2*time.Second); !got.Equal(want) {
+	if got, want := store.ClaimsBegin(s, route, email.Bulk, start), start.Add(-250*time.Millisecond); !got.Equal(want) {
 		t.Errorf("a lane in which nothing waits begins at %s, want %s", got, want)
 	}
 	if got := store.ClaimsBegin(s, route, email.Normal, start.Add(-24*time.Hour)); !got.IsZero() {
