@@ -38,6 +38,7 @@ func chosen() form {
 func TestKilledAndFrozenNodesLoseNothing(t *testing.T) {
 	t.Parallel()
 	f, w := chosen(), startWorld(t)
+	w.takes("500") // so that each node has some under way at any time
 	s := newSite(t, w, place{database: storetest.Postgres(t), looks: f.looks})
 	for range 3 {
 		s.add().start()
