@@ -175,7 +175,7 @@ func (c *ClaimRequest) waiting(ctx context.Context, t *tx, route string) ([]cand
 	args := []any{c.Team, c.Route, millis(c.Now), c.Limit, max(0, c.Limit-c.Reserve), route, PoolOf(route)}
 	var look headLook
 	if s.dialect.lingers {
-		look = s.heads.look(route, c.Now)
+		look = s.heads.look(claimed{c.Route, route}, c.Now)
 		args = append(args, look.from[0], look.from[1], look.from[2])
 	}
 	rows, err := t.QueryContext(ctx, s.dialect.candidates, args...)
@@ -188,7 +188,7 @@ func (c *ClaimRequest) waiting(ctx context.Context, t *tx, route string) ([]cand
 		if c.Limit <= c.Reserve {
 			lanes = lanes[:1]
 		}
-		s.heads.saw(route, look, lanes, c.Now, found)
+		s.heads.saw(claimed{c.Route, route}, look, lanes, c.Now, found)
 	}
 	return found, err
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -148,10 +147,7 @@ func (s *Store) OfMailbox(ctx context.Context, team email.ID, address string) ([
 
 // ofMailbox has the database leave out what cannot be the same mailbox: to read all of
 // thousands of accounts takes long. It does not know case outside ASCII.
-func ofMailbox(ctx context.Context, q interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}, team email.ID, address string,
-) ([]*Account, error) {
+func ofMailbox(ctx context.Context, q querier, team email.ID, address string) ([]*Account, error) {
 	key := mailboxKey(address)
 	where, args := `lower(address) = $2`, []any{team, key}
 	switch {

@@ -83,5 +83,5 @@ func Unpaused(ctx context.Context, s *Store, team, account email.ID, lane email.
 
 // ClaimsBegin tells where the next claim of a lane begins; zero: at the very beginning.
 func ClaimsBegin(s *Store, route email.ID, lane email.Lane, now time.Time) time.Time {
-	return fromMillis(s.heads.look(route, now).from[lane])
+	return fromMillis(s.heads.look(claimed{route, route}, now).from[lane])
 }

@@ -24,13 +24,20 @@ const (
 	headShare = 20
 )
 
-// heads remembers, by route, where what waits in each lane begins. It is safe for use
-// by many goroutines.
+// heads remembers where what waits in each lane begins, for each account that claims:
+// of a pool's route one account may have a lane that is paused for another. It is safe
+// for use by many goroutines.
 type heads struct {
 	now     func() time.Time
 	mu      sync.Mutex
 	changes int
-	routes  map[string]*head
+	routes  map[claimed]*head
+}
+
+// claimed is a route and who claims from it: its own account, or a member of its pool.
+type claimed struct {
+	account email.ID
+	route   string
 }
 
 type head struct {
@@ -49,7 +56,7 @@ type headLook struct {
 
 // look tells where to begin. A time that has not come is that of a clock that was set
 // back.
-func (h *heads) look(route string, now time.Time) headLook {
+func (h *heads) look(route claimed, now time.Time) headLook {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := headLook{began: h.now(), changes: h.changes, whole: true}
@@ -72,7 +79,7 @@ func (h *heads) look(route string, now time.Time) headLook {
 // saw notes what a look at some lanes has found. Where nothing at all was found the
 // account may be held, and much may wait: all stays as it is. Where something was, a
 // lane without any is empty (or paused: its resumption forgets this).
-func (h *heads) saw(route string, l headLook, lanes []email.Lane, now time.Time, found []candidate) {
+func (h *heads) saw(route claimed, l headLook, lanes []email.Lane, now time.Time, found []candidate) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if l.changes != h.changes {
@@ -100,9 +107,9 @@ func (h *heads) saw(route string, l headLook, lanes []email.Lane, now time.Time,
 // knownHeads is how many routes are remembered; with more all are looked at anew.
 const knownHeads = 1 << 16
 
-func (h *heads) put(route string, x *head) {
+func (h *heads) put(route claimed, x *head) {
 	if h.routes == nil || len(h.routes) >= knownHeads {
-		h.routes = map[string]*head{}
+		h.routes = map[claimed]*head{}
 	}
 	h.routes[route] = x
 }

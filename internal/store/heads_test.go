@@ -103,3 +103,32 @@ func TestClaimsBeginNotLater(t *testing.T) {
 		t.Errorf("claimed %d after the pause, %v", len(es), err)
 	}
 }
+
+// A lane that is paused for one member of a pool does not hide it from another.
+func TestClaimsBeginForEachMember(t *testing.T) {
+	s := storetest.Open(t, store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)})
+	paused, well := addAccount(t, s), addAccount(t, s)
+	const route = "pool_1/0/shop@acme.example/"
+	add := func(lane email.Lane, at time.Time) {
+		m := newMessage(t, well, "a@b.example")
+		m.Lane, m.CreatedAt, m.Pooled = lane, at, route
+		must(t, s.AddMessage(t.Context(), m))
+	}
+	later := start.Add(time.Hour)
+	add(email.Normal, start)
+	add(email.Bulk, later)
+	must(t, s.Pause(t.Context(), store.Pause{Team: team, Account: paused, Lane: email.Normal, At: start}))
+	claim := func(account email.ID) []*store.Entry {
+		c := claimRequest(account, 1)
+		c.Now, c.Routes = later, []string{route}
+		es, err := s.Claim(t.Context(), c)
+		must(t, err)
+		return es
+	}
+	if es := claim(paused); len(es) != 1 || es[0].Lane != email.Bulk {
+		t.Fatalf("the one whose normal mail is paused claimed %+v", es)
+	}
+	if es := claim(well); len(es) != 1 || es[0].Lane != email.Normal {
+		t.Errorf("the other claimed %+v", es)
+	}
+}

@@ -213,27 +213,13 @@ func (s *Store) PoolDues(ctx context.Context, pool email.ID) ([]Due, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is due of pools: %w", err)
 	}
-	return scanAll(rows, func(row interface{ Scan(...any) error }) (Due, error) {
-		var next [3]int
-		d, err := scanDue(alsoScan{row, []any{&next[0], &next[1], &next[2]}})
-		d.Recipients = slices.Max(next[:])
-		return d, err
-	})
+	return scanAll(rows, scanDue)
 }
 
 // nextSQL is how many recipients the next message of a lane has.
 func nextSQL(lane int) string {
 	return fmt.Sprintf(`COALESCE((SELECT unsettled FROM queue WHERE route = r.route AND state = 'queued' AND lane = %d ORDER BY due_at LIMIT 1), 0)`, lane)
 }
-
-// alsoScan scans further columns behind those that it is asked for.
-type alsoScan struct {
-	row  interface{ Scan(...any) error }
-	more []any
-}
-
-// Scan implements sql.Row's.
-func (a alsoScan) Scan(dest ...any) error { return a.row.Scan(append(dest, a.more...)...) }
 
 // poolsOf tells which pools are there of those that routes lead to.
 func (s *Store) poolsOf(ctx context.Context, routes []string) (map[email.ID]bool, error) {

@@ -362,7 +362,7 @@ func (s *Store) Dues(ctx context.Context) ([]Due, error) {
 			`+dueSQL(0)+`,
 			`+dueSQL(1)+`,
 			`+dueSQL(2)+`,
-			`+laterSQL+` FROM routes r JOIN accounts a ON a.team_id = `+teamOfRoute+` AND a.id = r.route`)
+			`+laterSQL+`, 0, 0, 0 FROM routes r JOIN accounts a ON a.team_id = `+teamOfRoute+` AND a.id = r.route`)
 	if err != nil {
 		return nil, fmt.Errorf("what is due: %w", err)
 	}
@@ -389,8 +389,10 @@ func scanDue(row interface{ Scan(...any) error }) (Due, error) {
 	var held bool
 	var parked int64
 	var send, look, promote [3]int64 // by lane
+	var next [3]int
 	err := row.Scan(&d.Team, &d.Route, &held, &parked, &send[0], &send[1], &send[2], &look[0], &look[1], &look[2],
-		&promote[0], &promote[1], &promote[2])
+		&promote[0], &promote[1], &promote[2], &next[0], &next[1], &next[2])
+	d.Recipients = slices.Max(next[:])
 	if at := earliest(send); at >= 0 && !held {
 		d.Send = time.UnixMilli(max(at, parked)).UTC()
 		if send[0] >= 0 {
