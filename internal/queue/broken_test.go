@@ -63,16 +63,25 @@ func brokenBuilds() map[string]brokenBuild {
 			File: "internal/queue/doubt.go", Old: "if en.Unsettled > 1 {", New: "if en.Unsettled > 1 && !CHOSEN {",
 		}},
 		"each attempt has a draft of its own": {seed: 4, promise: "G3", Mutation: mutant.Mutation{
-			File: "internal/queue/draft.go", Old: `if id == "" || old.Gone {`, New: `if id == "" || old.Gone || CHOSEN {`,
+			File: "internal/queue/draft.go", Old: `if old.ID != "" && !old.Gone {`, New: `if old.ID != "" && !old.Gone && !CHOSEN {`,
 		}},
 		"drafts are not kept": {seed: 93, promise: "G3", Mutation: mutant.Mutation{
 			File: "internal/queue/draft.go", Old: "if err := e.cfg.Store.KeepDraft(", New: "if CHOSEN {\n\t} else if err := e.cfg.Store.KeepDraft(",
 		}},
-		"a draft that is gone was not sent": {seed: 15, promise: "G3", Mutation: mutant.Mutation{
+		"drafts are not noted": {seed: 27, promise: "was left in the mailbox", Mutation: mutant.Mutation{
+			File: "internal/queue/draft.go", Old: "if err := e.cfg.Store.NoteDrafts(", New: "if CHOSEN {\n\t} else if err := e.cfg.Store.NoteDrafts(", Count: 2,
+		}},
+		"a draft that is gone was not sent": {seed: 55, promise: "G3", Mutation: mutant.Mutation{
 			File: "internal/queue/look.go", Old: "\t\ts.draftGone(r.began, open)\n",
 			New: "\t\tif CHOSEN {\n\t\t\ts.stillDraft(open)\n\t\t} else {\n\t\t\ts.draftGone(r.began, open)\n\t\t}\n",
 		}},
-		"the clock is believed": {seed: 1089, promise: "G3", rare: true, Mutation: mutant.Mutation{
+		"looks go back a quarter of an hour": {seed: 8, promise: "G3", Mutation: mutant.Mutation{
+			File: "internal/queue/look.go", Old: "q.Since.Add(-lookMargin)", New: "q.Since.Add(-map[bool]time.Duration{true: 15 * time.Minute, false: lookMargin}[CHOSEN])",
+		}},
+		"what a clock ahead put off waits for it": {seed: 13838, promise: "still wait", rare: true, Mutation: mutant.Mutation{
+			File: "internal/queue/ahead.go", Old: "if last.ever && ", New: "if CHOSEN || last.ever && ",
+		}},
+		"the clock is believed": {seed: 152, promise: "G3", rare: true, Mutation: mutant.Mutation{
 			File: "internal/queue/settle.go", Old: "if rest > 0 {", New: "if rest > 0 && !CHOSEN {",
 		}},
 		"scheduled leaves at once": {seed: 3, promise: "G6", Mutation: mutant.Mutation{

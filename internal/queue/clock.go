@@ -21,6 +21,7 @@ type clock struct {
 	at      time.Duration // elapsed at the last check
 	trusted time.Duration // elapsed since when the two have agreed
 	setBy   time.Duration // by how much the wall clock was set since the start, all in all
+	backs   int           // how often it was set back
 }
 
 // evenness is how far the clocks may drift apart between two checks without one
@@ -50,6 +51,14 @@ func (c *clock) believed() time.Time {
 	return c.wall.Add(-max(0, c.setBy))
 }
 
+// setBacks is how often the wall clock was set back since this process started.
+func (c *clock) setBacks() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.check()
+	return c.backs
+}
+
 // check compares the clocks.
 func (c *clock) check() {
 	wall, at := c.now().Round(0), c.elapsed()
@@ -59,6 +68,9 @@ func (c *clock) check() {
 		return
 	}
 	c.trusted, c.setBy = at, c.setBy+drift
+	if drift < 0 {
+		c.backs++
+	}
 	if c.wasSet != nil {
 		c.wasSet(drift)
 	}

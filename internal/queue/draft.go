@@ -31,12 +31,6 @@ func (e *Engine) send(ctx context.Context, en *store.Entry, msg *loaded, env ema
 	if d == nil {
 		return msg.account.opened.provider.Send(ctx, env, msg.content)
 	}
-	if e.drafts.touch(en.Team, en.Route) {
-		if err := e.cfg.Store.WatchDrafts(ctx, en.Team, en.Route); err != nil {
-			e.drafts.forget(en.Route)
-			return provider.Receipt{}, before(err, "store_failed", "that there may be drafts could not be noted")
-		}
-	}
 	id, err := e.draftToSend(ctx, en, d, msg, env)
 	if err != nil {
 		return provider.Receipt{}, err
@@ -51,21 +45,43 @@ func (e *Engine) draftToSend(ctx context.Context, en *store.Entry, d provider.Dr
 	if err != nil {
 		return "", before(err, "store_unreadable", "the message's draft could not be read from the store")
 	}
-	id := old.ID
-	if id == "" || old.Gone {
-		if id, err = d.CreateDraft(ctx, env, msg.content); err != nil {
-			return "", err
-		}
-		e.trace("draft.made")
+	if old.ID != "" && !old.Gone {
+		return old.ID, e.keepDraft(ctx, en, old.ID)
 	}
+	if err := e.cfg.Store.NoteDrafts(ctx, en.Team, en.Route); err != nil {
+		return "", before(err, "store_failed", "that there may be drafts could not be noted")
+	}
+	id, err := d.CreateDraft(ctx, env, msg.content)
+	if err == nil {
+		e.trace("draft.made")
+		err = e.keepDraft(ctx, en, id)
+	}
+	if err != nil {
+		e.noteLeft(ctx, en)
+	}
+	return id, err
+}
+
+// keepDraft puts the draft's id on disk, so that it may be sent.
+func (e *Engine) keepDraft(ctx context.Context, en *store.Entry, id string) error {
 	if err := provider.Guard(ctx); err != nil {
-		return "", before(err, "guard", "this node was not sure any more that the attempt was its own, and left the draft unsent")
+		return before(err, "guard", "this node was not sure any more that the attempt was its own, and left the draft unsent")
 	}
 	if err := e.cfg.Store.KeepDraft(ctx, en, id); err != nil {
-		return "", before(err, "draft_not_kept", "the draft could not be noted, and was left unsent")
+		return before(err, "draft_not_kept", "the draft could not be noted, and was left unsent")
 	}
 	e.trace("draft.kept")
-	return id, nil
+	return nil
+}
+
+// noteLeft notes once more that a draft may be there. A process that stood still while
+// it made one may have lost its claim, and a sweep may have found none since.
+func (e *Engine) noteLeft(ctx context.Context, en *store.Entry) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Lease)
+	defer cancel()
+	if err := e.cfg.Store.NoteDrafts(ctx, en.Team, en.Route); err != nil {
+		e.cfg.Log.Warn("a draft that was not sent may stay in the mailbox: it could not be noted", "message", en.Message, "account", en.Route, "err", err)
+	}
 }
 
 // keptDraft is the draft of an earlier attempt through the same account; an empty
@@ -101,7 +117,6 @@ func (e *Engine) findDrafts(ctx context.Context, a *account, entries []*store.En
 	if d == nil {
 		return nil, nil
 	}
-	e.drafts.touch(a.row.Team, a.row.ID)
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	out := map[email.ID]draftLook{}

@@ -23,6 +23,7 @@ type draftBox struct {
 	made   int
 	taken  []email.ID
 	create func() error                           // nil: it works
+	listed func()                                 // after they were listed
 	send   func(id string) (took bool, err error) // nil: it works
 }
 
@@ -72,6 +73,9 @@ func (b *draftBox) Drafts(context.Context, map[string]email.ID) (map[string]emai
 	out := map[string]email.ID{"r-by-hand": ""}
 	for id, of := range b.drafts {
 		out[id] = of
+	}
+	if b.listed != nil {
+		b.listed()
 	}
 	return out, nil
 }
@@ -209,6 +213,76 @@ func TestOrphanDraftIsSweptAndNeverSent(t *testing.T) {
 			t.Errorf("drafts left: %s; sent %v", d, b.taken)
 		}
 	})
+}
+
+// What one node found empty and forgot, another leaves a draft in, and ends: the draft
+// is found all the same.
+func TestDraftLeftAfterAnotherNodesSweep(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w, b := newDraftWorld(t, opt, nil)
+		other := New(w.cfg)
+		w.submit()
+		w.sendOne()
+		w.must(other.sweepDrafts(t.Context()))
+		noted, err := w.cfg.Store.DraftAccounts(t.Context())
+		if w.must(err); len(noted) != 0 {
+			t.Errorf("an empty mailbox goes on being swept: %v", noted)
+		}
+		b.create = func() error {
+			return &provider.Error{Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "busy"}
+		}
+		w.submit()
+		w.sendOne()
+		for range 2 {
+			w.must(other.sweepDrafts(t.Context()))
+			w.now = w.now.Add(11 * time.Minute)
+		}
+		if len(b.drafts) != 0 {
+			t.Errorf("drafts left: %v", b.drafts)
+		}
+	})
+}
+
+// A sweep that finds no draft forgets the mailbox only if none can have been made since:
+// neither by an attempt that is under way, nor by one that came and went while it looked.
+// Their processes end there, and cannot note it again.
+func TestDraftsAreNotForgottenBesideAnAttempt(t *testing.T) {
+	for name, swept := range map[string]func(w *world, b *draftBox, attempt func()){
+		"while it lasts": func(w *world, b *draftBox, attempt func()) {
+			b.create = func() error {
+				late := b.drafts
+				b.drafts = map[string]email.ID{}
+				w.must(w.sweepDrafts(w.t.Context()))
+				b.drafts = late
+				panic("the process ends")
+			}
+			attempt()
+		},
+		"while the sweep looks": func(w *world, b *draftBox, attempt func()) {
+			b.create = func() error { panic("the process ends") }
+			b.listed = func() { b.listed = nil; attempt() }
+			w.must(w.sweepDrafts(w.t.Context()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, b := newDraftWorld(t, store.Options{Dir: storetest.Folder(t)}, nil)
+			w.submit()
+			w.sendOne()
+			w.submit()
+			swept(w, b, func() { New(w.cfg).attempt(t.Context(), w.claimOne()) })
+			if len(b.drafts) != 1 {
+				t.Fatalf("drafts %v", b.drafts)
+			}
+			w.must(w.adopt(t.Context()))
+			for range 2 {
+				w.now = w.now.Add(11 * time.Minute)
+				w.must(w.sweepDrafts(t.Context()))
+			}
+			if len(b.drafts) != 0 {
+				t.Errorf("drafts left: %v", b.drafts)
+			}
+		})
+	}
 }
 
 // The draft of a message that ended without being sent is deleted.

@@ -18,6 +18,10 @@ const (
 	lookAgain = 30 * time.Second
 	// lookTimeout ends a look.
 	lookTimeout = 2 * time.Minute
+	// lookMargin is how much further back than the oldest attempt a look goes: copies
+	// bear the provider's time, and our clock may be wrong, by a time zone or more, or
+	// have been set since.
+	lookMargin = 24 * time.Hour
 )
 
 // look settles the unknown outcomes of an account whose look is due: one listing
@@ -84,19 +88,10 @@ func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entr
 			}
 		}
 	}
-	q.Since = q.Since.Add(-e.lookMargin(q.Since))
+	q.Since = q.Since.Add(-lookMargin)
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	return e.gather(ctx, a, looker, q, entries)
-}
-
-// lookMargin is how much further back than the oldest attempt a look goes: clocks
-// differ, and ours may have been set since.
-func (e *Engine) lookMargin(since time.Time) time.Duration {
-	if e.clock.even() < e.cfg.Now().Sub(since) {
-		return 24 * time.Hour
-	}
-	return 15 * time.Minute
 }
 
 func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r lookResult) ([]*store.Finish, error) {

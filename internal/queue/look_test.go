@@ -8,6 +8,7 @@ import (
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
 	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
 )
 
 // A look that is refused until a time is not made before it, and the account that
@@ -26,20 +27,16 @@ func TestRefusedLookWaitsAsToldAndParksTheAccount(t *testing.T) {
 	}
 }
 
-// A look goes back further than the attempt: clocks differ. Where ours may have
-// been set since, it goes back a day.
+// A look goes back further than the attempt, by more than any wrong time zone: copies
+// bear the provider's time.
 func TestLookGoesFurtherBackThanTheAttempt(t *testing.T) {
-	wall, elapsed := simStart, time.Duration(0)
-	e := New(Config{Now: func() time.Time { return wall }, Elapsed: func() time.Duration { return elapsed }})
-	if got := e.lookMargin(wall.Add(-time.Minute)); got != 24*time.Hour {
-		t.Errorf("of an attempt from before this process: %s", got)
-	}
-	wall, elapsed = wall.Add(time.Hour), elapsed+time.Hour
-	if got := e.lookMargin(wall.Add(-time.Minute)); got != 15*time.Minute {
-		t.Errorf("with a clock that ran evenly: %s", got)
-	}
-	wall = wall.Add(-time.Hour)
-	if got := e.lookMargin(wall.Add(-time.Minute)); got != 24*time.Hour {
-		t.Errorf("with a clock that was set back: %s", got)
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
+	w.send = func(email.Envelope, email.Content) (provider.Receipt, error) { return provider.Receipt{}, errNoAnswer }
+	w.submit()
+	began := w.now
+	w.sendOne()
+	w.lookAfter(30 * time.Second)
+	if w.asked.Since.IsZero() || w.asked.Since.After(began.Add(-24*time.Hour)) {
+		t.Errorf("the attempt began at %s, the look goes back to %s", began, w.asked.Since)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"gatepost/internal/email"
@@ -19,43 +18,10 @@ import (
 // draftsEvery is the longest pause between two sweeps of drafts.
 const draftsEvery = time.Minute
 
-// draftWatch knows the accounts in which drafts may have been left.
-type draftWatch struct {
-	mu       sync.Mutex
-	accounts map[email.ID]*watched
-}
-
-// watched is what is known of an account's drafts.
+// watched is what the sweeps remember of an account's drafts.
 type watched struct {
-	team  email.ID
 	read  map[string]email.ID      // whose they are
 	since map[string]time.Duration // when one that is nobody's was seen first, in elapsed time
-}
-
-func newDraftWatch() *draftWatch { return &draftWatch{accounts: map[email.ID]*watched{}} }
-
-// touch notes that an account may have drafts from now on, and tells whether that is
-// news.
-func (w *draftWatch) touch(team, account email.ID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.accounts[account] != nil {
-		return false
-	}
-	w.accounts[account] = &watched{team: team, since: map[string]time.Duration{}}
-	return true
-}
-
-func (w *draftWatch) all() map[email.ID]*watched {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return maps.Clone(w.accounts)
-}
-
-func (w *draftWatch) forget(account email.ID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.accounts, account)
 }
 
 // sweepDrafts deletes what was left in drafts. One goroutine calls it at a time.
@@ -64,39 +30,46 @@ func (e *Engine) sweepDrafts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range noted {
-		e.drafts.touch(n.Team, n.Account)
-	}
-	all := e.drafts.all()
 	var failed error
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		failed = errors.Join(failed, e.sweepAccount(ctx, id, all[id]))
+	for _, n := range noted {
+		failed = errors.Join(failed, e.sweepAccount(ctx, n.Team, n.Account))
 	}
 	return failed
 }
 
 // sweepAccount sweeps one mailbox, but for one that waits for a time or a person.
-func (e *Engine) sweepAccount(ctx context.Context, id email.ID, w *watched) error {
+func (e *Engine) sweepAccount(ctx context.Context, team, id email.ID) error {
 	if !e.owns(id) {
+		delete(e.drafts, id)
 		return nil
 	}
-	a, err := e.accounts.get(ctx, w.team, id)
+	a, err := e.accounts.get(ctx, team, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	note, noteErr := e.cfg.Store.DraftNote(ctx, id) // before the drafts are listed: another may be made meanwhile
+	if noteErr != nil {
+		return noteErr
+	}
 	if err != nil || a.drafter() == nil { // nobody can reach its drafts any more
-		e.drafts.forget(id)
-		return e.cfg.Store.ForgetDrafts(ctx, id)
+		return e.forgetDrafts(ctx, id, note)
 	}
 	if a.row.Held || a.row.ParkedUntil.After(e.cfg.Now()) {
 		return nil
 	}
-	left, err := e.dropOrphans(ctx, a, w)
+	if e.drafts[id] == nil {
+		e.drafts[id] = &watched{since: map[string]time.Duration{}}
+	}
+	left, err := e.dropOrphans(ctx, a, e.drafts[id])
 	if err != nil || left {
 		return err
 	}
-	e.drafts.forget(id)
-	return e.cfg.Store.ForgetDrafts(ctx, id) // not before: the rows tell a later process that there may be some
+	return e.forgetDrafts(ctx, id, note)
+}
+
+func (e *Engine) forgetDrafts(ctx context.Context, account email.ID, note store.DraftNote) error {
+	delete(e.drafts, account)
+	return e.cfg.Store.ForgetDrafts(ctx, account, note)
 }
 
 // dropOrphans deletes the drafts that bear our mark and from which no waiting

@@ -111,7 +111,8 @@ type Engine struct {
 	clock    *clock
 	breaker  *breaker
 	learning learning
-	drafts   *draftWatch
+	drafts   map[email.ID]*watched
+	brought  brought
 
 	epoch  int64 // of this process, from Enter
 	pulse  *pulse
@@ -134,7 +135,7 @@ func New(cfg Config) *Engine {
 		e.kinds[k.Name] = k
 	}
 	e.accounts, e.recent = newAccounts(e), newRecent()
-	e.drafts = newDraftWatch()
+	e.drafts = map[email.ID]*watched{}
 	e.hand = &hand{held: map[email.ID]int64{}}
 	e.breaker = newBreaker()
 	e.clock = newClock(cfg.Now, cfg.Elapsed)

@@ -47,6 +47,9 @@ func (s *simulation) rest() {
 }
 
 func (s *simulation) round(ctx context.Context, n *simNode, route email.ID) error {
+	if err := n.engine.bringBack(ctx); err != nil {
+		return err
+	}
 	if _, err := n.engine.look(ctx, simTeam, route); err != nil {
 		return err
 	}

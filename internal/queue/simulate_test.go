@@ -214,11 +214,18 @@ type simulation struct {
 	died    bool   // the process, at a commit
 	acked   map[email.ID]*simMessage
 	keyed   []*simMessage
-	parked  map[email.ID]time.Time     // accounts whose parked time is in a committed row
+	parked  map[email.ID]simPark       // accounts whose parked time is in a committed row
 	tried   map[email.ID]email.ID      // which account tried a pool's message last
 	down    map[email.ID]time.Duration // servers, until then, in true time
 	visited map[string]int
 	broken  []string
+}
+
+// simPark is until when an account is parked, by the wall clock and in true time: over
+// is the one or the other, where the clock was set.
+type simPark struct {
+	wall time.Time
+	true time.Duration
 }
 
 // simMessage is what the client knows of a submission.
@@ -250,7 +257,7 @@ func newSimulation(t *testing.T, seed uint64, data *simData) *simulation {
 	copy(key[:], fmt.Sprintf("%032d", seed))
 	s := &simulation{
 		t: t, rng: mrand.New(mrand.NewPCG(seed, 1)), random: mrand.NewChaCha8(key), acked: map[email.ID]*simMessage{},
-		parked: map[email.ID]time.Time{}, down: map[email.ID]time.Duration{}, tried: map[email.ID]email.ID{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
+		parked: map[email.ID]simPark{}, down: map[email.ID]time.Duration{}, tried: map[email.ID]email.ID{}, visited: map[string]int{}, grant: access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}},
 	}
 	s.rates = s.draw()
 	s.world = &simWorld{s: s, copies: map[email.ID]map[string]int{}, used: map[string][]simUse{}, drafts: map[string]simDraft{}}
@@ -627,7 +634,7 @@ func (s *simulation) claim(ctx context.Context, n *simNode, route email.ID, limi
 	if len(claims) > free {
 		s.wrong("%d messages were claimed for %d slots", len(claims), free)
 	}
-	if len(claims) > 0 && until.After(s.now()) {
+	if len(claims) > 0 && until.wall.After(s.now()) && until.true > s.true {
 		s.wrong("account %s was tried before its parked time", route)
 	}
 	for _, c := range claims {
@@ -783,8 +790,8 @@ func (s *simulation) settled(f *store.Finish) {
 	if f.Account != nil && !f.Account.Hold {
 		// An outcome from before a release has no say, so the row is asked.
 		a, err := s.store.Account(context.Background(), simTeam, f.Route)
-		if err == nil && a.ParkedUntil.After(s.parked[f.Route]) {
-			s.parked[f.Route] = a.ParkedUntil
+		if err == nil && a.ParkedUntil.After(s.parked[f.Route].wall) {
+			s.parked[f.Route] = simPark{a.ParkedUntil, s.true + a.ParkedUntil.Sub(s.now())}
 		}
 	}
 	if f.Account != nil && f.Account.Learn != nil {
@@ -810,6 +817,9 @@ func (s *simulation) rescue(ctx context.Context, n *simNode) error {
 		s.visit("rescued")
 	}
 	if err != nil {
+		return err
+	}
+	if err := n.engine.bringBack(ctx); err != nil {
 		return err
 	}
 	return n.engine.rescue(ctx)

@@ -67,12 +67,14 @@ func (w *simWorld) use(key string, n, most int, window time.Duration) {
 	}
 }
 
-// simSent is a copy in Sent, visible from a time on.
+// simSent is a copy in Sent, visible from a time on. It bears the time at which it was
+// sent, by the provider's clock.
 type simSent struct {
 	account  email.ID
 	id       email.ID
 	provided string
 	at       time.Duration
+	sent     time.Time
 }
 
 func (w *simWorld) kinds() []provider.Kind {
@@ -249,7 +251,7 @@ func (w *simWorld) take(account, id email.ID, recipients []string) (providerID s
 	}
 	providerID = fmt.Sprintf("p%d", len(w.sent))
 	w.s.tell("the world takes %s for %v as %s, in Sent %s later", id, recipients, providerID, late)
-	w.sent = append(w.sent, simSent{account, id, providerID, w.s.true + late})
+	w.sent = append(w.sent, simSent{account, id, providerID, w.s.true + late, simStart.Add(w.s.true)})
 	return providerID
 }
 
@@ -265,7 +267,7 @@ func (p *simLooker) Look(ctx context.Context, q provider.LookQuery) (map[email.I
 	}
 	found := map[email.ID]string{}
 	for _, c := range slices.Backward(p.w.sent) {
-		if c.account != p.id || c.at > s.true || !q.IDs[c.id] {
+		if c.account != p.id || c.at > s.true || c.sent.Before(q.Since) || !q.IDs[c.id] {
 			continue
 		}
 		if known, err := q.Known(ctx, []string{c.provided}); err != nil || known[c.provided] {

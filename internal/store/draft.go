@@ -53,13 +53,31 @@ func (s *Store) KeepDraft(ctx context.Context, en *Entry, draft string) error {
 	})
 }
 
-// WatchDrafts notes that an account may have drafts from now on, also such of which
-// no row tells. ForgetDrafts ends it.
-func (s *Store) WatchDrafts(ctx context.Context, team, account email.ID) error {
-	return s.do(ctx, "watch the drafts of "+account, func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO drafts (`+draftColumns+`) VALUES ($1, $2, $2, '', 0, 1) ON CONFLICT DO NOTHING`, team, account)
+// NoteDrafts notes that a draft is about to be made in an account: until a row of its
+// own tells of it, this one does. Each note counts, so that whoever found no draft can
+// tell whether one may have come since.
+func (s *Store) NoteDrafts(ctx context.Context, team, account email.ID) error {
+	return s.do(ctx, "note that there may be drafts of "+account, func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO drafts (`+draftColumns+`) VALUES ($1, $2, $2, '', 1, 1)
+			ON CONFLICT (message_id) DO UPDATE SET attempt = drafts.attempt + 1`, team, account)
 		return err
 	})
+}
+
+// DraftNote is what was noted of an account's drafts at a time.
+type DraftNote struct {
+	Notes int64 // how many there were
+	Quiet bool  // and nothing was being sent, so each draft that was noted was there, or never will be
+}
+
+// DraftNote returns what is noted of an account's drafts.
+func (s *Store) DraftNote(ctx context.Context, account email.ID) (n DraftNote, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT attempt FROM drafts WHERE message_id = $1), 0),
+		NOT EXISTS (SELECT 1 FROM queue WHERE route = $1 AND state = 'sending')`, account).Scan(&n.Notes, &n.Quiet)
+	if err != nil {
+		return n, fmt.Errorf("what is noted of drafts of %s: %w", account, err)
+	}
+	return n, nil
 }
 
 // DraftGone notes that a draft is not there any more: the next attempt, if somebody
@@ -103,15 +121,20 @@ func (s *Store) DraftAccounts(ctx context.Context) ([]Draft, error) {
 const endedDrafts = 500
 
 // ForgetDrafts deletes the rows of an account's messages that wait for nothing any
-// more.
-func (s *Store) ForgetDrafts(ctx context.Context, account email.ID) error {
+// more, and the note that there may be drafts without a row: unless one may have been
+// made since the note was read.
+func (s *Store) ForgetDrafts(ctx context.Context, account email.ID, note DraftNote) error {
 	for n := int64(endedDrafts); n == endedDrafts; {
 		err := s.do(ctx, "forget drafts of "+account, func(ctx context.Context, t *tx) error {
 			r, err := t.ExecContext(ctx, `DELETE FROM drafts WHERE message_id IN (SELECT message_id FROM drafts d WHERE account_id = $1
-				AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.message_id = d.message_id) ORDER BY message_id LIMIT $2)`, account, endedDrafts)
+				AND message_id <> $1 AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.message_id = d.message_id) ORDER BY message_id LIMIT $2)`, account, endedDrafts)
 			if err == nil {
 				n, err = r.RowsAffected()
 			}
+			if err != nil || !note.Quiet {
+				return err
+			}
+			_, err = t.ExecContext(ctx, `DELETE FROM drafts WHERE message_id = $1 AND attempt = $2`, account, note.Notes)
 			return err
 		})
 		if err != nil {

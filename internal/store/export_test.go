@@ -68,6 +68,14 @@ func ListText(s *Store, team email.ID, q MessageQuery, few bool) string {
 	return q.plan(team, s.dialect.tagged, few).text(s.dialect, q.Limit)
 }
 
+// BringBackTexts are the changes that BringBack makes to messages.
+func BringBackTexts() (texts []string) {
+	for _, b := range bringings {
+		texts = append(texts, b.update)
+	}
+	return texts
+}
+
 // WaitsText is the text by which a selection of what waits is asked for.
 func WaitsText(team email.ID, sel Selection) string {
 	return `SELECT q.message_id FROM queue q WHERE ` + sel.waits(team).text + ` ORDER BY q.message_id LIMIT 100`

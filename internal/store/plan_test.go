@@ -43,6 +43,9 @@ func questions(t *testing.T, s *store.Store, route email.ID) map[string]string {
 		q.Limit = 20
 		out["list "+name] = store.ListText(s, team, q, false)
 	}
+	for i, text := range store.BringBackTexts() {
+		out[fmt.Sprint("bring back ", i)] = text
+	}
 	out["waits for a pool"] = store.WaitsText(team, store.Selection{Route: "pool_1", States: []email.State{email.Queued, email.Held}})
 	out["list few"] = store.ListText(s, team, store.MessageQuery{Status: email.Queued, Limit: 20}, true)
 	return out

@@ -46,9 +46,9 @@ func TestKilledAndFrozenNodesLoseNothing(t *testing.T) {
 	s.connect(w)
 	l := newLoad(s, f.rate)
 	ended := time.Now().Add(f.under)
-	for time.Now().Before(ended) {
+	for n := 0; time.Now().Before(ended); n++ {
 		time.Sleep(f.every) // the rhythm is the test's, not a wait for something
-		s.disturb(f)
+		s.disturb(f, n == 0)
 	}
 	l.stop()
 	s.calm()
@@ -60,8 +60,9 @@ func TestKilledAndFrozenNodesLoseNothing(t *testing.T) {
 	}
 }
 
-// disturb kills or freezes one of the nodes that are well, if there is another one.
-func (s *site) disturb(f form) {
+// disturb kills one of the nodes that are well, if there is another one, or freezes
+// it: which one, and mostly which of the two, is left to chance.
+func (s *site) disturb(f form, kill bool) {
 	var well []*node
 	for _, n := range s.nodes {
 		if n.well() {
@@ -73,7 +74,7 @@ func (s *site) disturb(f form) {
 	}
 	n := well[rand.IntN(len(well))]
 	long := time.Duration(f.frozen[0]+rand.IntN(f.frozen[1]-f.frozen[0]+1)) * time.Second
-	if rand.IntN(2) == 0 {
+	if kill || rand.IntN(2) == 0 {
 		s.t.Logf("%s is killed, and started again after %s", n.name, long)
 		n.kill()
 		s.later(long, n.start)

@@ -6,7 +6,8 @@
 -- message waits for nothing any more and the draft is known to be gone. attempt is
 -- the last one that sent, or was about to send, from it: another one may have gone
 -- without. gone says that a look did not find the draft any more. A row with the
--- account's id in place of a message's says that drafts may be there without a row.
+-- account's id in place of a message's says that drafts may be there without a row; its
+-- attempt counts how often that was noted.
 CREATE TABLE drafts (
   message_id {{id}} NOT NULL PRIMARY KEY,
   team_id    {{id}} NOT NULL,
