@@ -50,6 +50,15 @@ func (h Header) Value(name string) string {
 	return ""
 }
 
+// HeaderOf is the header of a message with CRLF line ends, where it is well formed.
+func HeaderOf(message []byte) (Header, error) {
+	h, _, faults := splitHeader(message, 1)
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("read header: %s", faults[0])
+	}
+	return h, nil
+}
+
 // ReadHeader reads the header of a message with CRLF line ends, no further than
 // MaxHeaderBytes and some buffer, and refuses one that is not well formed.
 func ReadHeader(r io.Reader) (Header, error) {

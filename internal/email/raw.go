@@ -26,6 +26,7 @@ const maxFaults = 20
 // rawCheck collects what is wrong with a raw message.
 type rawCheck struct {
 	raw    Raw
+	anyone bool // From and Sender are to be replaced: they may be missing, or no addresses
 	faults []fault
 	more   int // faults that are only counted
 
@@ -52,8 +53,14 @@ func (c *rawCheck) addAll(faults []fault) {
 // second From and whatever else programs on the way would read differently is
 // refused. All problems are told, with their lines, in the field "raw". The
 // result may share memory with raw.
-func CheckRaw(raw []byte) (Raw, []Problem) {
-	c := &rawCheck{}
+func CheckRaw(raw []byte) (Raw, []Problem) { return checkRaw(&rawCheck{}, raw) }
+
+// CheckRawByAnyone is CheckRaw for a message whose From is to be replaced: it may be
+// missing, or nothing that can be replied to, as what cron writes ("root (Cron Daemon)").
+// From is zero then.
+func CheckRawByAnyone(raw []byte) (Raw, []Problem) { return checkRaw(&rawCheck{anyone: true}, raw) }
+
+func checkRaw(c *rawCheck, raw []byte) (Raw, []Problem) {
 	c.lines(raw)
 	var faults []fault
 	c.raw.header, c.raw.body, faults = splitHeader(c.raw.Bytes, 1)
@@ -160,7 +167,7 @@ func (c *rawCheck) fields() {
 			r.MessageID = f.Value()
 		}
 	}
-	if len(r.header.Values("From")) == 0 {
+	if len(r.header.Values("From")) == 0 && !c.anyone {
 		c.add(1, "there is no field From")
 	}
 }
@@ -169,6 +176,7 @@ func (c *rawCheck) fields() {
 func (c *rawCheck) mailbox(f Field, a *Address) {
 	list, err := ParseAddressList(f.Value())
 	switch {
+	case c.anyone && (err != nil || len(list) != 1):
 	case err != nil:
 		c.add(f.Line, "the field %s: %v", f.Name, err)
 	case len(list) != 1:

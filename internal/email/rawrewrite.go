@@ -17,8 +17,8 @@ type Marks struct {
 	Host string // right side of a Message-ID; empty: the domain of From
 }
 
-// Rewrite writes the message as it will be sent: without Bcc, Return-Path and
-// X-Gatepost fields of the caller, with gatepost's id at the top, with Date and
+// Rewrite writes the message as it will be sent: without Bcc, Return-Path, idempotency
+// keys and X-Gatepost fields of the caller, with gatepost's id at the top, with Date and
 // Message-ID where they are missing. Everything else stays byte for byte. It
 // returns the Message-ID, with angle brackets.
 func (r Raw) Rewrite(w io.Writer, m Marks) (messageID string, err error) {
@@ -33,12 +33,12 @@ func (r Raw) Rewrite(w io.Writer, m Marks) (messageID string, err error) {
 	}
 	chunks := [][]byte{[]byte(top)}
 	for _, f := range r.header {
-		if !dropped(f) {
-			chunks = append(chunks, f.Raw)
+		if dropped(f) {
+			continue
 		}
-	}
-	if !endsLine(chunks[len(chunks)-1]) {
-		chunks = append(chunks, []byte("\r\n"))
+		if chunks = append(chunks, f.Raw); !endsLine(f.Raw) { // the last of a message that has no body
+			chunks = append(chunks, []byte("\r\n"))
+		}
 	}
 	chunks = append(chunks, []byte("\r\n"), r.body)
 	for _, b := range chunks {
@@ -62,7 +62,7 @@ func NewMessageID(m Marks, from Address) string {
 // those that are not the caller's to set.
 func dropped(f Field) bool {
 	switch name := strings.ToLower(f.Name); name {
-	case "bcc", "resent-bcc", "return-path":
+	case "bcc", "resent-bcc", "return-path", "resend-idempotency-key":
 		return true
 	case "message-id":
 		return f.Value() == ""
