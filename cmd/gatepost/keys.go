@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gatepost/client"
 	"gatepost/internal/access"
@@ -35,8 +37,8 @@ its hash is kept. What a key may do are its scopes:
 }
 
 func keysCreateCommand(env environment) *cobra.Command {
-	var name, expires string
-	var scopes []string
+	var n client.NewKey
+	var expires string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "create --name NAME",
@@ -46,9 +48,14 @@ func keysCreateCommand(env environment) *cobra.Command {
 Without GATEPOST_KEY the command opens the data folder (or the database) itself,
 so that it works before the server has ever been started, and while it runs. With
 GATEPOST_KEY it asks the gatepost at --url, and the new key can do no more than
-that one. --data or --database always mean the folder.`,
+that one. --data or --database always mean the folder.
+
+A key can be bound, for as long as it is there: to senders, to the networks that
+it may be used from, to one account or pool, and to so many recipients a minute or
+a day. Behind a proxy the network is the proxy's.`,
 		Example: `  gatepost keys create --name me --data gatepost-data
   gatepost keys create --name shop --scopes messages:send
+  gatepost keys create --name scanner --scopes messages:send --senders scans@example.com --networks 192.0.2.0/24 --daily 500
   export GATEPOST_KEY=$(gatepost keys create --name me)`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,10 +63,9 @@ that one. --data or --database always mean the folder.`,
 			if err != nil {
 				return err
 			}
-			if name == "" {
+			if n.Name == "" {
 				return usagef("--name: say what the key is for, for instance --name shop")
 			}
-			n := client.NewKey{Name: name, Scopes: scopes}
 			if n.ExpiresAt, err = moment("--expires", expires); err != nil {
 				return err
 			}
@@ -67,12 +73,23 @@ that one. --data or --database always mean the folder.`,
 		},
 	}
 	defineFlags(cmd.Flags(), forStore|forClient)
-	cmd.Flags().StringVar(&name, "name", "", "what the key is for, its `name`")
-	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"*"}, "`scopes`, what it may do: messages:send, messages:read, messages:write, accounts:read, accounts:write, keys:write, or * for all")
+	cmd.Flags().StringVar(&n.Name, "name", "", "what the key is for, its `name`")
+	cmd.Flags().StringSliceVar(&n.Scopes, "scopes", []string{"*"}, "`scopes`, what it may do: messages:send, messages:read, messages:write, accounts:read, accounts:write, keys:write, or * for all")
 	complete(cmd, "scopes", listOf(access.Scopes()))
 	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: a `time` or a duration such as 720h (default never)")
+	keyBoundFlags(cmd.Flags(), &n)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// keyBoundFlags are those that say what a key is bound to.
+func keyBoundFlags(flags *pflag.FlagSet, n *client.NewKey) {
+	flags.StringSliceVar(&n.Senders, "senders", nil, "`addresses` that From may be, or @domain for all of one (default what the account allows)")
+	flags.StringSliceVar(&n.Networks, "networks", nil, "`networks` that it may be used from: 192.0.2.0/24, or single addresses (default all)")
+	flags.StringVar(&n.Account, "account", "", "the one `account` or pool that it may send by: id, address or name (default all)")
+	flags.IntVar(&n.Rate, "rate", 0, "at most so many `recipients` a minute (default no limit)")
+	flags.IntVar(&n.Daily, "daily", 0, "at most so many `recipients` in 24 hours (default no limit)")
+	flags.BoolVar(&n.RewriteFrom, "rewrite-from", false, "SMTP: replace a From that may not be by the account's address, and put the old one into Reply-To (default refuse the mail)")
 }
 
 func makeKey(cmd *cobra.Command, env environment, s *settings, n client.NewKey, asJSON bool) error {
@@ -161,7 +178,10 @@ func firstKey(ctx context.Context, s *settings, n client.NewKey) (made client.Ke
 		return made, usagef("--expires: a key made without a server does not end; use it to make one that does, over the API")
 	}
 	err = inFolder(ctx, s, func(_ *store.Store, c *control.Control, team email.ID) error {
-		secret, key, err := c.FirstKey(ctx, team, n.Name, n.Scopes)
+		secret, key, err := c.FirstKey(ctx, team, control.NewKey{
+			Name: n.Name, Scopes: n.Scopes,
+			KeyBounds: control.KeyBounds{Senders: n.Senders, Networks: n.Networks, Account: n.Account, Rate: n.Rate, Daily: n.Daily, RewriteFrom: n.RewriteFrom},
+		})
 		var invalid *control.Invalid
 		if errors.As(err, &invalid) {
 			return usageError{err}
@@ -179,7 +199,10 @@ func endKey(ctx context.Context, s *settings, id string) error {
 }
 
 func wireKey(secret email.Secret, k control.Key) client.Key {
-	return client.Key{ID: string(k.ID), Key: secret.Reveal(), Name: k.Name, Hint: k.Hint, Scopes: k.Scopes, CreatedAt: client.Time{Time: k.CreatedAt}}
+	return client.Key{
+		ID: string(k.ID), Key: secret.Reveal(), Name: k.Name, Hint: k.Hint, Scopes: k.Scopes, CreatedAt: client.Time{Time: k.CreatedAt},
+		Senders: k.Senders, Networks: k.Networks, Account: k.Account, Rate: k.Rate, Daily: k.Daily, RewriteFrom: k.RewriteFrom,
+	}
 }
 
 func keysListCommand(env environment) *cobra.Command {
@@ -192,11 +215,39 @@ func keysListCommand(env environment) *cobra.Command {
 		return r.show(list, func() {
 			var rows [][]string
 			for _, k := range list.Data {
-				rows = append(rows, []string{k.ID, k.Name, k.Hint, strings.Join(k.Scopes, " "), when(k.CreatedAt.Time), whenAt(k.ExpiresAt)})
+				rows = append(rows, []string{k.ID, k.Name, k.Hint, strings.Join(k.Scopes, " "), keyLimits(k), when(k.CreatedAt.Time), whenAt(k.ExpiresAt)})
 			}
-			r.table([]string{"ID", "NAME", "KEY", "SCOPES", "MADE", "ENDS"}, rows)
+			r.table([]string{"ID", "NAME", "KEY", "SCOPES", "LIMITS", "MADE", "ENDS"}, rows)
 		})
 	})
+}
+
+// keyLimits says in short what a key is bound to; --json tells all of it.
+func keyLimits(k client.Key) string {
+	var out []string
+	some := func(word string, list []string) {
+		switch n := len(list); {
+		case n == 1:
+			out = append(out, word+" "+list[0])
+		case n > 1:
+			out = append(out, fmt.Sprintf("%s %s and %d more", word, list[0], n-1))
+		}
+	}
+	some("as", k.Senders)
+	some("from", k.Networks)
+	if k.Account != "" {
+		out = append(out, "by "+k.Account)
+	}
+	if k.Rate > 0 {
+		out = append(out, fmt.Sprintf("%d/min", k.Rate))
+	}
+	if k.Daily > 0 {
+		out = append(out, fmt.Sprintf("%d/day", k.Daily))
+	}
+	if k.RewriteFrom {
+		out = append(out, "rewrites From")
+	}
+	return strings.Join(out, ", ")
 }
 
 func keysRemoveCommand(env environment) *cobra.Command {

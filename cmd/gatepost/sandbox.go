@@ -205,7 +205,7 @@ func furnish(ctx context.Context, srv *server, w *sandbox.World) (*sandboxFacts,
 	if err != nil {
 		return nil, err
 	}
-	key, _, err := srv.control.FirstKey(ctx, team, "sandbox", []string{access.ScopeAll})
+	key, _, err := srv.control.FirstKey(ctx, team, control.NewKey{Name: "sandbox", Scopes: []string{access.ScopeAll}})
 	if err != nil {
 		return nil, err
 	}

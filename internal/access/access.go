@@ -1,12 +1,14 @@
-// Package access says who asks and what they may do: API keys and their scopes.
+// Package access says who asks and what they may do: API keys, their scopes, what
+// they are bound to, and how often somebody has failed to show one.
 //
-// It is not where an operation is carried out or audited; it only answers
-// whether it may be.
+// It is not where an operation is carried out or audited; it only answers whether
+// it may be. What a message may be is the engine's to hold against a grant.
 package access
 
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -42,6 +44,14 @@ type Grant struct {
 	KeyName string
 	Scopes  []string
 	Ends    time.Time // when the key expires; zero: never
+
+	// What the key is bound to; empty, and 0, is not at all.
+	Senders     []string       // what From may be: addresses, and domains after an @
+	Networks    []netip.Prefix // whence it may be used, which Authenticate has asked
+	Account     email.ID       // the one account, or pool, that it may send by
+	Rate        int            // recipients that it may send to in a minute
+	Daily       int            // recipients that it may send to in 24 hours
+	RewriteFrom bool           // SMTP: a From that may not be is replaced and not refused
 }
 
 // May tells whether the grant holds a scope.

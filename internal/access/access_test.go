@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func TestAuthenticate(t *testing.T) {
 			"none":         {"", now, "no API key"},
 			"another kind": {"Bearer " + forever, now, "begins with"},
 		} {
-			g, err := access.Authenticate(t.Context(), st, c.bearer, c.at)
+			g, err := access.Authenticate(t.Context(), st, c.bearer, netip.Addr{}, c.at)
 			if c.reason == "" {
 				if err != nil || g.Team != "team_1" || g.KeyName != "shop" || !g.May(access.ScopeMessagesSend) {
 					t.Errorf("%s: %+v, %v", name, g, err)
@@ -165,7 +166,7 @@ func TestStoreThatFailsIsNotARefusal(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := access.Authenticate(t.Context(), st, key, time.Now()); err == nil || errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := access.Authenticate(t.Context(), st, key, netip.Addr{}, time.Now()); err == nil || errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("closed store: %v", err)
 	}
 }
@@ -179,7 +180,7 @@ func TestKeysRememberForTwoSeconds(t *testing.T) {
 	keys := access.NewKeys(st, func() time.Time { return now })
 	forever, short := addKey(t, st, "key_1", time.Time{}), addKey(t, st, "key_2", now.Add(time.Second))
 	for _, key := range []string{forever, short} {
-		if _, err := keys.Authenticate(t.Context(), key); err != nil {
+		if _, err := keys.Authenticate(t.Context(), key, netip.Addr{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,14 +188,14 @@ func TestKeysRememberForTwoSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Second)
-	if g, err := keys.Authenticate(t.Context(), forever); err != nil || g.Key != "key_1" {
+	if g, err := keys.Authenticate(t.Context(), forever, netip.Addr{}); err != nil || g.Key != "key_1" {
 		t.Errorf("remembered key: %+v, %v", g, err)
 	}
-	if _, err := keys.Authenticate(t.Context(), short); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := keys.Authenticate(t.Context(), short, netip.Addr{}); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("remembered key that has expired: %v", err)
 	}
 	now = now.Add(time.Second)
-	if _, err := keys.Authenticate(t.Context(), forever); err == nil {
+	if _, err := keys.Authenticate(t.Context(), forever, netip.Addr{}); err == nil {
 		t.Error("the key is remembered for longer than two seconds")
 	}
 }
@@ -206,14 +207,14 @@ func TestKeysCanBeForgotten(t *testing.T) {
 	}
 	keys := access.NewKeys(st, time.Now)
 	key := addKey(t, st, "key_1", time.Time{})
-	if _, err := keys.Authenticate(t.Context(), key); err != nil {
+	if _, err := keys.Authenticate(t.Context(), key, netip.Addr{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
 	keys.Forget()
-	if _, err := keys.Authenticate(t.Context(), key); err == nil {
+	if _, err := keys.Authenticate(t.Context(), key, netip.Addr{}); err == nil {
 		t.Error("a forgotten key is still remembered")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	pathpkg "path"
 	"runtime/debug"
 	"slices"
@@ -144,15 +145,33 @@ func (c *call) recovered(p any) {
 	}
 }
 
-// authenticate reads the key (RFC 6750 section 2.1) before anything of the body.
+// authenticate reads the key (RFC 6750 section 2.1) before anything of the body. A
+// wrong one is counted; no key at all is a question, not an attempt.
 func (c *call) authenticate() error {
 	scheme, key, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	if key != "" && !strings.EqualFold(scheme, "Bearer") {
 		return errNotBearer
 	}
 	var err error
-	c.grant, err = c.s.Keys.Authenticate(c.r.Context(), strings.Trim(key, " "))
+	c.grant, err = c.s.Keys.Authenticate(c.r.Context(), strings.Trim(key, " "), c.from())
+	if !errors.Is(err, access.ErrUnauthenticated) || key == "" {
+		return err
+	}
+	if wait := c.s.Keys.Attempts.Failed(c.from()); wait > 0 {
+		return &tooManyLogins{err, wait}
+	}
 	return err
+}
+
+// from is the address at the other end of the connection. What a header says of
+// others behind it is not asked: anybody can write one. So behind a proxy it is the
+// proxy's, which keys bound to networks have to be made for.
+func (c *call) from() netip.Addr {
+	at, err := netip.ParseAddrPort(c.r.RemoteAddr)
+	if err != nil {
+		return netip.IPv6Unspecified() // nobody's, and in no network that anybody would name
+	}
+	return at.Addr()
 }
 
 // query reads the parameters of the query strictly.

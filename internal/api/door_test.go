@@ -10,11 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"gatepost/internal/access"
+	"gatepost/internal/control"
 	"gatepost/internal/queue"
 )
 
 func TestKeys(t *testing.T) {
-	w := sqlite(t)
+	now := time.Now()
+	w := sqlite(t, func(c *Config) {
+		c.Keys.Attempts = access.NewAttempts(func() time.Time { now = now.Add(time.Hour); return now })
+	})
 	wrong := w.key[:len(w.key)-1] + string(w.key[len(w.key)-1]^1)
 	for authorization, challenge := range map[string]string{
 		"":                                   `Bearer realm="gatepost"`,
@@ -121,7 +126,7 @@ func TestPathsAndMethods(t *testing.T) {
 func TestTeamsAreApart(t *testing.T) {
 	w := sqlite(t)
 	path := w.post("/v1/messages", simple).header.Get("Location")
-	plain, _, err := w.control.FirstKey(context.Background(), id(t, "team"), "other", []string{"*"})
+	plain, _, err := w.control.FirstKey(context.Background(), id(t, "team"), control.NewKey{Name: "other", Scopes: []string{"*"}})
 	w.must(err)
 	other := []string{"Authorization", "Bearer " + plain.Reveal()}
 	w.get(path, other...).problem(http.StatusNotFound, "not_found")

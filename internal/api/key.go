@@ -15,6 +15,9 @@ func (s *server) createKey(c *call) error {
 	}
 	plain, made, err := s.Control.CreateKey(c.r.Context(), c.grant, control.NewKey{
 		Name: b.Name, Scopes: b.Scopes, ExpiresAt: moment(b.ExpiresAt), OnlyCheck: len(problems) > 0,
+		KeyBounds: control.KeyBounds{
+			Senders: b.Senders, Networks: b.Networks, Account: b.Account, Rate: b.Rate, Daily: b.Daily, RewriteFrom: b.RewriteFrom,
+		},
 	})
 	if err := alsoWrong(problems, err); err != nil {
 		return err
@@ -25,7 +28,10 @@ func (s *server) createKey(c *call) error {
 }
 
 func keyOf(k control.Key) client.Key {
-	return client.Key{ID: k.ID, Name: k.Name, Hint: k.Hint, Scopes: list(k.Scopes), CreatedAt: timeOf(k.CreatedAt), ExpiresAt: timeAt(k.ExpiresAt)}
+	return client.Key{
+		ID: k.ID, Name: k.Name, Hint: k.Hint, Scopes: list(k.Scopes), CreatedAt: timeOf(k.CreatedAt), ExpiresAt: timeAt(k.ExpiresAt),
+		Senders: k.Senders, Networks: k.Networks, Account: k.Account, Rate: k.Rate, Daily: k.Daily, RewriteFrom: k.RewriteFrom,
+	}
 }
 
 // listKeys shows all API keys, by what they can be recognised by.

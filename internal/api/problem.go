@@ -40,6 +40,13 @@ type unsupported struct{ text string }
 // Error implements error.
 func (e *unsupported) Error() string { return e.text }
 
+// tooManyLogins says that a key is wrong, and that there were many such from the
+// same network.
+type tooManyLogins struct {
+	error
+	wait time.Duration
+}
+
 // providerRefusal is what the provider said in place of an answer.
 type providerRefusal struct{ *control.Refusal }
 
@@ -89,7 +96,12 @@ func problemOf(err error) *problem {
 	if p := outsideProblem(err); p != nil {
 		return p
 	}
+	if p := limitProblem(err); p != nil {
+		return p
+	}
 	switch {
+	case errors.Is(err, access.ErrNetwork):
+		return told(kind(http.StatusForbidden, "network_not_allowed", "The API key may not be used from this network"), err)
 	case errors.Is(err, access.ErrUnauthenticated):
 		return told(kind(http.StatusUnauthorized, "unauthenticated", "The API key is missing or wrong"), err)
 	case errors.Is(err, queue.ErrForbidden):
@@ -122,6 +134,28 @@ func problemOf(err error) *problem {
 	}
 	return internalProblem()
 }
+
+// limitProblem tells who has to wait, and how long.
+func limitProblem(err error) *problem {
+	var logins *tooManyLogins
+	var over *queue.OverKey
+	switch {
+	case errors.As(err, &logins):
+		p := told(kind(http.StatusTooManyRequests, "too_many_logins", "Too many wrong API keys came from this network"), logins)
+		p.retryAfter = seconds(logins.wait)
+		return p
+	case errors.As(err, &over):
+		p := told(kind(http.StatusTooManyRequests, "key_limit", "The API key may not send more at the moment"), over)
+		p.Detail += ". Nothing was kept."
+		p.retryAfter = seconds(time.Until(over.Until))
+		return p
+	}
+	return nil
+}
+
+// seconds are whole ones, at least one of them: a client that comes a little early
+// comes in vain.
+func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }
 
 func busyProblem() *problem {
 	p := kind(http.StatusServiceUnavailable, "busy", "gatepost cannot take this at the moment")

@@ -155,7 +155,7 @@ func (w *world) must(err error) {
 
 func (w *world) newKey(scopes ...string) string {
 	w.t.Helper()
-	plain, _, err := w.control.FirstKey(context.Background(), w.team, "test", scopes)
+	plain, _, err := w.control.FirstKey(context.Background(), w.team, control.NewKey{Name: "test", Scopes: scopes})
 	w.must(err)
 	return plain.Reveal()
 }

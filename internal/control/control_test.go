@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -167,9 +168,9 @@ func (w world) change(ctx context.Context, id email.ID, c store.AccountChange) e
 // A key that is made opens the door with its scopes, and only its hash is kept.
 func TestFirstKey(t *testing.T) {
 	w := start(t, store.Options{Dir: t.TempDir()})
-	plain, key, err := w.FirstKey(t.Context(), w.grant.Team, "app", []string{access.ScopeMessagesSend})
+	plain, key, err := w.FirstKey(t.Context(), w.grant.Team, NewKey{Name: "app", Scopes: []string{access.ScopeMessagesSend}})
 	must(t, err)
-	grant, err := access.Authenticate(t.Context(), w.store, plain.Reveal(), time.Now())
+	grant, err := access.Authenticate(t.Context(), w.store, plain.Reveal(), netip.Addr{}, time.Now())
 	must(t, err)
 	if grant.Team != w.grant.Team || grant.Key != key.ID || grant.May(access.ScopeMessagesRead) || !grant.May(access.ScopeMessagesSend) {
 		t.Errorf("grant %+v", grant)
@@ -177,12 +178,12 @@ func TestFirstKey(t *testing.T) {
 	if strings.Contains(plain.Reveal(), key.Hint) || !strings.HasSuffix(plain.Reveal(), key.Hint[len(key.Hint)-4:]) {
 		t.Errorf("hint %q", key.Hint)
 	}
-	_, _, err = w.FirstKey(t.Context(), w.grant.Team, "a\nb", []string{"messages:send", "root"})
+	_, _, err = w.FirstKey(t.Context(), w.grant.Team, NewKey{Name: "a\nb", Scopes: []string{"messages:send", "root"}})
 	var invalid *Invalid
 	if !errors.As(err, &invalid) || len(invalid.Problems) != 2 || invalid.Problems[0].Field != "name" || invalid.Problems[1].Field != "scopes[1]" {
 		t.Errorf("error %v", err)
 	}
-	if _, _, err = w.FirstKey(t.Context(), w.grant.Team, "x", nil); !errors.As(err, &invalid) {
+	if _, _, err = w.FirstKey(t.Context(), w.grant.Team, NewKey{Name: "x"}); !errors.As(err, &invalid) {
 		t.Errorf("a key without scopes: %v", err)
 	}
 }

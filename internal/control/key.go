@@ -20,10 +20,14 @@ type Key struct {
 	Scopes    []string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
+	KeyBounds           // the account by its id
 }
 
 func keyOf(k store.APIKey) Key {
-	return Key{ID: k.ID, Name: k.Name, Hint: k.Hint, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt}
+	return Key{
+		ID: k.ID, Name: k.Name, Hint: k.Hint, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt,
+		KeyBounds: KeyBounds{k.Senders, k.Networks, k.Account, k.Rate, k.Daily, k.RewriteFrom},
+	}
 }
 
 // NewKey is an API key to be made.
@@ -31,12 +35,13 @@ type NewKey struct {
 	Name      string
 	Scopes    []string
 	ExpiresAt time.Time // zero: never
+	KeyBounds
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing.
 	OnlyCheck bool
 }
 
 // CreateKey makes an API key with no more scopes than the caller's own, which ends
-// no later than that. The plain key is given once and kept nowhere.
+// no later than that and is bound at least as tightly. The plain key is given once and kept nowhere.
 func (c *Control) CreateKey(ctx context.Context, g access.Grant, n NewKey) (email.Secret, Key, error) {
 	if err := may(g, access.ScopeKeysWrite); err != nil {
 		return email.Secret{}, Key{}, err
@@ -51,25 +56,33 @@ func (c *Control) CreateKey(ctx context.Context, g access.Grant, n NewKey) (emai
 	if !g.Ends.IsZero() && (n.ExpiresAt.IsZero() || n.ExpiresAt.After(g.Ends)) {
 		wrong.add("expires_at", "must be no later than %s, when this API key itself expires", g.Ends.UTC().Format(time.RFC3339))
 	}
+	bounds, err := c.bounds(ctx, g.Team, n.KeyBounds, &wrong)
+	if err != nil {
+		return email.Secret{}, Key{}, err
+	}
+	wrong = append(wrong, wider(g, bounds)...)
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return email.Secret{}, Key{}, err
 	}
-	return c.addKey(ctx, g.Team, n)
+	return c.addKey(ctx, g.Team, n, bounds)
 }
 
 // FirstKey makes an API key of a team without asking for a grant: whoever may
 // open the data folder may make keys.
-func (c *Control) FirstKey(ctx context.Context, team email.ID, name string, scopes []string) (email.Secret, Key, error) {
-	n := NewKey{Name: name, Scopes: scopes}
+func (c *Control) FirstKey(ctx context.Context, team email.ID, n NewKey) (email.Secret, Key, error) {
 	var wrong problems
 	wrong.key(n, c.cfg.Now())
-	if err := wrong.err(); err != nil {
+	bounds, err := c.bounds(ctx, team, n.KeyBounds, &wrong)
+	if err != nil {
 		return email.Secret{}, Key{}, err
 	}
-	return c.addKey(ctx, team, n)
+	if err := wrong.err(); err != nil || n.OnlyCheck {
+		return email.Secret{}, Key{}, err
+	}
+	return c.addKey(ctx, team, n, bounds)
 }
 
-func (c *Control) addKey(ctx context.Context, team email.ID, n NewKey) (email.Secret, Key, error) {
+func (c *Control) addKey(ctx context.Context, team email.ID, n NewKey, b access.Grant) (email.Secret, Key, error) {
 	plain, hash, hint, err := access.NewKey(c.cfg.Random, true)
 	if err != nil {
 		return email.Secret{}, Key{}, err
@@ -81,6 +94,7 @@ func (c *Control) addKey(ctx context.Context, team email.ID, n NewKey) (email.Se
 	row := store.APIKey{
 		Team: team, ID: id, Name: n.Name, Hash: hash, Hint: hint, Scopes: n.Scopes, CreatedAt: now,
 		ExpiresAt: n.ExpiresAt.UTC().Truncate(time.Millisecond),
+		Senders:   b.Senders, Networks: networkTexts(b.Networks), Account: b.Account, Rate: b.Rate, Daily: b.Daily, RewriteFrom: b.RewriteFrom,
 	}
 	if err := c.cfg.Store.AddAPIKey(ctx, row); err != nil {
 		return email.Secret{}, Key{}, err
@@ -124,7 +138,7 @@ func (c *Control) Keys(ctx context.Context, g access.Grant) ([]Key, error) {
 }
 
 // DeleteKey ends an API key at once, the caller's own too. One with more scopes
-// than the caller's is not the caller's to end.
+// than the caller's, or bound less tightly, is not the caller's to end.
 func (c *Control) DeleteKey(ctx context.Context, g access.Grant, id email.ID) error {
 	if err := may(g, access.ScopeKeysWrite); err != nil {
 		return err
@@ -157,6 +171,13 @@ func (c *Control) mayEnd(ctx context.Context, g access.Grant, id email.ID) error
 		if err := may(g, s); err != nil {
 			return fmt.Errorf("end API key %s, which may do more: %w", id, err)
 		}
+	}
+	key, err := access.GrantOf(rows[i])
+	if err != nil {
+		return err
+	}
+	if more := wider(g, key); len(more) > 0 {
+		return fmt.Errorf("end API key %s: %w: it is bound more tightly, by its %s", id, ErrForbidden, more[0].Field)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestKeys(t *testing.T) {
 		expires := time.Now().Add(time.Hour)
 		plain, made, err := w.CreateKey(ctx, small, NewKey{Name: "shop", Scopes: []string{access.ScopeMessagesSend}, ExpiresAt: expires})
 		must(t, err)
-		if g, err := keys.Authenticate(ctx, plain.Reveal()); err != nil || g.Key != made.ID {
+		if g, err := keys.Authenticate(ctx, plain.Reveal(), netip.Addr{}); err != nil || g.Key != made.ID {
 			t.Fatalf("the key opens nothing: %v", err)
 		}
 		for _, scope := range []string{access.ScopeAll, access.ScopeAccountsRead} {
@@ -34,7 +35,7 @@ func TestKeys(t *testing.T) {
 		_, _, err = w.CreateKey(ctx, small, NewKey{Name: "old", Scopes: []string{access.ScopeMessagesSend}, ExpiresAt: time.Now().Add(-time.Second)})
 		wantInvalid(t, err, "expires_at", "future")
 
-		_, all, err := w.FirstKey(ctx, w.grant.Team, "all", []string{access.ScopeAll})
+		_, all, err := w.FirstKey(ctx, w.grant.Team, NewKey{Name: "all", Scopes: []string{access.ScopeAll}})
 		must(t, err)
 		list, err := w.Keys(ctx, small)
 		must(t, err)
@@ -46,7 +47,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("a smaller key ends a larger one: %v", err)
 		}
 		must(t, w.DeleteKey(ctx, small, made.ID))
-		if _, err := keys.Authenticate(ctx, plain.Reveal()); !errors.Is(err, access.ErrUnauthenticated) {
+		if _, err := keys.Authenticate(ctx, plain.Reveal(), netip.Addr{}); !errors.Is(err, access.ErrUnauthenticated) {
 			t.Errorf("an ended key opens the door: %v", err)
 		}
 		for _, id := range []email.ID{made.ID, "key_none"} {

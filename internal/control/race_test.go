@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -206,7 +207,7 @@ func (w *withGoogle) withKey(t *testing.T, ends time.Time) access.Grant {
 	t.Helper()
 	plain, _, err := w.CreateKey(t.Context(), w.grant, NewKey{Name: "short", Scopes: []string{access.ScopeAll}, ExpiresAt: ends})
 	must(t, err)
-	g, err := access.Authenticate(t.Context(), w.store, plain.Reveal(), time.Now())
+	g, err := access.Authenticate(t.Context(), w.store, plain.Reveal(), netip.Addr{}, time.Now())
 	must(t, err)
 	return g
 }

@@ -30,8 +30,10 @@ func (v *BatchInvalid) Error() string { return "some messages of the batch canno
 
 // SubmitBatch takes up to MaxBatch messages, with a result for each in the same
 // order. With all they are kept in one transaction, or none of them is (then the
-// error is *BatchInvalid); otherwise each is kept or refused by itself. An error
-// besides says that nothing is known to be kept.
+// error is *BatchInvalid); otherwise each is kept or refused by itself. All that are
+// to be kept are charged together: if that is more than the key has left nothing is
+// kept (*OverKey, or *Invalid where it can never be). An error besides says that
+// nothing is known to be kept.
 func (e *Engine) SubmitBatch(ctx context.Context, g access.Grant, subs []Submission, all bool) ([]BatchResult, error) {
 	if err := maySend(g); err != nil {
 		return nil, err
@@ -53,7 +55,7 @@ func (e *Engine) SubmitBatch(ctx context.Context, g access.Grant, subs []Submiss
 	if all {
 		err = b.keepAll(ctx)
 	} else {
-		b.keepEach(ctx)
+		err = b.keepEach(ctx)
 	}
 	b.repeat()
 	return b.results, err
@@ -148,10 +150,12 @@ func (b *batch) keepAll(ctx context.Context) error {
 			return b.giveUp()
 		}
 	}
-	if len(b.fresh) == 0 {
-		return nil
+	charge, err := b.charge(ctx)
+	if err != nil || len(b.fresh) == 0 {
+		return err
 	}
-	err := b.e.cfg.Store.AddAll(ctx, b.fresh)
+	err = b.e.cfg.Store.AddAll(ctx, b.fresh)
+	charge.settle(ctx, b.fresh, err)
 	if errors.Is(err, store.ErrOtherRequest) {
 		for i, m := range b.fresh {
 			if m.Existing != nil && !bytes.Equal(m.Existing.Fingerprint, m.Fingerprint) {
@@ -186,8 +190,14 @@ func (b *batch) giveUp() error {
 }
 
 // keepEach keeps each by itself, together in as few transactions as there are.
-func (b *batch) keepEach(ctx context.Context) {
-	for i, err := range b.e.cfg.Store.AddMessages(ctx, b.fresh...) {
+func (b *batch) keepEach(ctx context.Context) error {
+	charge, err := b.charge(ctx)
+	if err != nil {
+		return err
+	}
+	errs := b.e.cfg.Store.AddMessages(ctx, b.fresh...)
+	charge.settle(ctx, b.fresh, errs...)
+	for i, err := range errs {
 		s, err := b.e.kept(ctx, b.g, b.fresh[i], err)
 		if err != nil {
 			b.refuse(b.index[i], err)
@@ -195,4 +205,17 @@ func (b *batch) keepEach(ctx context.Context) {
 		}
 		b.results[b.index[i]].Submitted = &s
 	}
+	return nil
+}
+
+// charge charges the key for all that is to be kept. Where it may not nothing is.
+func (b *batch) charge(ctx context.Context) (*charge, error) {
+	c, err := b.e.charge(ctx, b.g, b.fresh...)
+	if err != nil {
+		for _, m := range b.fresh {
+			b.e.discard(m)
+		}
+		clear(b.results)
+	}
+	return c, err
 }

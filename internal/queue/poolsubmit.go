@@ -16,14 +16,14 @@ import (
 // whether it has. At least one member must be allowed to send as From; the message
 // is held against what all that are would take.
 func (d *draft) choosePool(ctx context.Context, all []*account) (in bool, err error) {
-	if d.sub.Account == "" {
+	if d.named == "" {
 		return false, nil
 	}
 	pools, err := d.e.accounts.pools(ctx, d.g.Team)
 	if err != nil {
 		return false, err
 	}
-	if d.pool = poolNamed(pools, d.sub.Account); d.pool == nil {
+	if d.pool = poolNamed(pools, d.named); d.pool == nil {
 		d.pools = pools
 		return false, nil
 	}

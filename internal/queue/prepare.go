@@ -23,6 +23,7 @@ type draft struct {
 	sub        Submission
 	raw        email.Raw
 	from       email.Address
+	named      string        // the account or the pool that is asked for; empty: none
 	account    *account      // of a pool: what all of its members allow
 	pool       *store.Pool   // nil: the message names none
 	pools      []*store.Pool // those that there are, where it names what is not there
@@ -59,7 +60,9 @@ func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission, u *u
 	if err := d.chooseAccount(ctx); err != nil {
 		return nil, err
 	}
+	d.checkKeySenders()
 	d.collectRecipients()
+	d.checkKeyLimits()
 	if sub.Raw == nil {
 		if err := d.attach(ctx); err != nil {
 			return nil, err
@@ -179,6 +182,9 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 	if d.sub.From != nil {
 		d.from = *d.sub.From
 	}
+	if refused, err := d.nameAccount(ctx); refused || err != nil {
+		return err
+	}
 	t, err := d.e.accounts.team(ctx, d.g.Team)
 	if err != nil {
 		return err
@@ -187,7 +193,7 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 		if in, err := d.choosePool(ctx, t.list); in || err != nil {
 			return err
 		}
-		if t, err = d.e.accounts.again(ctx, d.g.Team, d.sub.Account, t); err != nil {
+		if t, err = d.e.accounts.again(ctx, d.g.Team, d.named, t); err != nil {
 			return err
 		}
 		if d.account = d.pick(&t); d.account == nil {
@@ -202,8 +208,8 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 
 func (d *draft) pick(t *teamAccounts) *account {
 	switch {
-	case d.sub.Account != "":
-		return t.named(d.sub.Account)
+	case d.named != "":
+		return t.named(d.named)
 	case d.sub.From != nil:
 		return t.sending(*d.sub.From)
 	case len(t.list) == 1:
@@ -214,6 +220,8 @@ func (d *draft) pick(t *teamAccounts) *account {
 
 func (d *draft) checkAccount(all []*account) {
 	switch {
+	case d.account == nil && d.g.Account != "":
+		d.wrong("account", "%s is not there any more, and this API key may send by that alone: make another key", d.g.Account)
 	case d.account == nil && len(all) == 0:
 		d.wrong("account", "there is no account yet: connect one by POST /v1/accounts")
 	case d.account == nil && d.sub.Account != "":
@@ -404,10 +412,14 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 // why tells why this account sends.
 func (d *draft) why() string {
 	switch {
+	case d.pool != nil && d.sub.Account == "":
+		return "a member of the pool " + d.pool.Name + ", the one that its API key may send by"
 	case d.pool != nil:
 		return "a member of the pool " + d.pool.Name + ", named in the request"
 	case d.sub.Account != "":
 		return "named in the request"
+	case d.g.Account != "":
+		return "the one that its API key may send by"
 	case d.sub.From != nil && d.from.Equal(d.account.address):
 		return d.from.Addr() + " is its own address"
 	case d.sub.From != nil:

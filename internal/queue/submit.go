@@ -73,7 +73,8 @@ type Submitted struct {
 
 // Submit takes a message: when it returns without error the message is on disk
 // and will be sent. Everything that is wrong about it is told at once, as
-// *Invalid, and then nothing of it is kept.
+// *Invalid, and then nothing of it is kept. What is more than the key has left is
+// *OverKey; a repetition of what was kept costs it nothing.
 func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Submitted, error) {
 	if err := maySend(g); err != nil {
 		return Submitted{}, err
@@ -197,13 +198,19 @@ func (e *Engine) replay(ctx context.Context, g access.Grant, print []byte, first
 
 // keep commits a prepared message and wakes its account.
 func (e *Engine) keep(ctx context.Context, g access.Grant, m *store.NewMessage) (Submitted, error) {
-	return e.kept(ctx, g, m, e.cfg.Store.AddMessage(ctx, m))
+	charge, err := e.charge(ctx, g, m)
+	if err != nil {
+		e.discard(m)
+		return Submitted{}, err
+	}
+	err = e.cfg.Store.AddMessage(ctx, m)
+	charge.settle(ctx, []*store.NewMessage{m}, err)
+	return e.kept(ctx, g, m, err)
 }
 
 // kept says what became of a message that was handed to the store.
 func (e *Engine) kept(ctx context.Context, g access.Grant, m *store.NewMessage, err error) (Submitted, error) {
-	repeated := m.Existing != nil && m.Existing.Message != m.ID
-	if repeated || neverKept(err) {
+	if repeated(m) || neverKept(err) {
 		e.discard(m)
 	}
 	if err != nil {
@@ -220,6 +227,9 @@ func (e *Engine) kept(ctx context.Context, g access.Grant, m *store.NewMessage, 
 		ID: m.ID, Account: m.Account, Status: m.State(), CreatedAt: m.CreatedAt, SendAt: m.SendAt, ExpiresAt: m.ExpiresAt,
 	}, nil
 }
+
+// repeated tells whether another message stands for the same submission.
+func repeated(m *store.NewMessage) bool { return m.Existing != nil && m.Existing.Message != m.ID }
 
 // discard removes the content of a message that is not kept; the sweep would find
 // it too.
