@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"gatepost/client"
 	"gatepost/internal/access"
@@ -114,17 +115,10 @@ func (s *server) deleteAccount(c *call) error {
 
 func accountOf(a control.Account) (client.Account, error) {
 	out := client.Account{
-		ID: a.ID, Address: a.Address, Transport: a.Transport, Credential: a.Credential, Senders: a.Senders, Status: "active",
-		Cause: a.Cause, Reason: a.Reason, CreatedAt: timeOf(a.CreatedAt), UpdatedAt: timeOf(a.UpdatedAt),
+		ID: a.ID, Address: a.Address, Transport: a.Transport, Credential: a.Credential, Senders: a.Senders,
+		CreatedAt: timeOf(a.CreatedAt), UpdatedAt: timeOf(a.UpdatedAt),
 	}
-	switch {
-	case a.Held:
-		out.Status = "held"
-	case a.Resting.After(a.ParkedUntil):
-		out.Status, out.ParkedUntil = "resting", client.At(a.Resting)
-	case !a.ParkedUntil.IsZero():
-		out.Status, out.ParkedUntil = "parked", client.At(a.ParkedUntil)
-	}
+	statusAt(&out, a, time.Now())
 	var err error
 	switch a.Transport {
 	case "gmail":
@@ -135,6 +129,22 @@ func accountOf(a control.Account) (client.Account, error) {
 		err = json.Unmarshal(a.Config, &out.SMTP)
 	}
 	return out, err
+}
+
+// statusAt tells how an account is at a time. What parked it, or let it rest, is over
+// by itself, and the row keeps it until the next attempt.
+func statusAt(out *client.Account, a control.Account, now time.Time) {
+	out.Status, out.Cause, out.Reason = "active", a.Cause, a.Reason
+	switch {
+	case a.Held:
+		out.Status = "held"
+	case a.Resting.After(now) && a.Resting.After(a.ParkedUntil):
+		out.Status, out.ParkedUntil = "resting", client.At(a.Resting)
+	case a.ParkedUntil.After(now):
+		out.Status, out.ParkedUntil = "parked", client.At(a.ParkedUntil)
+	default:
+		out.Cause, out.Reason = "", ""
+	}
 }
 
 func (c *call) accountAnswer(status int, a control.Account) error {

@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"gatepost/client"
+	"gatepost/internal/control"
 	"gatepost/internal/provider"
 	"gatepost/internal/store"
 	"gatepost/internal/store/storetest"
@@ -107,6 +110,57 @@ func TestReleaseAccount(t *testing.T) {
 	}
 	w.until("accepted", func() bool { return status(w.get(message)) == "accepted" })
 	w.post("/v1/accounts/"+w.smtp+"/release", "").want(http.StatusOK) // nothing to release is well
+}
+
+// An account is parked, or rests, as long as its time lasts, and not until somebody
+// looks after it.
+func TestStatusEndsByItself(t *testing.T) {
+	now := time.Now()
+	before, soon, later := now.Add(-time.Millisecond), now.Add(time.Second), now.Add(time.Hour)
+	for _, c := range []struct {
+		name, status    string
+		held            bool
+		parked, resting time.Time
+		until           time.Time
+	}{
+		{"never", "active", false, time.Time{}, time.Time{}, time.Time{}},
+		{"parked", "parked", false, later, time.Time{}, later},
+		{"was parked", "active", false, before, time.Time{}, time.Time{}},
+		{"parked until now", "active", false, now, time.Time{}, time.Time{}},
+		{"rests", "resting", false, time.Time{}, soon, soon},
+		{"has rested", "active", false, time.Time{}, before, time.Time{}},
+		{"rests, and was parked", "resting", false, before, soon, soon},
+		{"parked, and has rested", "parked", false, soon, before, soon},
+		{"rests for longer than it is parked", "resting", false, soon, later, later},
+		{"held", "held", true, before, before, time.Time{}},
+	} {
+		var a client.Account
+		statusAt(&a, control.Account{Held: c.held, ParkedUntil: c.parked, Resting: c.resting, Cause: "why", Reason: "Why."}, now)
+		over := c.status == "active"
+		if a.Status != c.status || (a.Cause == "") != over || (a.Reason == "") != over || (a.ParkedUntil == nil) != c.until.IsZero() ||
+			a.ParkedUntil != nil && !a.ParkedUntil.Equal(c.until) {
+			t.Errorf("%s: %+v", c.name, a)
+		}
+	}
+}
+
+// Nobody has to send anything for an account to be active when its time is over.
+func TestParkedAccountIsActiveAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		w.relay.says(&provider.Error{Class: provider.Park, Scope: provider.ScopeAccount, Cause: "rate_limited", Text: "No.", Until: time.Now().Add(2 * time.Second)})
+		w.run()
+		w.post("/v1/messages", simple).want(http.StatusAccepted)
+		account := func() map[string]any {
+			return w.get("/v1/accounts").want(http.StatusOK).object()["data"].([]any)[0].(map[string]any)
+		}
+		w.until("parked", func() bool { return account()["status"] == "parked" })
+		w.relay.says(nil)
+		w.until("active", func() bool { return account()["status"] == "active" })
+		if a := account(); a["parked_until"] != nil || a["cause"] != nil || a["reason"] != nil {
+			t.Errorf("the account: %v", a)
+		}
+	})
 }
 
 func TestBadAccounts(t *testing.T) {

@@ -33,7 +33,7 @@ func describeShowAccount(d *describer) {
 }
 
 func describeReleaseAccount(d *describer) {
-	d.about("releaseAccount", "Let a held or parked account send again", "")
+	d.about("releaseAccount", "Let a held, parked or resting account send again", "")
 	d.id("The account's id.", exampleAccountID)
 	d.gives(http.StatusOK, "The account, released.", client.Account{}, exampleAccount)
 }
