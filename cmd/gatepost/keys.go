@@ -78,6 +78,7 @@ a day. Behind a proxy the network is the proxy's.`,
 	complete(cmd, "scopes", listOf(access.Scopes()))
 	cmd.Flags().StringVar(&expires, "expires", "", "when it ends: a `time` or a duration such as 720h (default never)")
 	keyBoundFlags(cmd.Flags(), &n)
+	complete(cmd, "account", accountNames(env))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -75,6 +75,8 @@ func TestFieldsAreFlags(t *testing.T) {
 		{"send", "headers[1].name", "--header"},
 		{"send", "send_at", "--send-at"},
 		{"keys create", "expires_at", "--expires"},
+		{"keys create", "networks[1]", "--networks"},
+		{"keys create", "rewrite_from", "--rewrite-from"},
 	} {
 		cmd, _, err := root.Find(strings.Fields(c.command))
 		if err != nil {

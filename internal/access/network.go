@@ -8,8 +8,22 @@ import (
 )
 
 // ErrNetwork says that a key is right and may not be used from where its caller
-// is. The text around it may be shown to them.
+// is. The text of an error that wraps it may be shown to them.
 var ErrNetwork = errors.New("this API key may not be used from here")
+
+// elsewhere is ErrNetwork with where its caller is, and where it may be used.
+type elsewhere struct {
+	from netip.Addr
+	own  []netip.Prefix
+}
+
+// Error implements error.
+func (e *elsewhere) Error() string {
+	return fmt.Sprintf("this API key came from %s, and may be used only from %s", e.from, networks(e.own))
+}
+
+// Unwrap makes it an ErrNetwork.
+func (e *elsewhere) Unwrap() error { return ErrNetwork }
 
 // ParseNetwork reads one of the networks that a key is bound to: a single address,
 // or an address and the length of the prefix that counts (RFC 4632 section 3.1).
@@ -68,7 +82,7 @@ func (g Grant) usableFrom(from netip.Addr) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: it came from %s and may be used from %s", ErrNetwork, from, networks(g.Networks))
+	return &elsewhere{from, g.Networks}
 }
 
 // networks lists networks for people: those of one address as that address.

@@ -125,7 +125,7 @@ func (d *describer) errors(o operation) {
 	statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if !o.open {
 		d.op.Security = []map[string][]string{{"key": o.scopes()}}
-		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 		if o.method() != http.MethodGet || d.asks() {
 			statuses = append(statuses, http.StatusUnprocessableEntity)
 		}

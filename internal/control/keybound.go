@@ -152,6 +152,6 @@ func (ps *problems) widerNetworks(g, key access.Grant) {
 
 func (ps *problems) widerLimit(field, span string, own, n int) {
 	if own > 0 && (n <= 0 || n > own) {
-		ps.add(field, "must be from 1 to %d: so many recipients this API key may send to itself %s", own, span)
+		ps.add(field, "must be from 1 to %d: this API key itself may send to so many recipients %s", own, span)
 	}
 }
