@@ -201,3 +201,7 @@ const (
 	CauseTokenRefused = "token_refused"
 	CausePrecondition = "precondition_failed"
 )
+
+// CauseServerTrouble is the cause of answers by which a server says that it cannot
+// work, whoever the mail is for.
+const CauseServerTrouble = "service_unavailable"

@@ -142,7 +142,7 @@ var smtpRows = []row{
 	},
 	{
 		stages: "connect|mail", code: "554|550", text: "too many unauthenticated commands|unauthenticated command",
-		class: Retry, cause: "service_unavailable",
+		class: Retry, cause: CauseServerTrouble,
 		says: "The server ended the session because sign-in took too long or too many commands.",
 	},
 
@@ -232,14 +232,31 @@ var smtpRows = []row{
 	// What the digits say.
 	{
 		stages: "connect", code: "421", text: "try again later",
-		class: Retry, cause: "service_unavailable",
+		class: Retry, cause: CauseServerTrouble,
 		says: "The server closes the connection for now.",
 		fix:  "If it goes on: set hello to this machine's full host name; some relays refuse \"localhost\".",
 	},
 	{
 		stages: "connect|mail|rcpt|data|body", code: "421",
-		class: Retry, cause: "service_unavailable",
+		class: Retry, cause: CauseServerTrouble,
 		says: "The server closes the connection for now.",
+	},
+	// X.3 is the mail system itself (RFC 3463 section 3.4); 4.3.3 and 4.3.4 are about what
+	// the message asks of it.
+	{
+		stages: "rcpt", code: "4yz", reason: "4.3.0|4.3.1|4.3.2|4.3.5",
+		class: Retry, scope: ScopeRecipient, cause: CauseServerTrouble,
+		says: "The server says that it cannot work now.",
+	},
+	{
+		stages: "mail|data|body", code: "4yz", reason: "4.3.0|4.3.1|4.3.2|4.3.5",
+		class: Retry, cause: CauseServerTrouble,
+		says: "The server says that it cannot work now.",
+	},
+	{
+		stages: "mail|data|body", code: "451|452", text: "local error|insufficient system", // RFC 5321 section 4.2.3
+		class: Retry, cause: CauseServerTrouble,
+		says: "The server says that it cannot work now.",
 	},
 	{
 		stages: "rcpt", code: "4yz",
@@ -253,7 +270,7 @@ var smtpRows = []row{
 	},
 	{
 		stages: "connect", code: "4yz",
-		class: Retry, cause: "service_unavailable",
+		class: Retry, cause: CauseServerTrouble,
 		says: "The server does not talk to this machine for now.",
 	},
 	{

@@ -25,11 +25,12 @@ const (
 type breaker struct {
 	mu      sync.Mutex
 	trouble map[email.ID]int          // in a row, by account
+	met     map[email.ID]email.ID     // which message met it last
 	trials  map[email.ID]*store.Entry // the newest claim of each account
 }
 
 func newBreaker() *breaker {
-	return &breaker{trouble: map[email.ID]int{}, trials: map[email.ID]*store.Entry{}}
+	return &breaker{trouble: map[email.ID]int{}, met: map[email.ID]email.ID{}, trials: map[email.ID]*store.Entry{}}
 }
 
 // rest is what an attempt says about the account's server.
@@ -64,6 +65,16 @@ func (b *breaker) count(account email.ID, trouble bool) int {
 	return n
 }
 
+// again notes which message met trouble, and tells whether the one before was the
+// same.
+func (b *breaker) again(account, message email.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	same := b.met[account] == message
+	b.met[account] = message
+	return same
+}
+
 // trial leaves room for one message where the account's server has been in trouble,
 // and for none while that one is under way.
 func (e *Engine) trial(a *account, r room) room {
@@ -82,19 +93,24 @@ func (e *Engine) trial(a *account, r room) room {
 // judge tells what an attempt says about the account's server, if that is new.
 func (e *Engine) judge(ctx context.Context, en *store.Entry, o outcome) *rest {
 	trouble, known := serverTrouble(o)
-	a, err := e.accounts.get(ctx, en.Team, en.Route)
-	if !known || err != nil {
+	a, failed := e.accounts.get(ctx, en.Team, en.Route)
+	if !known || failed != nil {
 		return nil
 	}
-	switch row := a.row; {
-	case !trouble:
+	row := a.row
+	if !trouble {
 		e.breaker.count(row.ID, false)
 		if row.Rests > 0 {
 			return &rest{well: true}
 		}
+		return nil
+	}
+	same, err := e.breaker.again(row.ID, en.Message), o.troubleAt()
+	switch {
 	case row.Rests > 0 && en.StartedAt.Before(row.RestingUntil): // it began before the rest did
+	case row.Rests > 0 && same && refusedWhole(err): // it may be this message at which the server fails: the next one tells
 	case row.Rests > 0 || e.breaker.count(row.ID, true) >= troubleInARow:
-		return &rest{times: row.Rests + 1, until: e.cfg.Now().Add(restFor(row.Rests)), last: o.err}
+		return &rest{times: row.Rests + 1, until: e.cfg.Now().Add(restFor(row.Rests)), last: err}
 	}
 	return nil
 }
@@ -115,15 +131,35 @@ var notTheServers = []string{"interrupted", "no_free_connection", "concurrency"}
 func serverTrouble(o outcome) (trouble, known bool) {
 	switch err := o.err; {
 	case err == nil:
-		return false, true
+		return o.troubleAt() != nil, true
 	case slices.Contains(notTheServers, err.Cause):
 		return false, false
 	case err.Class == provider.Retry:
 		return err.Scope == provider.ScopeAccount, err.Scope == provider.ScopeAccount
 	case err.Class == provider.Unknown:
-		return err.Cause == "no_answer", err.Cause == "no_answer"
+		trouble := err.Cause == "no_answer" || err.Cause == "ambiguous_answer"
+		return trouble, trouble
 	}
 	return false, o.err.Scope != provider.ScopeMessage || o.err.Class == provider.Fail
+}
+
+// troubleAt is the answer by which a server says that it cannot work: that to the
+// message, or the one that every recipient got.
+func (o outcome) troubleAt() *provider.Error {
+	if o.err != nil || len(o.receipt.Recipients) == 0 {
+		return o.err
+	}
+	for _, r := range o.receipt.Recipients {
+		if r.Err == nil || r.Err.Class != provider.Retry || r.Err.Cause != provider.CauseServerTrouble {
+			return nil
+		}
+	}
+	return o.receipt.Recipients[0].Err
+}
+
+// refusedWhole tells of an answer that may be due to the message.
+func refusedWhole(err *provider.Error) bool {
+	return err.Class == provider.Retry && err.Cause == provider.CauseServerTrouble
 }
 
 // rest writes what an attempt said about the account's server, unless it has said
