@@ -57,6 +57,7 @@ func (e *Engine) learn(ctx context.Context, en *store.Entry, o outcome) *store.L
 	}
 	l := &store.Learn{Limits: meant(a.opened.limits, refused.Quota), Cause: refused.Cause, At: e.clock.believed()}
 	if len(l.Limits) > 0 {
+		l.Least = leastUsed(l.Limits, refused.Quota)
 		return l
 	}
 	if !e.learning.may(en.Route, e.cfg.Elapsed()) {
@@ -118,6 +119,22 @@ func meant(limits []store.Limit, q provider.Quota) (out []store.Limit) {
 		if fits(&limits[i]) {
 			out = append(out, limits[i])
 		}
+	}
+	return out
+}
+
+// leastUsed is how much of each limit must be used for that to be why it is refused:
+// a tenth, which is what all refusals together leave of it. Of a project's limit that
+// the refusal does not name, half: it would be lowered for all accounts of the project,
+// by what may be one mailbox's own.
+func leastUsed(limits []store.Limit, q provider.Quota) map[string]int64 {
+	out := make(map[string]int64, len(limits))
+	for _, l := range limits {
+		part := int64(10)
+		if l.Scope == provider.RateOfProject && q != provider.QuotaProject {
+			part = 2
+		}
+		out[l.Key] = (l.Max + part - 1) / part
 	}
 	return out
 }

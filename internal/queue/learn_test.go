@@ -159,6 +159,7 @@ func TestParkOfAShortWindow(t *testing.T) {
 		w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
 		if window > 0 {
 			w.rates = []provider.Rate{{Scope: provider.RateOfAccount, Unit: provider.UnitMessages, Max: 50, Window: window}}
+			w.fill(10)
 		}
 		w.send = fullFor(provider.QuotaRate, time.Time{})
 		w.submit()
@@ -173,5 +174,49 @@ func TestParkOfAShortWindow(t *testing.T) {
 				t.Errorf("with a window of %s: %d are left of 50", window, l.Max)
 			}
 		}
+	}
+}
+
+// A refusal of a mailbox that has hardly sent teaches nothing, and above all not a limit
+// that others of the project have used.
+func TestARefusalThatNoUseExplains(t *testing.T) {
+	project := provider.Rate{Scope: provider.RateOfProject, Of: "shop", Unit: provider.UnitMessages, Max: 100, Window: time.Minute, Source: "a page"}
+	for name, c := range map[string]struct {
+		sent  int // by another account of the project
+		quota provider.Quota
+		want  int64 // what the project's limit is then
+	}{
+		"others have sent":        {30, provider.QuotaRate, 100},
+		"it is the project's":     {30, provider.QuotaProject, 50},
+		"the project's is likely": {60, provider.QuotaRate, 60},
+		"hardly anything":         {5, provider.QuotaProject, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
+			w.must(w.cfg.Store.AddAccount(t.Context(), &store.Account{Team: simTeam, ID: bob, Address: "bob@acme.example", Transport: "world", Config: []byte("{}"), CreatedAt: simStart}))
+			w.AccountChanged(simTeam, bob)
+			w.rates = []provider.Rate{perMinute(600), project}
+			for range c.sent {
+				sub := toBob()
+				sub.Account = worldAccount
+				w.take(sub)
+				w.sendOne()
+				w.now = w.now.Add(700 * time.Millisecond)
+			}
+			w.send = fullFor(c.quota, w.now.Add(time.Second))
+			sub := toBob()
+			sub.Account = bob
+			w.take(sub)
+			got, err := w.claim(t.Context(), simTeam, bob, room{limit: 1})
+			w.must(err)
+			w.settleWith(got.claims[0], w.attempt(t.Context(), got.claims[0]))
+			all, _, err := w.Capacities(t.Context(), w.grant)
+			w.must(err)
+			for _, a := range all {
+				if a.Limits[0].Max != 600 || a.Limits[1].Max != c.want {
+					t.Errorf("%s: %d of the account, %d of the project, want %d", a.Address, a.Limits[0].Max, a.Limits[1].Max, c.want)
+				}
+			}
+		})
 	}
 }

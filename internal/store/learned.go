@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatepost/internal/email"
@@ -37,8 +38,10 @@ type Learned struct {
 // Learn is what a refusal says about limits: one of these is reached.
 type Learn struct {
 	// Limits are those that it may be about, as they hold now: the one that is used
-	// most is meant. One with a Max of 0 is not known yet.
+	// most is meant, if its use can be why. One with a Max of 0 is not known yet.
 	Limits []Limit
+	// Least is, by key, how much of a limit must be used for that to be why.
+	Least map[string]int64
 	// Past is what was used of a limit that is not known yet, which nobody counted.
 	Past  []Use
 	Cause string
@@ -144,7 +147,10 @@ func learn(ctx context.Context, t *tx, l *Learn, c *AccountChange, e Event) erro
 	if err != nil {
 		return err
 	}
-	y := fullest(ys)
+	y := fullest(slices.DeleteFunc(ys, func(y *tally) bool { return y.used < l.Least[y.limit.Key] }))
+	if y == nil {
+		return nil
+	}
 	old, err := learnedOf(ctx, t, y.limit.Key)
 	if err != nil {
 		return err
@@ -172,11 +178,10 @@ func (l *Learn) count(ctx context.Context, t *tx) error {
 	return t.writeUsage(ctx)
 }
 
-// fullest is the limit that is used most.
-func fullest(ys []*tally) *tally {
-	best := ys[0]
-	for _, y := range ys[1:] {
-		if y.used*best.limit.Max > best.used*y.limit.Max {
+// fullest is the limit that is used most; nil: there is none.
+func fullest(ys []*tally) (best *tally) {
+	for _, y := range ys {
+		if best == nil || y.used*best.limit.Max > best.used*y.limit.Max {
 			best = y
 		}
 	}
