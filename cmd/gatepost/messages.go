@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +59,7 @@ func (r *remote) message(m client.Message) {
 		{"not after", whenAt(m.ExpiresAt)},
 		{"content", shreddedText(m.ShreddedAt)},
 		{"tags", strings.Join(m.Tags, " ")},
-		{"next try", whenAt(m.NextAt)},
+		{"next try", nextTry(m, time.Now())},
 	} {
 		if f[1] != "" {
 			r.line("%s%s", r.in(dim, fmt.Sprintf("%-12s", f[0])), f[1])
@@ -73,6 +74,15 @@ func (r *remote) message(m client.Message) {
 	for _, e := range m.Events {
 		r.event(e)
 	}
+}
+
+// nextTry is when something is done next. What is due and has not left waits for
+// something that the message alone does not tell.
+func nextTry(m client.Message, now time.Time) string {
+	if m.NextAt == nil || m.NextAt.After(now) {
+		return whenAt(m.NextAt)
+	}
+	return "due; for what it waits: gatepost messages explain " + m.ID
 }
 
 func shreddedText(at *client.Time) string {

@@ -25,6 +25,7 @@ var requests = []struct {
 	{regexp.MustCompile(`connect one by POST /v1/accounts`), "connect one by gatepost connect"},
 	{regexp.MustCompile(`POST /v1/accounts`), "gatepost connect"},
 	{regexp.MustCompile(`, or POST /v1/consents`), ""},
+	{regexp.MustCompile(`POST /v1/queue/move`), "gatepost queue move"},
 }
 
 // resumed is the request that ends a pause, with what the pause is about.

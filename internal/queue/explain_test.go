@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/provider"
 	"gatepost/internal/store"
 	"gatepost/internal/store/storetest"
 )
@@ -132,4 +133,66 @@ func TestOwnAddressComesFirst(t *testing.T) {
 			t.Errorf("why: %s", why)
 		}
 	}
+}
+
+// Where a learned limit of the day outlasts the pause that came with it, the limit's
+// time is told: mail cannot leave before.
+func TestTheLongestWaitIsTold(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.rates = []provider.Rate{perDay(40)}
+		w.fill(25)
+		id := w.submit()
+		parked := w.now.Add(time.Hour)
+		w.send = fullFor(provider.QuotaDay, parked)
+		w.sendOne()
+		w.accounts.forget(simTeam, "")
+		x, err := w.Explain(t.Context(), w.grant, id)
+		w.must(err)
+		got := w.waits()
+		if got.Why != WhyLimit || got.Until.Before(simStart.Add(provider.Day)) || !x.NextAt.Equal(got.Until) || x.Account.Status != "parked" {
+			t.Errorf("parked until %s: the queue %+v, explained %q at %s", parked, got, x.Next, x.NextAt)
+		}
+		sub := toBob()
+		sub.SendAt = w.now.Add(2 * time.Hour)
+		if x, err = w.Explain(t.Context(), w.grant, w.take(sub).ID); err != nil || !x.NextAt.Equal(got.Until) || !strings.HasPrefix(x.Next, "it waits for its time, and then for the limit of 25") {
+			t.Errorf("scheduled: %q at %s, %v", x.Next, x.NextAt, err)
+		}
+	})
+}
+
+// Mail that expires before it can leave says so, and what to do.
+func TestMailThatExpiresBeforeItCanLeave(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Random})
+		sub := toBob()
+		sub.Account, sub.ExpiresAt = bob, w.now.Add(time.Hour)
+		id := w.take(sub).ID
+		if x := w.explained(id); x.Fix != "" || !x.NextAt.IsZero() || strings.Contains(x.Next, "expires") {
+			t.Errorf("due: %+v", x)
+		}
+		w.change(bob, store.AccountChange{Until: sub.ExpiresAt.Add(-time.Minute)})
+		if x, got := w.explained(id), w.waits(); strings.Contains(x.Next+got.Text, "expire") {
+			t.Errorf("it leaves before: %+v, %+v", x, got)
+		}
+		until := sub.ExpiresAt.Add(time.Hour)
+		w.change(bob, store.AccountChange{Until: until})
+		x, got := w.explained(id), w.waits()
+		if !x.NextAt.Equal(sub.ExpiresAt) || !strings.HasPrefix(x.Next, "it expires then, before it can leave: it waits until the account's pause is over") ||
+			!strings.Contains(x.Next, until.Format(time.RFC3339)) || !strings.Contains(x.Fix, "submit it anew") {
+			t.Errorf("explained: %q at %s; %q", x.Next, x.NextAt, x.Fix)
+		}
+		if !got.Until.Equal(until) || !strings.HasSuffix(got.Text, "; it expires before, at "+sub.ExpiresAt.Format(time.RFC3339)) {
+			t.Errorf("the queue: %+v", got)
+		}
+		sub.ExpiresAt = time.Time{}
+		w.take(sub)
+		if got = w.waits(); got.Messages != 2 || !strings.Contains(got.Text, "; some expire before, the first at ") {
+			t.Errorf("beside another: %+v", got)
+		}
+		w.change(bob, store.AccountChange{Hold: true})
+		if x = w.explained(id); !strings.Contains(x.Next, "; unless it leaves before, it expires at ") || !x.NextAt.IsZero() {
+			t.Errorf("held: %q at %s", x.Next, x.NextAt)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/store"
@@ -25,7 +26,7 @@ func (e *Engine) explainWait(ctx context.Context, x *explaining) error {
 	r.entry = en
 	x.waits, err = r.waiting(ctx, store.Group{
 		Route: en.Route, Lane: en.Lane, State: en.State, Cause: en.Cause, Messages: 1, Recipients: int64(en.Unsettled),
-		Later: en.State == email.Queued && en.DueAt.After(x.now), DueAt: en.DueAt,
+		Later: en.State == email.Queued && en.DueAt.After(x.now), DueAt: en.DueAt, Expires: en.ExpiresAt,
 	})
 	return err
 }
@@ -48,6 +49,24 @@ func (x *explaining) next() {
 		o.Next = strings.TrimSuffix("it waits "+x.waits.Text, because(o.Account.Reason)) // that stands with the account
 		x.nextTry(e)
 	}
+	x.expiry(e)
+}
+
+// expiry tells of a message that cannot leave in its time that it ends then.
+func (x *explaining) expiry(e *Entry) {
+	o, ends, why := &x.out, e.ExpiresAt, x.waits.Why
+	if ends.IsZero() || e.State == email.Sending || e.State == email.Unknown {
+		return
+	}
+	byPerson := e.State == email.Held || why == WhyPaused || why == WhyAccountHeld || why == WhyNoMember
+	switch {
+	case byPerson:
+		o.Next += "; unless it leaves before, it expires at " + ends.Format(time.RFC3339)
+	case !o.NextAt.Before(ends):
+		o.Next = "it expires then, before it can leave: " + o.Next + ", until " + o.NextAt.Format(time.RFC3339)
+		o.NextAt = ends
+		o.Fix = strings.TrimPrefix(o.Fix+"; ", "; ") + "so that it leaves in time: cancel it and submit it anew, by another account or with a later expires_at; POST /v1/queue/move gives all that waits to another account"
+	}
 }
 
 // nextTry says of some reasons more, or in other words, than a list of the queue.
@@ -57,7 +76,7 @@ func (x *explaining) nextTry(e *Entry) {
 	case WhyBackoff:
 		o.Next, o.Fix = "it is tried again", x.lastFix(email.EventDelayed)
 	case WhyTurn:
-		o.NextAt, o.Next = e.DueAt, "it leaves as soon as the account has a free place"
+		o.Next = "it leaves as soon as the account has a free place"
 		if store.PoolOf(e.Route) != "" {
 			o.Next = "it leaves as soon as an account of the pool has a free place"
 		}

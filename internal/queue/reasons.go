@@ -45,7 +45,7 @@ func (e *Engine) reasons(ctx context.Context, team email.ID) (*reasons, error) {
 func (r *reasons) waiting(ctx context.Context, x store.Group) (Waiting, error) {
 	w := Waiting{
 		Account: store.Asked(x.Route), Lane: x.Lane, State: x.State, Cause: x.Cause,
-		Messages: x.Messages, Recipients: x.Recipients, OldestAt: x.Oldest,
+		Messages: x.Messages, Recipients: x.Recipients, OldestAt: x.Oldest, expires: x.Expires,
 	}
 	a, p := withID(r.accounts, w.Account), poolNamed(r.pools, w.Account)
 	switch {
@@ -81,16 +81,18 @@ func (w *Waiting) because(why string, until time.Time, text string) {
 	w.Why, w.Until, w.Text = why, until, text
 }
 
-// scheduled says that mail waits for its time, and what would keep it then until a
-// person acts. What ends by itself may have ended by then.
+// scheduled says that mail waits for its time, and what will keep it then: what a
+// person has to end, or what is known to last longer.
 func (r *reasons) scheduled(ctx context.Context, w *Waiting, x store.Group, a *account, p *store.Pool) error {
 	x.Later = true
 	if err := r.queued(ctx, w, x, a, p); err != nil {
 		return err
 	}
-	switch w.Why {
-	case WhyPaused, WhyAccountHeld, WhyNoMember:
+	switch {
+	case w.Why == WhyPaused, w.Why == WhyAccountHeld, w.Why == WhyNoMember:
 		w.Until, w.Text = x.DueAt, "for its time, and then "+w.Text
+	case w.Until.After(x.DueAt):
+		w.Text = "for its time, and then " + w.Text
 	default:
 		w.because(WhySchedule, x.DueAt, "for its time")
 		w.fix = ""
@@ -115,6 +117,15 @@ func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *acco
 	case a.row.Held:
 		w.because(WhyAccountHeld, time.Time{}, "until the account is released"+because(a.row.Reason))
 		w.fix = a.row.Reason
+	default:
+		return r.ofItself(ctx, w, x, a)
+	}
+	return nil
+}
+
+// ofItself says what mail waits for that nobody has to end: what lasts the longest.
+func (r *reasons) ofItself(ctx context.Context, w *Waiting, x store.Group, a *account) error {
+	switch {
 	case outlasts(a.row.RestingUntil, x, r.now) && a.row.RestingUntil.After(a.row.ParkedUntil):
 		w.because(WhyResting, a.row.RestingUntil, "until the account has rested"+because(a.row.Reason))
 	case outlasts(a.row.ParkedUntil, x, r.now):
@@ -123,9 +134,8 @@ func (r *reasons) queued(ctx context.Context, w *Waiting, x store.Group, a *acco
 		w.because(WhyBackoff, x.DueAt, "to be tried again")
 	default:
 		w.because(WhyTurn, time.Time{}, "for a free place of the account")
-		return r.limited(ctx, w, a)
 	}
-	return nil
+	return r.limited(ctx, w, a)
 }
 
 // outlasts tells whether an account waits until a time that comes after the group's
@@ -156,21 +166,23 @@ func (r *reasons) pooled(ctx context.Context, w *Waiting, x store.Group, p *stor
 		w.fix = endOf(pause)
 	}
 	switch {
+	case len(able) == 0 && !x.Later:
+		return nil
 	case x.Later:
 		w.because(WhyBackoff, x.DueAt, "to be tried again")
-	case len(able) > 0:
+	default:
 		w.because(WhyTurn, time.Time{}, "for a free place of an account of the pool")
-		return r.limited(ctx, w, able...)
 	}
-	return nil
+	return r.limited(ctx, w, able...)
 }
 
 // limitsAsked is for how many accounts and lanes the limits are asked, those of the
 // most messages first.
 const limitsAsked = 100
 
-// limited says of due mail which limit it waits for, where one keeps it from all
-// accounts that could send it: as an explanation of one message does.
+// limited says of mail which limit it waits for, where one keeps it from all accounts
+// that could send it, for longer than what it waits for otherwise: as an explanation of
+// one message does.
 func (r *reasons) limited(ctx context.Context, w *Waiting, able ...*account) error {
 	var first *store.Blocked
 	for _, a := range able {
@@ -182,7 +194,9 @@ func (r *reasons) limited(ctx context.Context, w *Waiting, able ...*account) err
 			first = b
 		}
 	}
-	w.because(WhyLimit, first.Until, strings.TrimPrefix(blockedWords(first), "it waits "))
+	if first != nil && (w.Until.IsZero() || first.Until.After(w.Until)) {
+		w.because(WhyLimit, first.Until, strings.TrimPrefix(blockedWords(first), "it waits "))
+	}
 	return nil
 }
 
@@ -192,9 +206,11 @@ func (r *reasons) blocks(ctx context.Context, a *account, lane email.Lane) (*sto
 	if asked || len(r.known) >= limitsAsked {
 		return b, nil
 	}
-	entry := r.entry
-	if entry == nil {
-		entry = &Entry{State: email.Queued, Lane: lane, Unsettled: 1}
+	entry := &Entry{State: email.Queued, Lane: lane, Unsettled: 1}
+	if r.entry != nil {
+		of := *r.entry
+		of.State = email.Queued // scheduled mail will be
+		entry = &of
 	}
 	b, err := r.e.blocks(ctx, a, entry)
 	r.known[key] = b

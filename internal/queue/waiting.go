@@ -51,6 +51,7 @@ type Waiting struct {
 	Messages   int64
 	Recipients int64
 	OldestAt   time.Time // when the oldest was submitted
+	expires    time.Time // when the first of them does; zero: none
 	fix        string    // what a person can do, for an explanation
 }
 
@@ -110,7 +111,21 @@ func (e *Engine) queueOf(ctx context.Context, team email.ID, groups []store.Grou
 		q.add(w)
 	}
 	slices.SortStableFunc(q.Waiting, func(a, b Waiting) int { return cmp.Compare(b.Messages, a.Messages) })
+	for i := range q.Waiting {
+		q.Waiting[i].tellExpiry()
+	}
 	return q, nil
+}
+
+// tellExpiry says of mail that cannot leave before a time that it expires before.
+func (w *Waiting) tellExpiry() {
+	switch {
+	case w.Until.IsZero() || w.expires.IsZero() || w.expires.After(w.Until):
+	case w.Messages == 1:
+		w.Text += "; it expires before, at " + w.expires.Format(time.RFC3339)
+	default:
+		w.Text += "; some expire before, the first at " + w.expires.Format(time.RFC3339)
+	}
 }
 
 // add counts what a pool's parts wait for as one where it is the same.
@@ -127,6 +142,9 @@ func (q *Queue) add(w Waiting) {
 	}
 	if w.Until.Before(have.Until) {
 		have.Until = w.Until
+	}
+	if have.expires.IsZero() || !w.expires.IsZero() && w.expires.Before(have.expires) {
+		have.expires = w.expires
 	}
 }
 

@@ -125,14 +125,15 @@ type Group struct {
 	Recipients int64     // without a verdict
 	Oldest     time.Time // when the oldest was submitted
 	DueAt      time.Time // when the first of them is due
+	Expires    time.Time // when the first of them expires; zero: none does
 }
 
 func scanGroup(row interface{ Scan(...any) error }) (Group, error) {
 	var g Group
 	var oldest email.ID
-	var due int64
-	err := row.Scan(&g.Route, &g.Lane, &g.State, &g.Cause, &g.Later, &g.Messages, &g.Recipients, &oldest, &due)
-	g.Oldest, g.DueAt = timeOf(oldest), fromMillis(due)
+	var due, expires int64
+	err := row.Scan(&g.Route, &g.Lane, &g.State, &g.Cause, &g.Later, &g.Messages, &g.Recipients, &oldest, &due, &expires)
+	g.Oldest, g.DueAt, g.Expires = timeOf(oldest), fromMillis(due), fromMillis(expires)
 	return g, err
 }
 
@@ -141,13 +142,13 @@ func (s *Store) Groups(ctx context.Context, team email.ID, sel Selection, now ti
 	w := sel.waits(team)
 	later := "CASE WHEN q.state = 'queued' AND q.due_at > " + w.arg(millis(now)) + " THEN 1 ELSE 0 END"
 	return s.groups(ctx, `SELECT q.route, q.lane, q.state, q.cause, `+later+`, COUNT(*), CAST(SUM(q.unsettled) AS BIGINT),
-		MIN(q.message_id), MIN(q.due_at) FROM queue q WHERE `+w.text+` GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`, w.args)
+		MIN(q.message_id), MIN(q.due_at), COALESCE(MIN(CASE WHEN q.expires_at > 0 THEN q.expires_at END), 0) FROM queue q WHERE `+w.text+` GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`, w.args)
 }
 
 // FailedGroups counts failed messages that can be tried again.
 func (s *Store) FailedGroups(ctx context.Context, team email.ID, sel Selection, now time.Time) ([]Group, error) {
 	w := sel.failed(team, now)
-	return s.groups(ctx, `SELECT m.account_id, m.lane, 'failed', r.cause, 0, COUNT(DISTINCT e.message_id), COUNT(*), MIN(e.message_id), 0`+
+	return s.groups(ctx, `SELECT m.account_id, m.lane, 'failed', r.cause, 0, COUNT(DISTINCT e.message_id), COUNT(*), MIN(e.message_id), 0, 0`+
 		failedSQL+w.text+` GROUP BY 1, 2, 4 ORDER BY 1, 2, 4`, w.args)
 }
 
