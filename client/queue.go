@@ -42,25 +42,28 @@ type NewPause struct {
 	Account string `json:"account,omitempty" minLength:"1" doc:"Its id or address, or a pool's id or name; left out: every account."`
 	Lane    string `json:"lane,omitempty" minLength:"1" enum:"urgent,normal,bulk" doc:"Left out: every lane."`
 	Reason  string `json:"reason,omitempty" doc:"For those who wonder why nothing leaves; at most 200 bytes."`
+	DryRun  bool   `json:"dry_run,omitempty" null:"refused" doc:"Count what waits of it, and do nothing."`
 }
 
 // PauseList is all that is paused.
 type PauseList struct {
-	Data []Pause `json:"data"`
+	Data    []Pause       `json:"data"`
+	Ended   *Pause        `json:"ended,omitempty" doc:"The pause that was resumed; with dry_run, would be. Missing: there was none with this account and lane."`
+	Counted *QueueOrdered `json:"counted,omitempty" doc:"With dry_run: what waits now of what would be paused, or resumed."`
 }
 
 // QueueOrder says what is to be done to which messages. Empty fields select nothing
-// away; written into a request they are refused.
+// away; written into a request, empty or null, they are refused.
 type QueueOrder struct {
 	Account         string `json:"account,omitempty" minLength:"1" doc:"Those that wait for it, or failed by it: its id or address."`
 	Lane            string `json:"lane,omitempty" minLength:"1" enum:"urgent,normal,bulk"`
 	Type            string `json:"type,omitempty" minLength:"1"`
 	Cause           string `json:"cause,omitempty" minLength:"1" doc:"Of the last attempt. With retry only recipients that failed with it are tried again."`
 	State           string `json:"state,omitempty" minLength:"1" enum:"scheduled,queued,held" doc:"Left out: all that the verb is about."`
-	SubmittedBefore *Time  `json:"submitted_before,omitempty"`
+	SubmittedBefore *Time  `json:"submitted_before,omitempty" null:"refused"`
 	To              string `json:"to,omitempty" doc:"With move: the account that sends them from now on, its id or address."`
 	Reason          string `json:"reason,omitempty" doc:"For the events; at most 200 bytes."`
-	DryRun          bool   `json:"dry_run,omitempty" doc:"Count, and do nothing."`
+	DryRun          bool   `json:"dry_run,omitempty" null:"refused" doc:"Count, and do nothing."`
 	Cursor          string `json:"cursor,omitempty" doc:"The next_cursor of the answer before, to go on."`
 }
 
@@ -70,6 +73,7 @@ type QueueOrdered struct {
 	Messages   int64          `json:"messages" doc:"How many it was done to; of a dry run, would be."`
 	Recipients int64          `json:"recipients"`
 	Waiting    []Waiting      `json:"waiting,omitempty" doc:"Of a dry run: which they are."`
+	Twice      int64          `json:"may_arrive_twice,omitempty" doc:"Of a dry run of release: how many of them may have left already, as their last attempt ended without an answer."`
 	Skipped    []QueueSkipped `json:"skipped,omitempty" doc:"Messages that are left as they are."`
 	NextCursor string         `json:"next_cursor,omitempty" doc:"There is more to do: give the same order with this as cursor."`
 }
@@ -107,12 +111,13 @@ func (c *Client) Queue(ctx context.Context, q QueueQuery) (Queue, error) {
 }
 
 // Pause lets no attempt begin of what p names, until it is resumed, and returns all
-// that is paused.
+// that is paused. With DryRun it counts what waits, and pauses nothing.
 func (c *Client) Pause(ctx context.Context, p NewPause) (PauseList, error) {
 	return again[PauseList](ctx, c, "/v1/queue/pause", p)
 }
 
-// Resume ends the pause of just what p names and returns what is still paused.
+// Resume ends the pause of just what p names and returns what is still paused, and
+// in Ended what was resumed. With DryRun it counts what waits, and resumes nothing.
 func (c *Client) Resume(ctx context.Context, p NewPause) (PauseList, error) {
 	return again[PauseList](ctx, c, "/v1/queue/resume", p)
 }
@@ -156,7 +161,7 @@ func (c *Client) OrderQueue(ctx context.Context, verb string, o QueueOrder, prog
 			skipped[s.Why] = len(sum.Skipped)
 			sum.Skipped = append(sum.Skipped, s)
 		}
-		sum.DryRun, sum.Waiting, sum.NextCursor = part.DryRun, part.Waiting, part.NextCursor
+		sum.DryRun, sum.Waiting, sum.Twice, sum.NextCursor = part.DryRun, part.Waiting, part.Twice, part.NextCursor
 		sum.Messages, sum.Recipients = sum.Messages+part.Messages, sum.Recipients+part.Recipients
 		if progress != nil {
 			progress(sum)

@@ -96,6 +96,9 @@ Each of these counts first and asks; --yes does not ask, --dry-run only counts.`
 	}
 	q.flags(cmd, env, "scheduled", "queued", "sending", "unknown", "held")
 	ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		if q.state == "failed" {
+			return usagef("--state: what failed waits no more. It is counted, and may be tried again, by gatepost queue retry --dry-run")
+		}
 		found, err := r.Queue(ctx, client.QueueQuery{
 			Account: q.account, Lane: q.lane, Type: q.kind, Cause: q.cause, State: q.state, SubmittedBefore: q.before(),
 		})
@@ -121,6 +124,9 @@ func (r *remote) waiting(list []client.Waiting, none string) {
 	}
 	var rows [][]string
 	for _, w := range list {
+		if isTerminal(r.out) {
+			w.Text = short(w.Text, 72)
+		}
 		account, oldest := w.Address, ""
 		if account == "" {
 			account = w.Account
@@ -128,7 +134,7 @@ func (r *remote) waiting(list []client.Waiting, none string) {
 		if w.OldestAt != nil {
 			oldest = when(w.OldestAt.Time)
 		}
-		rows = append(rows, []string{strconv.FormatInt(w.Messages, 10), account, w.Lane, w.State, w.Cause, oldest, whenAt(w.Until), short(w.Text, 72)})
+		rows = append(rows, []string{strconv.FormatInt(w.Messages, 10), account, w.Lane, w.State, w.Cause, oldest, whenAt(w.Until), w.Text})
 	}
 	r.table([]string{"MESSAGES", "ACCOUNT", "LANE", "STATE", "CAUSE", "OLDEST", "UNTIL", "WAITS"}, rows)
 }
@@ -136,64 +142,36 @@ func (r *remote) waiting(list []client.Waiting, none string) {
 // paused tells what is paused, and how to end it.
 func (r *remote) paused(list []client.Pause) {
 	for _, p := range list {
-		who, what := p.Account, "everything"
-		if p.Address != "" {
-			who = p.Address
-		}
-		if who != "" {
-			what = who
-		}
-		if p.Lane != "" {
-			what += ", lane " + p.Lane
-		}
-		if p.Reason != "" {
-			what += ": " + p.Reason
-		}
-		r.line("%s%s, since %s. To end it: %s", r.in(yellow, "paused  "), what, when(p.Since.Time), resumeCommand(who, p.Lane))
+		r.line("%s%s. To end it: %s", r.in(yellow, "paused  "), pauseWords(p), resumeCommand(pausedName(p), p.Lane))
 	}
 }
 
-func queuePauseCommand(env environment) *cobra.Command {
-	var p client.NewPause
-	cmd := &cobra.Command{
-		Use: "pause", Short: "Let no attempt begin of an account, a lane, or all mail", Args: cobra.NoArgs,
-		Example: `  gatepost queue pause --account app@example.com
-  gatepost queue pause --lane bulk --reason "a wrong price"`,
+// pausedName is whose mail is paused; empty: everybody's.
+func pausedName(p client.Pause) string {
+	if p.Address != "" {
+		return p.Address
 	}
-	pauseFlags(cmd, env, &p)
-	cmd.Flags().StringVar(&p.Reason, "reason", "", "`why`, for those who wonder")
-	return ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
-		list, err := r.Pause(ctx, p)
-		if err != nil {
-			return err
-		}
-		return r.show(list, func() { r.paused(list.Data) })
-	})
+	return p.Account
 }
 
-func pauseFlags(cmd *cobra.Command, env environment, p *client.NewPause) {
-	cmd.Flags().StringVar(&p.Account, "account", "", "this `account`, address or id, or a pool (default every one)")
-	cmd.Flags().StringVar(&p.Lane, "lane", "", "this `lane`: urgent, normal or bulk (default every one)")
-	completeQueue(cmd, env, nil)
+// pauseWords tells of a pause what it is about, why and since when.
+func pauseWords(p client.Pause) string {
+	what := pausedMail(pausedName(p), p.Lane)
+	if p.Reason != "" {
+		what += ": " + p.Reason
+	}
+	return what + ", since " + when(p.Since.Time)
 }
 
-func queueResumeCommand(env environment) *cobra.Command {
-	var p client.NewPause
-	cmd := &cobra.Command{
-		Use: "resume", Short: "End a pause: the one that was made with the same flags", Args: cobra.NoArgs,
-		Example: "  gatepost queue resume --lane bulk",
+// pausedMail names what a pause is about.
+func pausedMail(account, lane string) string {
+	switch {
+	case account == "" && lane == "":
+		return "everything"
+	case account == "":
+		return "everything, lane " + lane
+	case lane == "":
+		return account
 	}
-	pauseFlags(cmd, env, &p)
-	return ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
-		list, err := r.Resume(ctx, p)
-		if err != nil {
-			return err
-		}
-		return r.show(list, func() {
-			if len(list.Data) == 0 {
-				r.line("Nothing is paused.")
-			}
-			r.paused(list.Data)
-		})
-	})
+	return account + ", lane " + lane
 }

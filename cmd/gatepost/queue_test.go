@@ -16,11 +16,33 @@ func TestOrderIsAskedFor(t *testing.T) {
 	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "yes": true, "\n": false, "no\n": false, "": false, "yess\n": false} {
 		var out bytes.Buffer
 		r := &remote{printer: &printer{out: &out, err: &out}}
-		o := &ordering{verb: verbs()[4]}
-		err := o.answered(r, bufio.NewReader(strings.NewReader(answer)), client.QueueOrdered{Messages: 2})
-		if (err == nil) != want || !strings.Contains(out.String(), "2 messages would be canceled") {
+		err := r.answered(bufio.NewReader(strings.NewReader(answer)))
+		if (err == nil) != want || !strings.Contains(out.String(), "Go on?") {
 			t.Errorf("%q: %v\n%s", answer, err, &out)
 		}
+	}
+}
+
+// Who is asked to release mail is told how much of it may arrive twice.
+func TestReleaseWarns(t *testing.T) {
+	o := &ordering{verb: verbs()[1]}
+	for twice, want := range map[int64]string{
+		0: "3 messages would be released", 1: "3 messages would be released; 1 of them may arrive twice, as its last attempt ended without an answer",
+		2: "3 messages would be released; 2 of them may arrive twice, as their last attempt ended without an answer",
+	} {
+		if got := o.would(client.QueueOrdered{Messages: 3, Twice: twice}); got != want {
+			t.Errorf("%d: %s", twice, got)
+		}
+	}
+}
+
+// A program that reads the queue gets whole sentences.
+func TestQueueIsNotCutIntoAPipe(t *testing.T) {
+	var out bytes.Buffer
+	text := strings.Repeat("until the account's pause is over, ", 5)
+	(&remote{printer: printing(&out).printer}).waiting([]client.Waiting{{Messages: 1, Text: text}}, "")
+	if !strings.Contains(out.String(), strings.TrimSpace(text)) || strings.Contains(out.String(), "…") {
+		t.Error(out.String())
 	}
 }
 
@@ -101,8 +123,26 @@ func TestQueueByHand(t *testing.T) {
 		{"pools change shop --members=", `--members "": begin with the account's address or id`, exitUsage},
 		{"accounts remove " + ada, "a member of the pool shop: take it out there first", exitUsage},
 		{"accounts show " + f.Accounts[1].Address, "none is known, and none is set", exitOK},
-		{"queue pause --account shop --lane bulk", "shop, lane bulk, since", exitOK},
+		{"queue pause --account shop --lane bulk", "shop, lane bulk would be paused: 0 messages that wait now, and what comes later: give --yes", exitUsage},
+		{"queue pause --account shop --lane bulk --dry-run", "would be paused", exitOK},
+		{"queue", "Nothing waits.", exitOK},
+		{"queue pause", "everything would be paused: 0 messages", exitUsage},
+		{"queue pause --account shop --lane bulk --yes", "shop, lane bulk, since", exitOK},
+		{"queue resume --account shop --yes", "There is no such pause: shop.", exitFailed},
+		{"queue resume --dry-run", "To end it: gatepost queue resume --account shop --lane bulk", exitFailed},
+		{"queue resume --account shop --lane bulk", "shop, lane bulk would be resumed: 0 messages that wait now: give --yes", exitUsage},
 		{"queue", "To end it: gatepost queue resume --account shop --lane bulk", exitOK},
+		{"queue --account " + f.Accounts[1].Address, "Nothing waits.\n", exitOK},
+		{"queue --account shop", "To end it: gatepost queue resume --account shop --lane bulk", exitOK},
+		{"queue --lane normal", "Nothing waits.\n", exitOK},
+		{"queue resume --account shop --lane bulk --yes", "resumed shop, lane bulk, since ", exitOK},
+		{"queue resume --account shop --lane bulk --yes", "Nothing is paused.", exitFailed},
+		{"queue --cause gaveup", "--cause: there is no such cause: near it are gave_up", exitUsage},
+		{"queue retry --cause gaveup --dry-run", "--cause: there is no such cause: near it are gave_up", exitUsage},
+		{"queue retry --cause gave_up --dry-run", "No message fits.", exitOK},
+		{"queue retry --cause gave_up --yes", "No message fits.", exitFailed},
+		{"queue cancel", "No message fits.", exitFailed},
+		{"queue --state failed", "gatepost queue retry --dry-run", exitUsage},
 		{"messages list --account shop", "No message fits", exitOK},
 		{"messages list --since -1h", `--since "-1h": write how long ago`, exitUsage},
 		{"messages list --since 3d", "No message fits", exitOK},

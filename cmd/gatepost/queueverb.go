@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,7 +22,7 @@ func verbs() []verb {
 	waits := []string{"scheduled", "queued", "held"}
 	return []verb{
 		{client.VerbHold, "Hold what waits, until it is released", "held", "--type invoice --reason \"a wrong price\"", waits[:2]},
-		{client.VerbRelease, "Let held messages go on; what had left after all arrives twice", "released", "--cause by_hand", nil},
+		{client.VerbRelease, "Let held messages go on; what may have left already is counted first", "released", "--cause by_hand", nil},
 		{client.VerbRetry, "Try again what failed, to those for whom it failed", "queued again", "--cause gave_up", nil},
 		{client.VerbMove, "Have what waits sent by another account", "moved", "--account old@example.com --to new@example.com", waits},
 		{client.VerbCancel, "Cancel what waits", "canceled", "--lane bulk --older-than 24h", waits},
@@ -74,9 +75,9 @@ func (o *ordering) run(ctx context.Context, r *remote) error {
 			return err
 		}
 		if o.dryRun || found.Messages == 0 {
-			return r.show(found, func() { o.counted(r, found) })
+			return errors.Join(r.show(found, func() { o.counted(r, found) }), o.nothing(found))
 		}
-		if err := o.agreed(r, found); err != nil {
+		if err := r.agreed(o.would(found), func() { o.counted(r, found) }); err != nil {
 			return err
 		}
 	}
@@ -88,10 +89,41 @@ func (o *ordering) run(ctx context.Context, r *remote) error {
 		}
 		return err
 	}
-	return r.show(done, func() {
-		r.line("%s.", o.sum(done))
-		r.skipped(done)
-	})
+	return errors.Join(r.show(done, func() { o.told(r, done) }), o.nothing(done))
+}
+
+// nothing ends a command that was to do something and found nothing to do: it has
+// said so, and a script is not to take it for done.
+func (o *ordering) nothing(done client.QueueOrdered) error {
+	if o.dryRun || done.Messages > 0 {
+		return nil
+	}
+	return toldError{exitFailed}
+}
+
+// told says what was done.
+func (o *ordering) told(r *remote, done client.QueueOrdered) {
+	if done.Messages == 0 && len(done.Skipped) == 0 {
+		r.line(noneFits)
+		return
+	}
+	r.line("%s.", o.sum(done))
+	r.skipped(done)
+}
+
+// noneFits is said where nothing was selected.
+const noneFits = "No message fits."
+
+// would is what is asked for.
+func (o *ordering) would(found client.QueueOrdered) string {
+	text := fmt.Sprintf("%s would be %s", plural(found.Messages, "message"), o.done)
+	switch {
+	case found.Twice == 1:
+		text += "; 1 of them may arrive twice, as its last attempt ended without an answer"
+	case found.Twice > 1:
+		text += fmt.Sprintf("; %d of them may arrive twice, as their last attempt ended without an answer", found.Twice)
+	}
+	return text
 }
 
 // sum is how many messages it was done to.
@@ -104,10 +136,10 @@ func (o *ordering) sum(done client.QueueOrdered) string {
 }
 
 func (o *ordering) counted(r *remote, found client.QueueOrdered) {
-	r.waiting(found.Waiting, "No message fits.")
+	r.waiting(found.Waiting, noneFits)
 	r.skipped(found)
 	if found.Messages > 0 {
-		r.line("%s would be %s.", plural(found.Messages, "message"), o.done)
+		r.line("%s.", o.would(found))
 	}
 }
 
@@ -122,16 +154,16 @@ func (r *remote) skipped(o client.QueueOrdered) {
 }
 
 // agreed asks a person; without one it has to be said beforehand.
-func (o *ordering) agreed(r *remote, found client.QueueOrdered) error {
+func (r *remote) agreed(would string, counted func()) error {
 	if r.asJSON || !isTerminal(r.env.stdin) {
-		return usagef("%s would be %s: give --yes to do it, --dry-run to see which", plural(found.Messages, "message"), o.done)
+		return usagef("%s: give --yes to do it, --dry-run to see which", would)
 	}
-	return o.answered(r, bufio.NewReader(r.env.stdin), found)
+	counted()
+	return r.answered(bufio.NewReader(r.env.stdin))
 }
 
 // answered takes anything but a yes for a no.
-func (o *ordering) answered(r *remote, from *bufio.Reader, found client.QueueOrdered) error {
-	o.counted(r, found)
+func (r *remote) answered(from *bufio.Reader) error {
 	fmt.Fprint(r.err, "Go on? [y/N]: ")
 	line, _ := from.ReadString('\n') // the end of input is no yes
 	if s := strings.ToLower(strings.TrimSpace(line)); s != "y" && s != "yes" {

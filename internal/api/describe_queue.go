@@ -17,14 +17,14 @@ func describeShowQueue(d *describer) {
 	d.param("query", "account", "Only what waits for this account, its id or address, or for this pool, its id or name.", nil)
 	d.param("query", "lane", "urgent, normal or bulk.", nil)
 	d.param("query", "type", "Only messages of this type.", nil)
-	d.param("query", "cause", "Only what waits for this cause.", nil)
+	d.param("query", "cause", "Only what waits for this cause. One that there is not is refused.", nil)
 	d.param("query", "state", "scheduled, queued, sending, unknown or held.", nil)
 	d.param("query", "submitted_before", "Only what was submitted before this time, which has passed.", nil)
 	d.gives(http.StatusOK, "What waits.", client.Queue{}, `{"waiting": [`+exampleWaiting+`], "pauses": [`+examplePause+`]}`)
 }
 
 func describePauseQueue(d *describer) {
-	d.about("pauseQueue", "Pause an account, a lane or all mail", "No attempt begins until it is resumed; what is being sent comes to its end.")
+	d.about("pauseQueue", "Pause an account, a lane or all mail", "No attempt begins until it is resumed; what is being sent comes to its end. With dry_run what waits is counted and nothing is paused.")
 	d.takes(client.NewPause{}, map[string]string{
 		"a lane of an account": `{"account": "app@example.com", "lane": "bulk", "reason": "a wrong price"}`, "everything": `{}`,
 	})
@@ -32,9 +32,9 @@ func describePauseQueue(d *describer) {
 }
 
 func describeResumeQueue(d *describer) {
-	d.about("resumeQueue", "End a pause", "Just the one that was made with this account and lane.")
+	d.about("resumeQueue", "End a pause", "Just the one that was made with this account and lane; ended tells it, and is missing where there was none.")
 	d.takes(client.NewPause{}, map[string]string{"a lane of an account": `{"account": "app@example.com", "lane": "bulk"}`, "everything": `{}`})
-	d.gives(http.StatusOK, "What is still paused.", client.PauseList{}, `{"data": []}`)
+	d.gives(http.StatusOK, "What is still paused.", client.PauseList{}, `{"data": [], "ended": `+examplePause+`}`)
 }
 
 // describeOrder makes the description of a verb.

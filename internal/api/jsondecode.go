@@ -249,13 +249,20 @@ func (r *reader) skipRest(i int) error {
 
 // member is one field of a struct as it stands in JSON.
 type member struct {
-	name  string
-	index []int
-	read  decodeFunc
+	name   string
+	index  []int
+	read   decodeFunc
+	filled bool
+}
+
+// filled tells whether a null is a slip in a field, and not the same as leaving it
+// out: where what is left out stands for everything, or has something done.
+func filled(f reflect.StructField) bool {
+	return f.Tag.Get("minLength") == "1" || f.Tag.Get("null") == "refused"
 }
 
 // readStruct reads an object strictly: unknown names and names given twice are
-// told. A null is taken as not given.
+// told. A null is taken as not given, but where it is a slip.
 func readStruct(t reflect.Type) decodeFunc {
 	members := map[string]int{}
 	var list []member
@@ -263,7 +270,7 @@ func readStruct(t reflect.Type) decodeFunc {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.IsExported() && name != "" && name != "-" {
 			members[name] = len(list)
-			list = append(list, member{name, f.Index, planOfField(f)})
+			list = append(list, member{name, f.Index, planOfField(f), filled(f)})
 		}
 	}
 	return func(r *reader, v reflect.Value) error {
@@ -289,6 +296,9 @@ func readStruct(t reflect.Type) decodeFunc {
 
 func (r *reader) member(m member, v reflect.Value) error {
 	if r.null() {
+		if m.filled {
+			r.wrongAt(m.name, "is null: give a value, or leave it out")
+		}
 		return nil
 	}
 	r.path = append(r.path, step{name: m.name})

@@ -18,6 +18,7 @@ func (s *server) showQueue(c *call) error {
 	if err != nil {
 		return err
 	}
+	wrong.empty(c.r.URL.Query())
 	sel := queue.Selection{
 		Type: one["type"], Cause: one["cause"], Lane: wrong.lane(one["lane"]), Before: wrong.time("submitted_before", one["submitted_before"]),
 	}
@@ -26,14 +27,32 @@ func (s *server) showQueue(c *call) error {
 		return err
 	}
 	wrong.selection(&sel, email.State(one["state"]), waitingStates())
-	if err := invalid(wrong); err != nil {
+	if err := alsoWrong(wrong, s.Engine.CheckCause(c.r.Context(), c.grant, sel.Cause)); err != nil {
 		return err
 	}
 	q, err := s.Engine.Queue(c.r.Context(), c.grant, sel)
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, client.Queue{Waiting: waitingOf(q.Waiting), Pauses: pausesOf(q.Pauses)})
+	return c.answer(http.StatusOK, client.Queue{Waiting: waitingOf(q.Waiting), Pauses: pausesOf(pausesAbout(q.Pauses, sel))})
+}
+
+// empty refuses what was given without a value: an empty variable of a script does
+// not stand for everything.
+func (w *wrongFields) empty(given map[string][]string) {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if slices.Contains(given[name], "") {
+			w.add(clip(name), "is empty: give a value, or leave it out, which stands for all")
+		}
+	}
+}
+
+// pausesAbout leaves out those that have nothing to do with what was asked for.
+func pausesAbout(all []queue.Pause, sel queue.Selection) []queue.Pause {
+	return slices.DeleteFunc(slices.Clone(all), func(p queue.Pause) bool {
+		other := sel.Route != "" && p.Account != "" && p.Account != sel.Route
+		return other || sel.Lane != nil && p.Lane != queue.EveryLane && p.Lane != *sel.Lane
+	})
 }
 
 // waitingStates are those of messages that wait.
@@ -47,6 +66,8 @@ func (w *wrongFields) selection(sel *queue.Selection, state email.State, states 
 	case state == "":
 	case slices.Contains(states, state):
 		sel.States = []email.State{state}
+	case state == email.Failed:
+		w.add("state", "what failed waits no more: POST /v1/queue/retry with dry_run counts it")
 	default:
 		w.add("state", "one of "+joined(states))
 	}
@@ -111,9 +132,12 @@ func pausesOf(list []queue.Pause) []client.Pause {
 
 // pauseQueue lets no attempt begin of an account, a lane or all.
 func (s *server) pauseQueue(c *call) error {
-	p, err := s.pauseAsked(c)
+	p, dry, err := s.pauseAsked(c)
 	if err != nil {
 		return err
+	}
+	if dry {
+		return s.countPaused(c, p, false)
 	}
 	list, err := s.Engine.Pause(c.r.Context(), c.grant, p)
 	if err != nil {
@@ -124,7 +148,14 @@ func (s *server) pauseQueue(c *call) error {
 
 // resumeQueue ends a pause.
 func (s *server) resumeQueue(c *call) error {
-	p, err := s.pauseAsked(c)
+	p, dry, err := s.pauseAsked(c)
+	if err != nil {
+		return err
+	}
+	if dry {
+		return s.countPaused(c, p, true)
+	}
+	_, ended, err := s.Engine.Pauses(c.r.Context(), c.grant, p)
 	if err != nil {
 		return err
 	}
@@ -132,22 +163,48 @@ func (s *server) resumeQueue(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, client.PauseList{Data: pausesOf(list)})
+	return c.answer(http.StatusOK, client.PauseList{Data: pausesOf(list), Ended: pauseOf(ended)})
 }
 
-func (s *server) pauseAsked(c *call) (queue.Pause, error) {
+// countPaused tells what a pause, or its end, would be about.
+func (s *server) countPaused(c *call, p queue.Pause, resume bool) error {
+	counted, err := s.Engine.CountPaused(c.r.Context(), c.grant, p)
+	if err != nil {
+		return err
+	}
+	all, same, err := s.Engine.Pauses(c.r.Context(), c.grant, p)
+	if err != nil {
+		return err
+	}
+	found := orderedOf(true, counted)
+	out := client.PauseList{Data: pausesOf(all), Counted: &found}
+	if resume {
+		out.Ended = pauseOf(same)
+	}
+	return c.answer(http.StatusOK, out)
+}
+
+func pauseOf(p *queue.Pause) *client.Pause {
+	if p == nil {
+		return nil
+	}
+	return &pausesOf([]queue.Pause{*p})[0]
+}
+
+func (s *server) pauseAsked(c *call) (p queue.Pause, dryRun bool, err error) {
 	b, problems, err := decodeBody(c, s.pauses, nil)
 	if err != nil {
-		return queue.Pause{}, err
+		return queue.Pause{}, false, err
 	}
-	wrong, p := wrongFields(problems), queue.Pause{Lane: queue.EveryLane, Reason: b.Reason}
+	wrong := wrongFields(problems)
+	p = queue.Pause{Lane: queue.EveryLane, Reason: b.Reason}
 	if lane := wrong.lane(b.Lane); lane != nil {
 		p.Lane = *lane
 	}
 	if p.Account, err = c.routeNamed("account", b.Account, &wrong); err != nil {
-		return p, err
+		return p, b.DryRun, err
 	}
-	return p, invalid(wrong)
+	return p, b.DryRun, invalid(wrong)
 }
 
 // orderQueue makes the operation of a verb.
@@ -193,7 +250,7 @@ func (c *call) orderOf(verb queue.Verb, b client.QueueOrder, problems []email.Pr
 }
 
 func orderedOf(dry bool, o *queue.Ordered) client.QueueOrdered {
-	out := client.QueueOrdered{DryRun: dry, Messages: o.Messages, Recipients: o.Recipients, Waiting: waitingOf(o.Waiting)}
+	out := client.QueueOrdered{DryRun: dry, Messages: o.Messages, Recipients: o.Recipients, Waiting: waitingOf(o.Waiting), Twice: o.Twice}
 	for _, why := range slices.Sorted(maps.Keys(o.Skipped)) {
 		out.Skipped = append(out.Skipped, client.QueueSkipped{Why: why, Messages: o.Skipped[why]})
 	}

@@ -88,6 +88,7 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 		{"/v1/queue/hold", `{"cursor": "x"}`, "cursor"},
 		{"/v1/queue/hold", `{"all": true}`, "all"},
 		{"/v1/queue/cancel", `{"submitted_before": "` + later + `"}`, "submitted_before"},
+		{"/v1/queue/retry", `{"cause": "gaveup"}`, "cause"},
 		{"/v1/queue/move", `{}`, "to"},
 		{"/v1/queue/move", `{"to": "nobody@example.com"}`, "to"},
 		{"/v1/queue/cancel", `{"to": "app@example.com"}`, "to"},
@@ -100,7 +101,7 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 			t.Errorf("%s %s: %v", c.path, c.body, fields)
 		}
 	}
-	for query, field := range map[string]string{"state=failed": "state", "lane=x": "lane", "submitted_before=x": "submitted_before", "submitted_before=" + later: "submitted_before", "x=1": "x"} {
+	for query, field := range map[string]string{"state=failed": "state", "lane=x": "lane", "submitted_before=x": "submitted_before", "submitted_before=" + later: "submitted_before", "x=1": "x", "cause=gaveup": "cause"} {
 		if fields := w.get("/v1/queue?"+query).problem(http.StatusUnprocessableEntity, "invalid"); fields[field] == "" {
 			t.Errorf("%s: %v", query, fields)
 		}
@@ -165,6 +166,67 @@ func TestEmptyFieldsSelectNothing(t *testing.T) {
 		wantFields(t, w.post("/v1/queue/cancel", `{"`+field+`": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{field})
 	}
 	wantFields(t, w.post("/v1/queue/pause", `{"account": "", "lane": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"account", "lane"})
+	for _, field := range []string{"account", "lane", "type", "cause", "state", "submitted_before", "dry_run"} {
+		for _, verb := range []string{"hold", "release", "retry", "cancel"} {
+			wantFields(t, w.post("/v1/queue/"+verb, `{"`+field+`": null}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{field})
+		}
+	}
+	wantFields(t, w.post("/v1/queue/pause", `{"account": null, "lane": null, "dry_run": null}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"account", "lane", "dry_run"})
+	for _, field := range []string{"account", "lane", "type", "cause", "state", "submitted_before"} {
+		wantFields(t, w.get("/v1/queue?"+field+"=").problem(http.StatusUnprocessableEntity, "invalid"), []string{field})
+	}
+	if q := w.get("/v1/queue").want(http.StatusOK).object(); len(q["waiting"].([]any)) != 1 || len(q["pauses"].([]any)) != 0 {
+		t.Errorf("something was done: %v", q)
+	}
+}
+
+// A pause is counted without being made, and tells which one it has ended.
+func TestPauseIsCountedAndEnded(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := start(t, opt)
+		c, err := client.New(w.url, w.key)
+		w.must(err)
+		ctx := t.Context()
+		w.post("/v1/messages", simple).want(http.StatusAccepted)
+		bulk := client.NewPause{Account: "app@example.com", Lane: "bulk"}
+		would, err := c.Pause(ctx, client.NewPause{Account: "app@example.com", DryRun: true})
+		w.must(err)
+		if len(would.Data) != 0 || would.Counted == nil || would.Counted.Messages != 1 || would.Ended != nil {
+			t.Errorf("would be paused: %+v", would)
+		}
+		made, err := c.Pause(ctx, client.NewPause{Account: "app@example.com"})
+		w.must(err)
+		if len(made.Data) != 1 || made.Counted != nil {
+			t.Errorf("paused: %+v", made)
+		}
+		none, err := c.Resume(ctx, bulk)
+		w.must(err)
+		if none.Ended != nil || len(none.Data) != 1 {
+			t.Errorf("no such pause: %+v", none)
+		}
+		would, err = c.Resume(ctx, client.NewPause{Account: "app@example.com", DryRun: true})
+		w.must(err)
+		if would.Ended == nil || len(would.Data) != 1 || would.Counted.Messages != 1 {
+			t.Errorf("would be resumed: %+v", would)
+		}
+		ended, err := c.Resume(ctx, client.NewPause{Account: "app@example.com"})
+		w.must(err)
+		if ended.Ended == nil || ended.Ended.Account != w.smtp || len(ended.Data) != 0 {
+			t.Errorf("resumed: %+v", ended)
+		}
+	})
+}
+
+// Who asks for one account or lane is told of the pauses that are about it.
+func TestQueueTellsOfItsOwnPauses(t *testing.T) {
+	w := sqlite(t)
+	w.post("/v1/queue/pause", `{"account": "app@example.com"}`).want(http.StatusOK)
+	w.post("/v1/queue/pause", `{"lane": "bulk"}`).want(http.StatusOK)
+	for query, want := range map[string]int{"": 2, "?account=app@example.com": 2, "?account=box@example.net": 1, "?lane=normal": 1, "?account=box@example.net&lane=urgent": 0} {
+		if got := w.get("/v1/queue" + query).want(http.StatusOK).object()["pauses"].([]any); len(got) != want {
+			t.Errorf("%s: %v", query, got)
+		}
+	}
 }
 
 // Mail is moved to an account, which has to be given.

@@ -58,6 +58,7 @@ type Order struct {
 type Ordered struct {
 	Messages, Recipients int64            // done; of a dry run, that would be
 	Waiting              []Waiting        // of a dry run: which they are
+	Twice                int64            // of a dry run of a release: messages that may arrive twice
 	Skipped              map[string]int64 // messages that were left as they are, by why
 	Next                 email.ID         // where to go on; empty: all is done
 }
@@ -104,7 +105,11 @@ type ordering struct {
 
 func (e *Engine) ordering(ctx context.Context, g access.Grant, o Order) (*ordering, error) {
 	p := &ordering{Order: o, e: e, g: g, routes: map[email.ID]bool{}, out: Ordered{Skipped: map[string]int64{}}}
-	problems := checkReason(o.Reason)
+	problems, err := e.wrongCause(ctx, g.Team, o.Cause)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, checkReason(o.Reason)...)
 	if o.Verb != RetryMail {
 		problems = append(problems, p.narrow()...)
 	} else if len(o.States) > 0 {
@@ -183,8 +188,11 @@ func (p *ordering) count(ctx context.Context) error {
 	for _, w := range q.Waiting {
 		p.out.Messages, p.out.Recipients = p.out.Messages+w.Messages, p.out.Recipients+w.Recipients
 	}
+	if p.Verb == ReleaseMail {
+		p.out.Twice, err = p.e.cfg.Store.Doubtful(ctx, p.g.Team, p.Selection)
+	}
 	if p.target == nil {
-		return nil
+		return err
 	}
 	senders, err := p.e.cfg.Store.Senders(ctx, p.g.Team, p.Selection)
 	for _, sender := range slices.Sorted(maps.Keys(senders)) {

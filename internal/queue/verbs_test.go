@@ -170,3 +170,65 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		t.Errorf("waiting: %+v", x)
 	}
 }
+
+// Before held mail is released it is told how much of it may arrive twice.
+func TestReleaseTellsWhatMayArriveTwice(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.send = func(email.Envelope, email.Content) (provider.Receipt, error) {
+			return provider.Receipt{}, &provider.Error{Class: provider.Unknown, Cause: "no_answer", Text: "No answer."}
+		}
+		w.submit()
+		c := w.claimOne()
+		o := w.attempt(t.Context(), c)
+		o.canLook = false
+		w.settleWith(c, o)
+		w.submit()
+		w.submit()
+		w.order(Order{Verb: HoldMail})
+		for cause, want := range map[string][2]int64{"": {3, 1}, "outcome_unknown": {1, 1}, "by_hand": {2, 0}} {
+			o := w.order(Order{Verb: ReleaseMail, Selection: Selection{Cause: cause}, DryRun: true})
+			if got := [2]int64{o.Messages, o.Twice}; got != want {
+				t.Errorf("cause %q: %v would be released and may arrive twice, want %v", cause, got, want)
+			}
+		}
+	})
+}
+
+// What a pause would keep is counted, and nothing is paused by that.
+func TestPauseIsCountedFirst(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.submit()
+		w.submit()
+		w.claimOne() // it comes to its end
+		for _, c := range []struct {
+			p    Pause
+			want int64
+		}{
+			{Pause{Lane: EveryLane}, 1},
+			{Pause{Lane: email.Normal}, 1},
+			{Pause{Lane: email.Bulk}, 0},
+			{Pause{Account: worldAccount, Lane: EveryLane}, 1},
+			{Pause{Account: otherAccount, Lane: EveryLane}, 0},
+		} {
+			o, err := w.CountPaused(t.Context(), w.grant, c.p)
+			w.must(err)
+			if o.Messages != c.want {
+				t.Errorf("%+v would keep %d messages, want %d", c.p, o.Messages, c.want)
+			}
+		}
+		all, same, err := w.Pauses(t.Context(), w.grant, Pause{Lane: EveryLane})
+		w.must(err)
+		if len(all) != 0 || same != nil {
+			t.Errorf("paused by counting: %+v", all)
+		}
+		_, err = w.Pause(t.Context(), w.grant, Pause{Lane: email.Bulk, Reason: "a test"})
+		w.must(err)
+		for lane, want := range map[email.Lane]bool{email.Bulk: true, EveryLane: false} {
+			if _, same, err = w.Pauses(t.Context(), w.grant, Pause{Lane: lane}); err != nil || (same != nil) != want {
+				t.Errorf("lane %d: %+v, %v", lane, same, err)
+			}
+		}
+	})
+}
