@@ -13,9 +13,10 @@ type CapacityList struct {
 type PoolCapacity struct {
 	Pool     string   `json:"pool" doc:"Its id."`
 	Name     string   `json:"name"`
-	Now      *int64   `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that the limits let go at once. Missing: an account that can send has no known limit."`
+	Now      *int64   `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that may leave at once, by the limits and their even pace. Missing: an account that can send has no known limit."`
+	Urgent   *int64   `json:"now_urgent,omitempty" doc:"The same of the urgent lane, which keeps to no pace and may use what is reserved."`
 	Today    *int64   `json:"today,omitempty" doc:"The same of the limits of a rolling day. Missing: an account has no such limit that is known."`
-	NextAt   *Time    `json:"next_at,omitempty" doc:"When the next message may leave. Missing: now, or nobody knows."`
+	NextAt   *Time    `json:"next_at,omitempty" doc:"When more may leave than now. Missing: now is as much as may at once, or nobody knows."`
 	Accounts []string `json:"accounts" doc:"The ids of its accounts."`
 }
 
@@ -26,9 +27,10 @@ type Capacity struct {
 	Transport   string          `json:"transport"`
 	Status      string          `json:"status" enum:"active,parked,resting,paused,held"`
 	ParkedUntil *Time           `json:"parked_until,omitempty" doc:"Parked or resting until."`
-	Now         *int64          `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that the limits let go at once. Missing: no limit is known."`
+	Now         *int64          `json:"now,omitempty" doc:"Messages to one recipient, of the normal lane, that may leave at once, by the limits and their even pace. Missing: no limit is known."`
+	Urgent      *int64          `json:"now_urgent,omitempty" doc:"The same of the urgent lane, which keeps to no pace and may use what is reserved."`
 	Today       *int64          `json:"today,omitempty" doc:"The same of the limits of a rolling day. Missing: no such limit is known."`
-	NextAt      *Time           `json:"next_at,omitempty" doc:"When the next message may leave. Missing: now, or nobody knows."`
+	NextAt      *Time           `json:"next_at,omitempty" doc:"When more may leave than now. Missing: now is as much as may at once, or nobody knows."`
 	Limits      []CapacityLimit `json:"limits"`
 }
 

@@ -12,10 +12,11 @@ import (
 func capacityCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "capacity", Short: "See what accounts and pools can still send, now and today", Args: cobra.NoArgs,
-		Long: `See how many messages to one recipient each account and each pool can send now and
-today, beside what is kept for urgent mail, and when the next may leave where none
-may now. "-" stands where no limit is known. The limits one by one: gatepost
-accounts show ACCOUNT`,
+		Long: `See how many messages to one recipient each account and each pool can send at once
+(NOW, and urgent ones), how many of the limits of a day are left beside what is kept
+for urgent mail, and when more may leave than now (NEXT FREE). Mail that is not
+urgent leaves evenly, so NOW is small where a limit is of a minute. "-" stands where
+no limit is known. The limits one by one: gatepost accounts show ACCOUNT`,
 		Example: "  gatepost capacity\n  gatepost capacity --json",
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
@@ -34,12 +35,12 @@ func (r *remote) capacity(all client.CapacityList) {
 	}
 	var rows [][]string
 	for _, c := range all.Data {
-		rows = append(rows, []string{c.Address, c.Status, counted(c.Now), counted(c.Today), whenAt(c.NextAt)})
+		rows = append(rows, []string{c.Address, c.Status, counted(c.Now), counted(c.Urgent), counted(c.Today), whenAt(c.NextAt)})
 	}
 	for _, p := range all.Pools {
-		rows = append(rows, []string{p.Name, "pool of " + strconv.Itoa(len(p.Accounts)), counted(p.Now), counted(p.Today), whenAt(p.NextAt)})
+		rows = append(rows, []string{p.Name, "pool of " + strconv.Itoa(len(p.Accounts)), counted(p.Now), counted(p.Urgent), counted(p.Today), whenAt(p.NextAt)})
 	}
-	r.table([]string{"ACCOUNT OR POOL", "STATUS", "NOW", "TODAY", "NEXT FREE"}, rows)
+	r.table([]string{"ACCOUNT OR POOL", "STATUS", "NOW", "URGENT", "TODAY", "NEXT FREE"}, rows)
 	for _, c := range all.Data {
 		for _, l := range c.Limits {
 			if l.LearnedUntil != nil {

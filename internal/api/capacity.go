@@ -18,14 +18,15 @@ func (s *server) listCapacity(c *call) error {
 		list.Data[i] = capacityOf(a)
 	}
 	for i, p := range pools {
-		list.Pools[i] = client.PoolCapacity{Pool: p.ID, Name: p.Name, Now: p.Now, Today: p.Today, NextAt: timeAt(p.NextAt), Accounts: p.Accounts}
+		list.Pools[i] = client.PoolCapacity{Pool: p.ID, Name: p.Name, Now: p.Now, Urgent: p.Urgent, Today: p.Today, NextAt: timeAt(p.NextAt), Accounts: p.Accounts}
 	}
 	return c.answer(http.StatusOK, list)
 }
 
 func capacityOf(a queue.Capacity) client.Capacity {
 	out := client.Capacity{
-		Account: a.ID, Address: a.Address, Transport: a.Transport, Status: a.Status, ParkedUntil: timeAt(a.Until), Now: a.Now, Today: a.Today, NextAt: timeAt(a.NextAt),
+		Account: a.ID, Address: a.Address, Transport: a.Transport, Status: a.Status, ParkedUntil: timeAt(a.Until), Now: a.Now, Urgent: a.Urgent, Today: a.Today,
+		NextAt: timeAt(a.NextAt),
 		Limits: make([]client.CapacityLimit, len(a.Limits)),
 	}
 	for i, l := range a.Limits {

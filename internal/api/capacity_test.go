@@ -31,12 +31,12 @@ func TestCapacityHasTheLimitsOfTheSettings(t *testing.T) {
 		switch c.Account {
 		case id:
 			seen++
-			if len(c.Limits) != 2 || *c.Now != 29 || *c.Today != 9500 || c.Limits[0].Window != 60 || c.Limits[0].Scope != "relay" {
+			if len(c.Limits) != 2 || *c.Now != 2 || *c.Urgent != 30 || c.NextAt != nil || *c.Today != 9500 || c.Limits[0].Window != 60 || c.Limits[0].Scope != "relay" {
 				t.Errorf("the relay: %+v", c)
 			}
 		case w.gmail:
 			seen++
-			if len(c.Limits) != 6 || *c.Now != 57 || *c.Today != 1900 {
+			if len(c.Limits) != 6 || *c.Now != 3 || *c.Urgent != 60 || *c.Today != 1900 {
 				t.Errorf("the mailbox at Google: %+v", c)
 			}
 		case w.smtp:
@@ -69,7 +69,7 @@ func TestCapacityHasPoolsAndLearnedLimits(t *testing.T) {
 		return list, gmail
 	}
 	list, _ := capacity()
-	if len(list.Pools) != 1 || list.Pools[0].Name != "shop" || *list.Pools[0].Now != 57 || *list.Pools[0].Today != 1900 || len(list.Pools[0].Accounts) != 1 {
+	if len(list.Pools) != 1 || list.Pools[0].Name != "shop" || *list.Pools[0].Now != 3 || *list.Pools[0].Urgent != 60 || *list.Pools[0].Today != 1900 || len(list.Pools[0].Accounts) != 1 {
 		t.Errorf("pools: %+v", list.Pools)
 	}
 	day := store.Limit{

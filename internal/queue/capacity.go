@@ -18,11 +18,11 @@ type Capacity struct {
 	Status    string    // active, parked, resting, paused or held
 	Until     time.Time // parked or resting until
 	// Now and Today are messages with one recipient, of the normal lane: what all
-	// limits let go at once, and what is left of those of a day. Nil: no limit of that
-	// kind is known.
-	Now, Today *int64
-	NextAt     time.Time // when one may leave; zero: now, or nobody knows
-	Limits     []CapacityLimit
+	// limits, and their even pace, let go at once, and what is left of those of a day.
+	// Urgent is Now for the urgent lane. Nil: no limit of that kind is known.
+	Now, Urgent, Today *int64
+	NextAt             time.Time // when more may leave than Now; zero: Now is as much as may at once, or nobody knows
+	Limits             []CapacityLimit
 }
 
 // CapacityLimit is a limit and how it stands.
@@ -52,11 +52,11 @@ func (e *Engine) Capacities(ctx context.Context, g access.Grant) ([]Capacity, []
 	now := e.cfg.Now()
 	accounts, measures := make([]Capacity, 0, len(t.list)), make(map[email.ID]measured, len(t.list))
 	for _, a := range t.list {
-		standings, err := e.cfg.Store.Standings(ctx, a.opened.limits, e.clock.believed())
+		standings, err := e.cfg.Store.Standings(ctx, e.paces.credit(a.opened.limits), e.clock.believed())
 		if err != nil {
 			return nil, nil, err
 		}
-		c := capacityOf(a, standings, now)
+		c := e.capacityOf(a, standings, now)
 		accounts, measures[a.row.ID] = append(accounts, c), measured{c, standings}
 	}
 	pools := make([]PoolCapacity, 0, len(t.pools))
@@ -66,19 +66,17 @@ func (e *Engine) Capacities(ctx context.Context, g access.Grant) ([]Capacity, []
 	return accounts, pools, nil
 }
 
-func capacityOf(a *account, standings []store.Standing, now time.Time) Capacity {
+func (e *Engine) capacityOf(a *account, standings []store.Standing, now time.Time) Capacity {
 	c := Capacity{ID: a.row.ID, Address: a.row.Address, Transport: a.row.Transport, Status: "active"}
-	known := true
 	for _, s := range standings {
 		l := capacityLimit(&s)
 		c.Limits = append(c.Limits, l)
-		messages := max(0, l.Left-l.Reserved) / s.Cost
-		c.Now = least(c.Now, messages)
+		c.Now, c.Urgent = least(c.Now, atOnce(&s)/s.Cost), least(c.Urgent, l.Left/s.Cost)
 		if s.Window >= provider.Day {
-			c.Today = least(c.Today, messages)
+			c.Today = least(c.Today, max(0, l.Left-l.Reserved)/s.Cost)
 		}
-		c.NextAt, known = latest(c.NextAt, s.NextAt), known && (!s.Full || !s.NextAt.IsZero())
 	}
+	known := true
 	switch {
 	case a.row.Held:
 		c.Status, known = "held", false
@@ -90,12 +88,58 @@ func capacityOf(a *account, standings []store.Standing, now time.Time) Capacity 
 		c.Status, c.Until = "resting", a.row.RestingUntil
 	}
 	if c.Status != "active" {
-		c.Now = least(c.Now, 0)
+		c.Now, c.Urgent = least(c.Now, 0), least(c.Urgent, 0)
 	}
-	if c.NextAt = latest(c.NextAt, c.Until); !known {
-		c.NextAt = time.Time{}
+	if known {
+		c.NextAt = e.moreAt(&c, standings, now)
 	}
 	return c
+}
+
+// atOnce is how much of a limit normal mail may use now: what is left of the window,
+// and of it what the pace lets go. The last message of a pace may go beyond it.
+func atOnce(s *store.Standing) int64 {
+	left := max(0, s.Open(email.Normal)-s.Used)
+	if !s.Full {
+		left = max(left, s.Cost)
+	}
+	if s.Paced {
+		left = min(left, (max(0, s.Credit)+s.Cost-1)/s.Cost*s.Cost)
+	}
+	return left
+}
+
+// moreAt is when one more message may leave than may now; zero: never at once, or
+// nobody knows.
+func (e *Engine) moreAt(c *Capacity, standings []store.Standing, now time.Time) time.Time {
+	at := c.Until
+	for i := range standings {
+		s, soFar := &standings[i], *c.Now*standings[i].Cost
+		if soFar > 0 && soFar+s.Cost > s.Open(email.Normal) {
+			return time.Time{}
+		}
+		fits, known := s.FitsAt(soFar + s.Cost)
+		wait, ever := e.paces.after(&s.Limit, soFar)
+		if !known || !ever {
+			return time.Time{}
+		}
+		if at = latest(at, fits); wait > 0 {
+			at = latest(at, now.Add(wait))
+		}
+	}
+	return at
+}
+
+// after is how long until something may begin when n have begun now; never: they are
+// more than may begin at once.
+func (p *paces) after(l *store.Limit, n int64) (wait time.Duration, ever bool) {
+	if !l.Paced {
+		return 0, true
+	}
+	now, takes, most := p.elapsed(), time.Duration(n)*step(l), l.Window/burst
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.until[l.Key]-now, 0) + takes - most, takes <= most
 }
 
 func capacityLimit(s *store.Standing) CapacityLimit {

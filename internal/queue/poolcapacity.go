@@ -12,11 +12,11 @@ import (
 type PoolCapacity struct {
 	ID   email.ID
 	Name string
-	// Now and Today are as in Capacity, of all members together: what they share is
-	// counted once. Nil: a member that can send has no such limit.
-	Now, Today *int64
-	NextAt     time.Time // when one may leave; zero: now, or nobody knows
-	Accounts   []email.ID
+	// Now, Urgent and Today are as in Capacity, of all members together: what they share
+	// is counted once. Nil: a member that can send has no such limit.
+	Now, Urgent, Today *int64
+	NextAt             time.Time // when more may leave than Now; zero: Now is as much as may at once, or nobody knows
+	Accounts           []email.ID
 }
 
 // measured is an account with its limits.
@@ -40,20 +40,24 @@ func poolCapacity(p *store.Pool, of map[email.ID]measured, paused bool) PoolCapa
 		if m.Status == "active" {
 			now = append(now, m)
 		}
-		if out.NextAt.IsZero() || m.NextAt.Before(out.NextAt) {
+		if !m.NextAt.IsZero() && (out.NextAt.IsZero() || m.NextAt.Before(out.NextAt)) {
 			out.NextAt = m.NextAt
 		}
 	}
-	out.Now, out.Today = inAll(now, 0), inAll(today, provider.Day)
-	if out.Now == nil || *out.Now > 0 {
+	out.Now, out.Urgent, out.Today = inAll(now, 0, atOnce), inAll(now, 0, urgentAtOnce), inAll(today, provider.Day, inTime)
+	if out.Now == nil {
 		out.NextAt = time.Time{}
 	}
 	return out
 }
 
+func urgentAtOnce(s *store.Standing) int64 { return max(0, s.Max-s.Used) }
+
+func inTime(s *store.Standing) int64 { return max(0, s.Open(email.Normal)-s.Used) }
+
 // inAll is how many messages accounts can send within their limits of a window at
-// least so long; nil: one of them has none.
-func inAll(accounts []measured, window time.Duration) *int64 {
+// least so long, of which so much is open; nil: one of them has none.
+func inAll(accounts []measured, window time.Duration, open func(*store.Standing) int64) *int64 {
 	left, sum := map[string]int64{}, int64(0)
 	for _, m := range accounts {
 		var most *int64
@@ -62,7 +66,7 @@ func inAll(accounts []measured, window time.Duration) *int64 {
 				continue
 			}
 			if _, seen := left[s.Key]; !seen {
-				left[s.Key] = max(0, s.Open(email.Normal)-s.Used)
+				left[s.Key] = open(&s)
 			}
 			most = least(most, left[s.Key]/s.Cost)
 		}

@@ -345,6 +345,18 @@ type Standing struct {
 	FullAt   time.Time // when all of it is, unless more is used
 	Full     bool      // a message of the normal lane to one recipient does not fit
 	NextAt   time.Time // when it does; zero: it does now, or nobody knows
+
+	tally *tally
+}
+
+// FitsAt is when so much fits in the normal lane; zero: now. known is false where it
+// waits for what is under way.
+func (s *Standing) FitsAt(cost int64) (at time.Time, known bool) {
+	if s.tally.fits(email.Normal, cost) {
+		return time.Time{}, true
+	}
+	at = s.tally.frees(email.Normal, cost)
+	return at, !at.IsZero()
 }
 
 // Standings tells how limits stand.
@@ -358,7 +370,7 @@ func (s *Store) Standings(ctx context.Context, limits []Limit, now time.Time) ([
 	}
 	out := make([]Standing, len(ys))
 	for i, y := range ys {
-		out[i] = Standing{Limit: y.limit, Used: y.used, UnderWay: y.underWay, Full: !y.fits(email.Normal, y.limit.Cost)}
+		out[i] = Standing{Limit: y.limit, Used: y.used, UnderWay: y.underWay, Full: !y.fits(email.Normal, y.limit.Cost), tally: y}
 		if out[i].Full {
 			out[i].NextAt = y.frees(email.Normal, y.limit.Cost)
 		}
