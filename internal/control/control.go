@@ -37,6 +37,7 @@ type Config struct {
 	// slash at its end. nil: connect links cannot be made.
 	PublicURL func() string
 	Keys      *access.Keys // told when a key is deleted; may be nil
+	Traces    *Traces      // of the SMTP door; nil: there is none
 
 	Log    *slog.Logger     // nil: none
 	Now    func() time.Time // nil: time.Now

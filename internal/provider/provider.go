@@ -50,9 +50,13 @@ type Looker interface {
 	// Look lists Sent, newest first, back to q.Since, and reports which of the
 	// wanted messages are there, by the header email.HeaderID: gatepost's id to
 	// the provider's. A missing id means "not there yet", not "not sent".
-	// An error says that nothing was learned.
+	// An error says that nothing was learned; one with the cause CauseLookUnfinished that
+	// Sent has more than one look may read, and that the next one goes on.
 	Look(ctx context.Context, q LookQuery) (map[email.ID]string, error)
 }
+
+// CauseLookUnfinished is the cause of an error that says that a look is to go on.
+const CauseLookUnfinished = "look_unfinished"
 
 // Prover is implemented by accounts that can show step by step what works. Each
 // step is tried live, also after one that failed where it can be; nothing is sent.
@@ -85,8 +89,10 @@ type Alias struct {
 
 // LookQuery is one look for all unknown attempts of an account.
 type LookQuery struct {
-	IDs   map[email.ID]bool // the gatepost ids that are wanted
-	Since time.Time         // start of the oldest of these attempts
+	IDs map[email.ID]bool // the gatepost ids that are wanted
+	// Since is how far back to look, by our clock: whoever looks knows by how much the
+	// provider's differs.
+	Since time.Time
 	// Known tells which provider ids belong to messages that are accounted for;
 	// their headers need not be read. It may be nil.
 	Known func(ctx context.Context, providerIDs []string) (map[string]bool, error)

@@ -299,3 +299,28 @@ func TestAccountsByAddress(t *testing.T) {
 	w.allow("acc_3")
 	sends("shop@acme.example", "acc_4")
 }
+
+// A client that goes on asking for what is not there does not have all accounts read each
+// time.
+func TestUnknownFromDoesNotReadAllEachTime(t *testing.T) {
+	elapsed := time.Duration(0)
+	w := newWorld(t, store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)}, nil, func(c *Config) {
+		c.Elapsed = func() time.Duration { elapsed += time.Millisecond; return elapsed } // each read takes a while
+	})
+	sub := toBob()
+	from, _ := email.ParseAddress("nobody@elsewhere.example")
+	sub.From = &from
+	reads, last := 0, (*account)(nil)
+	for range 5 {
+		if _, err := w.Submit(t.Context(), w.grant, sub); err == nil {
+			t.Fatal("taken")
+		}
+		all, err := w.accounts.list(t.Context(), simTeam)
+		if w.must(err); all[0] != last {
+			reads, last = reads+1, all[0]
+		}
+	}
+	if reads > 2 {
+		t.Errorf("five submissions had all accounts read %d times", reads)
+	}
+}

@@ -125,3 +125,59 @@ func TestBringBackLeavesTheRestAlone(t *testing.T) {
 		}
 	})
 }
+
+// What was put off while the clock was ahead, of an attempt that began before, does not
+// wait for it either.
+func TestClockSetBackAfterAnAttemptFromBefore(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		elapsed := time.Duration(0)
+		w := newWorld(t, opt, nil, func(c *Config) { c.Elapsed = func() time.Duration { return elapsed } })
+		w.limits.HeaderDecides = true
+		w.must(w.bringBack(t.Context()))
+		pass := func(d time.Duration) { w.now, elapsed = w.now.Add(d), elapsed+d }
+
+		w.send = func(email.Envelope, email.Content) (provider.Receipt, error) { return provider.Receipt{}, errNoAnswer }
+		unknown := w.submit()
+		w.sendOne()
+		w.send = func(email.Envelope, email.Content) (provider.Receipt, error) {
+			w.now = w.now.Add(time.Hour) // set forward during the attempt
+			return provider.Receipt{}, &provider.Error{Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "busy"}
+		}
+		refused := w.submit()
+		w.sendOne()
+		pass(20 * time.Second)
+		_, err := w.Engine.look(t.Context(), simTeam, worldAccount) // due by the wrong clock, and not decided by it
+		w.must(err)
+		pass(time.Minute)
+		w.now = w.now.Add(-time.Hour)
+		w.must(w.bringBack(t.Context()))
+		for id, most := range map[email.ID]time.Duration{unknown: 10 * time.Minute, refused: firstBackoff} {
+			m, err := w.cfg.Store.Message(t.Context(), simTeam, id)
+			w.must(err)
+			if d := m.Entry.DueAt.Sub(w.now); d > most {
+				t.Errorf("%s is due in %s", m.Entry.State, d)
+			}
+		}
+	})
+}
+
+// Nodes whose clocks differ go by the database's: none brings back, or takes for over,
+// what is another's present.
+func TestNodesGoByTheDatabasesClock(t *testing.T) {
+	url := storetest.Postgres(t)
+	node := func(name email.ID, off time.Duration) *Engine {
+		opt := store.Options{Dir: storetest.Folder(t), Database: url, Now: func() time.Time { return time.Now().Add(off) }}
+		w := newWorld(t, opt, nil, func(c *Config) { c.Node, c.Now, c.Elapsed = name, nil, nil })
+		return w.Engine
+	}
+	right := node("node_right", 0)
+	for name, off := range map[email.ID]time.Duration{"node_slow": -time.Hour, "node_fast": 3 * time.Minute} {
+		other := node(name, off)
+		if by := other.cfg.Now().Sub(right.cfg.Now()).Abs(); by > time.Second {
+			t.Errorf("%s, off by %s, goes by a time that is %s off", name, off, by)
+		}
+	}
+	if off := right.cfg.Store.Offset(); off != 0 {
+		t.Errorf("a clock that is right is corrected by %s", off)
+	}
+}

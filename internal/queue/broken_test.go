@@ -76,10 +76,10 @@ func brokenBuilds() map[string]brokenBuild {
 			New: "\t\tif CHOSEN {\n\t\t\ts.stillDraft(open)\n\t\t} else {\n\t\t\ts.draftGone(r.began, open)\n\t\t}\n",
 		}},
 		"looks go back a quarter of an hour": {seed: 8, promise: "G3", Mutation: mutant.Mutation{
-			File: "internal/queue/look.go", Old: "q.Since.Add(-lookMargin)", New: "q.Since.Add(-map[bool]time.Duration{true: 15 * time.Minute, false: lookMargin}[CHOSEN])",
+			File: "internal/queue/look.go", Old: "\treturn lookMarginOdd\n", New: "\tif CHOSEN {\n\t\treturn lookMargin\n\t}\n\treturn lookMarginOdd\n",
 		}},
 		"what a clock ahead put off waits for it": {seed: 13838, promise: "still wait", rare: true, Mutation: mutant.Mutation{
-			File: "internal/queue/ahead.go", Old: "if last.ever && ", New: "if CHOSEN || last.ever && ",
+			File: "internal/queue/ahead.go", Old: "if !last.ever || backs != last.backs {", New: "if CHOSEN {\n\t\treturn nil\n\t} else if !last.ever || backs != last.backs {",
 		}},
 		"the clock is believed": {seed: 152, promise: "G3", rare: true, Mutation: mutant.Mutation{
 			File: "internal/queue/settle.go", Old: "if rest > 0 {", New: "if rest > 0 && !CHOSEN {",

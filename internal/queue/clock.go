@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -22,6 +23,7 @@ type clock struct {
 	trusted time.Duration // elapsed since when the two have agreed
 	setBy   time.Duration // by how much the wall clock was set since the start, all in all
 	backs   int           // how often it was set back
+	set     bool          // it was set, forward or back
 }
 
 // evenness is how far the clocks may drift apart between two checks without one
@@ -39,6 +41,14 @@ func (c *clock) even() time.Duration {
 	defer c.mu.Unlock()
 	c.check()
 	return c.at - c.trusted
+}
+
+// evenly is even, and whether that is all the time since this process started.
+func (c *clock) evenly() (even time.Duration, ever bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.check()
+	return c.at - c.trusted, !c.set
 }
 
 // believed is the wall clock as it would be if nobody had set it forward since
@@ -67,13 +77,26 @@ func (c *clock) check() {
 	if drift.Abs() <= evenness {
 		return
 	}
-	c.trusted, c.setBy = at, c.setBy+drift
+	c.trusted, c.setBy, c.set = at, c.setBy+drift, true
 	if drift < 0 {
 		c.backs++
 	}
 	if c.wasSet != nil {
 		c.wasSet(drift)
 	}
+}
+
+// syncClock makes this process go by the database's clock, as all nodes do.
+func (e *Engine) syncClock(ctx context.Context) error {
+	if !e.cfg.shared {
+		return nil
+	}
+	before := e.cfg.Store.Offset()
+	err := e.cfg.Store.SyncClock(ctx)
+	if by := e.cfg.Store.Offset(); (by - before).Abs() > evenness {
+		e.cfg.Log.Warn("this machine's clock and the database's differ: the database's counts; set both by NTP", "this_one_is_behind_by", by)
+	}
+	return err
 }
 
 // pulse knows when this process was last heard of by the others.

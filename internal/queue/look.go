@@ -18,10 +18,6 @@ const (
 	lookAgain = 30 * time.Second
 	// lookTimeout ends a look.
 	lookTimeout = 2 * time.Minute
-	// lookMargin is how much further back than the oldest attempt a look goes: copies
-	// bear the provider's time, and our clock may be wrong, by a time zone or more, or
-	// have been set since.
-	lookMargin = 24 * time.Hour
 )
 
 // look settles the unknown outcomes of an account whose look is due: one listing
@@ -88,10 +84,30 @@ func (e *Engine) findSent(ctx context.Context, a *account, entries []*store.Entr
 			}
 		}
 	}
-	q.Since = q.Since.Add(-lookMargin)
+	q.Since = q.Since.Add(-e.marginOf(entries))
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	return e.gather(ctx, a, looker, q, entries)
+}
+
+// Margins of a look: for what passes between a claim and its row, and for a clock that may
+// have been set since.
+const (
+	lookMargin     = 15 * time.Minute
+	lookMarginOdd  = 24 * time.Hour
+	lookMarginEven = 24 * time.Hour // of running evenly make the difference
+)
+
+// marginOf is how much further back than the oldest attempt a look goes. By how much the
+// provider's clock and ours differ is the provider's to know (LookQuery.Since); where ours
+// was set since the attempt, times of rows and of copies cannot be compared any more. That
+// it was not is known of attempts of this process alone, or after a day.
+func (e *Engine) marginOf(entries []*store.Entry) time.Duration {
+	others := slices.ContainsFunc(entries, func(en *store.Entry) bool { return en.Node != e.cfg.Node || en.Epoch != e.epoch })
+	if even, ever := e.clock.evenly(); even >= lookMarginEven || ever && !others {
+		return lookMargin
+	}
+	return lookMarginOdd
 }
 
 func (e *Engine) settleLooks(ctx context.Context, entries []*store.Entry, r lookResult) ([]*store.Finish, error) {

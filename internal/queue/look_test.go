@@ -8,7 +8,6 @@ import (
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
 	"gatepost/internal/store"
-	"gatepost/internal/store/storetest"
 )
 
 // A look that is refused until a time is not made before it, and the account that
@@ -27,16 +26,29 @@ func TestRefusedLookWaitsAsToldAndParksTheAccount(t *testing.T) {
 	}
 }
 
-// A look goes back further than the attempt, by more than any wrong time zone: copies
-// bear the provider's time.
+// A look goes back further than the attempt: a day, where our clock may have been set
+// since. Of attempts of other processes that is not known before a day has passed.
 func TestLookGoesFurtherBackThanTheAttempt(t *testing.T) {
-	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
-	w.send = func(email.Envelope, email.Content) (provider.Receipt, error) { return provider.Receipt{}, errNoAnswer }
-	w.submit()
-	began := w.now
-	w.sendOne()
-	w.lookAfter(30 * time.Second)
-	if w.asked.Since.IsZero() || w.asked.Since.After(began.Add(-24*time.Hour)) {
-		t.Errorf("the attempt began at %s, the look goes back to %s", began, w.asked.Since)
+	wall, elapsed := simStart, time.Duration(0)
+	pass := func(d time.Duration) { wall, elapsed = wall.Add(d), elapsed+d }
+	e := New(Config{Now: func() time.Time { return wall }, Elapsed: func() time.Duration { return elapsed }, Node: "node_a"})
+	e.epoch = 2
+	own, other, before := &store.Entry{Node: "node_a", Epoch: 2}, &store.Entry{Node: "node_b", Epoch: 2}, &store.Entry{Node: "node_a", Epoch: 1}
+	want := func(when string, margins map[*store.Entry]time.Duration) {
+		t.Helper()
+		for en, m := range margins {
+			if got := e.marginOf([]*store.Entry{own, en}); got != m {
+				t.Errorf("%s, an attempt of %s, epoch %d: %s further back, want %s", when, en.Node, en.Epoch, got, m)
+			}
+		}
 	}
+	const near, day = 15 * time.Minute, 24 * time.Hour
+	pass(time.Hour)
+	want("after an hour", map[*store.Entry]time.Duration{own: near, other: day, before: day})
+	pass(day)
+	want("after a day", map[*store.Entry]time.Duration{own: near, other: near, before: near})
+	wall = wall.Add(-time.Hour)
+	want("with a clock that was set", map[*store.Entry]time.Duration{own: day, other: day, before: day})
+	pass(day)
+	want("a day after it was set", map[*store.Entry]time.Duration{own: near, other: near, before: near})
 }

@@ -194,7 +194,7 @@ func (e *Engine) watch(ctx context.Context) {
 		case <-tick.C:
 		case <-e.roster.news:
 		}
-		complain(ctx, e.meet(ctx))
+		complain(ctx, errors.Join(e.syncClock(ctx), e.meet(ctx)))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"gatepost/internal/email"
@@ -53,7 +54,7 @@ func (e *Engine) poolRoutes(ctx context.Context, team, account email.ID) ([]stri
 
 // duesFor are the routes of one pool that lead to an account.
 func (e *Engine) duesFor(ctx context.Context, p *store.Pool, account email.ID) ([]store.Due, error) {
-	dues, err := e.cfg.Store.PoolDues(ctx, p.ID)
+	dues, err := e.poolDues(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +63,47 @@ func (e *Engine) duesFor(ctx context.Context, p *store.Pool, account email.ID) (
 		return nil, err
 	}
 	now := e.cfg.Now()
-	return slices.DeleteFunc(dues, func(d store.Due) bool {
+	return slices.DeleteFunc(slices.Clone(dues), func(d store.Due) bool {
 		r, ok := readRoute(d.Route)
 		return !ok || d.Send.IsZero() || d.Send.After(now) || !chooseAmong(p, r, d.Recipients, all, now).has(account)
 	}), nil
+}
+
+// Beside a transaction that is open for minutes, PostgreSQL takes long to tell what waits
+// for a pool, and each claim of each member asks: then an answer serves for twenty times as
+// long as it took, a second at most.
+const (
+	duesQuick = 5 * time.Millisecond
+	duesShare = 20
+	duesMost  = time.Second
+)
+
+// pooled keeps what waits for pools, where it took long to find out.
+type pooled struct {
+	mu   sync.Mutex
+	kept map[email.ID]keptDues
+}
+
+type keptDues struct {
+	dues  []store.Due
+	until time.Duration
+}
+
+func (e *Engine) poolDues(ctx context.Context, pool email.ID) ([]store.Due, error) {
+	began := e.cfg.Elapsed()
+	e.pooled.mu.Lock()
+	kept, ok := e.pooled.kept[pool]
+	e.pooled.mu.Unlock()
+	if ok && began < kept.until {
+		return kept.dues, nil
+	}
+	dues, err := e.cfg.Store.PoolDues(ctx, pool)
+	if now := e.cfg.Elapsed(); err == nil && now-began > duesQuick {
+		e.pooled.mu.Lock()
+		e.pooled.kept[pool] = keptDues{dues, now + min(duesShare*(now-began), duesMost)}
+		e.pooled.mu.Unlock()
+	}
+	return dues, err
 }
 
 // chooseAmong chooses by the accounts as they are, for messages of up to so many

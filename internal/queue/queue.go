@@ -67,13 +67,17 @@ type Config struct {
 	Shared bool
 	// Bodies is how many bytes of messages may be in hand at once. 0: 256 MiB.
 	Bodies int64
+
+	shared bool // Now is the time that all nodes go by
 }
 
 func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Now == nil {
+	if c.Now == nil && c.Store != nil {
+		c.Now, c.shared = c.Store.Now, true
+	} else if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.Elapsed == nil {
@@ -113,6 +117,7 @@ type Engine struct {
 	learning learning
 	drafts   map[email.ID]*watched
 	brought  brought
+	pooled   pooled
 
 	epoch  int64 // of this process, from Enter
 	pulse  *pulse
@@ -136,6 +141,7 @@ func New(cfg Config) *Engine {
 	}
 	e.accounts, e.recent = newAccounts(e), newRecent()
 	e.drafts = map[email.ID]*watched{}
+	e.pooled.kept = map[email.ID]keptDues{}
 	e.hand = &hand{held: map[email.ID]int64{}}
 	e.breaker = newBreaker()
 	e.clock = newClock(cfg.Now, cfg.Elapsed)

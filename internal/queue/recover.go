@@ -14,6 +14,9 @@ import (
 // Enter makes this process present under its node's name, with a new epoch. What
 // an earlier epoch was sending has no sender any more and becomes unknown now.
 func (e *Engine) Enter(ctx context.Context) error {
+	if err := e.syncClock(ctx); err != nil {
+		return err
+	}
 	entered := e.pulse.time()
 	epoch, err := e.cfg.Store.Enter(ctx, e.cfg.Node)
 	if err != nil {

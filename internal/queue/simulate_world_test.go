@@ -265,9 +265,10 @@ func (p *simLooker) Look(ctx context.Context, q provider.LookQuery) (map[email.I
 		s.visit("look failed")
 		return nil, &provider.Error{Class: provider.Retry, Cause: "busy", Text: "busy"}
 	}
+	since := q.Since.Add(simStart.Add(s.true).Sub(s.now())) // the provider's answers have its time
 	found := map[email.ID]string{}
 	for _, c := range slices.Backward(p.w.sent) {
-		if c.account != p.id || c.at > s.true || c.sent.Before(q.Since) || !q.IDs[c.id] {
+		if c.account != p.id || c.at > s.true || c.sent.Before(since) || !q.IDs[c.id] {
 			continue
 		}
 		if known, err := q.Known(ctx, []string{c.provided}); err != nil || known[c.provided] {

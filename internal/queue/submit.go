@@ -57,6 +57,12 @@ type Submission struct {
 	InReplyTo  string    `json:",omitempty"` // Message-ID of the message that it answers
 	References []string  `json:",omitempty"` // empty beside InReplyTo: that one
 	NoText     bool      `json:",omitempty"` // make no text from the HTML
+	// RewriteFrom sends a whole message whose From may not be sent as the account's own
+	// address, with the old author in Reply-To.
+	RewriteFrom bool `json:",omitempty"`
+	// Recognise takes a whole message with a Message-ID that comes again within an hour
+	// for the same one.
+	Recognise bool `json:",omitempty"`
 }
 
 // Submitted is the answer to a submission: facts that do not change, so that a
@@ -84,6 +90,9 @@ func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Su
 		return Submitted{}, err
 	}
 	defer release()
+	if err := e.recognise(ctx, g, &sub); err != nil {
+		return Submitted{}, err
+	}
 	print, first, err := e.firstUse(ctx, g, sub)
 	if err != nil || first != nil {
 		return e.replay(ctx, g, print, first, err)

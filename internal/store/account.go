@@ -97,10 +97,10 @@ func changeAccount(ctx context.Context, t *tx, c *AccountChange, e Event) error 
 		update, args = `UPDATE accounts SET resting_until = 0, rests = 0, cause = '', reason = '', updated_at = $3
 			WHERE team_id = $1 AND id = $2 AND held = 0 AND rests > 0`, []any{e.Team, e.Subject, millis(e.At)}
 	case c.Rests > 0:
-		update = `UPDATE accounts SET resting_until = $7, rests = $8` + where + ` AND rests < $8`
+		update = `UPDATE accounts SET waits_since = $5, resting_until = $7, rests = $8` + where + ` AND rests < $8`
 		args = append(args, millis(c.Until), c.Rests)
 	case !c.Hold:
-		update = `UPDATE accounts SET parked_until = $7` + where + ` AND parked_until < $7`
+		update = `UPDATE accounts SET waits_since = $5, parked_until = $7` + where + ` AND parked_until < $7`
 		args = append(args, millis(c.Until))
 	}
 	r, err := t.ExecContext(ctx, update, args...)

@@ -9,8 +9,9 @@ import (
 
 // Times in rows are wall time. What was written while the clock was ahead of where it
 // is now would wait until the clock has come there again: an hour, where somebody has
-// set it back by an hour. Such rows give themselves away, because something in them
-// seems to have happened in the future.
+// set it back by an hour. Such rows give themselves away: they seem to have been written
+// in the future. Nodes of one database go by its clock (SyncClock), so that none takes
+// for the future what is another's present.
 
 const (
 	// ahead is how far in the future what has happened may seem to lie: nodes' clocks
@@ -39,10 +40,10 @@ func (s *Store) BringBack(ctx context.Context, now time.Time) (b BroughtBack, er
 		return b, err
 	}
 	err = s.do(ctx, "bring accounts back", func(ctx context.Context, t *tx) error {
-		rows, err := t.QueryContext(ctx, `UPDATE accounts SET updated_at = $1,
-			parked_until = CASE WHEN parked_until > $2 THEN $1 + parked_until - updated_at ELSE parked_until END,
-			resting_until = CASE WHEN resting_until > $2 THEN $1 + resting_until - updated_at ELSE resting_until END
-			WHERE updated_at > $2 AND (parked_until > $2 OR resting_until > $2) RETURNING `+accountColumns, millis(now), millis(now.Add(ahead)))
+		rows, err := t.QueryContext(ctx, `UPDATE accounts SET waits_since = $1,
+			parked_until = CASE WHEN parked_until > $2 THEN $1 + parked_until - waits_since ELSE parked_until END,
+			resting_until = CASE WHEN resting_until > $2 THEN $1 + resting_until - waits_since ELSE resting_until END
+			WHERE waits_since > $2 AND (parked_until > $2 OR resting_until > $2) RETURNING `+accountColumns, millis(now), millis(now.Add(ahead)))
 		if err != nil {
 			return err
 		}
@@ -72,13 +73,13 @@ var bringings = []struct {
 	state  email.State
 	update string
 }{
-	// What was taken, or let go by a person, is due at once: never later, but for the
-	// time that it was scheduled for.
-	{email.Queued, `UPDATE queue SET due_at = $1` + inFuture(`q.retries = 0 AND q.cause = '' AND NOT EXISTS
+	// What is due as soon as it is written, because it was taken or let go, is due now:
+	// never later, but for the time that it was scheduled for.
+	{email.Queued, `UPDATE queue SET due_at = $1` + inFuture(`q.written_at = 0 AND NOT EXISTS
 		(SELECT 1 FROM messages m WHERE m.team_id = q.team_id AND m.id = q.message_id AND m.send_at > $1)`)},
-	{email.Queued, `UPDATE queue SET due_at = $1 + due_at - started_at, started_at = $1` + inFuture(`q.started_at > $2`)},
-	{email.Unknown, `UPDATE queue SET due_at = $1 + due_at - unknown_at, unknown_at = $1,
-		started_at = CASE WHEN started_at > $1 THEN $1 ELSE started_at END` + inFuture(`q.unknown_at > $2`)},
+	{email.Queued, `UPDATE queue SET due_at = $1 + due_at - written_at, written_at = $1` + inFuture(`q.written_at > $2`)},
+	{email.Unknown, `UPDATE queue SET due_at = $1 + due_at - written_at, written_at = $1,
+		unknown_at = CASE WHEN unknown_at > $1 THEN $1 ELSE unknown_at END` + inFuture(`q.written_at > $2`)},
 }
 
 // inFuture finds what is due in the future, route by route, as the index has it.

@@ -189,7 +189,7 @@ const unsent = `CASE WHEN attempt = 0 THEN (SELECT m.send_at FROM messages m WHE
 func release(ctx context.Context, t *tx, team, message email.ID, ev Event) (Event, *Entry, error) {
 	e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET state = CASE WHEN `+unsent+` > 0 THEN 'scheduled' ELSE 'queued' END,
 		due_at = CASE WHEN `+unsent+` > 0 THEN `+unsent+` ELSE $3 END, seq = seq + 1,
-		duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, retries = 0, retry_ms = 0, cause = '',
+		duplicate = CASE WHEN unknown_at > 0 THEN 1 ELSE duplicate END, unknown_at = 0, written_at = 0, retries = 0, retry_ms = 0, cause = '',
 		route = CASE WHEN pooled = '' OR `+draftedSQL("queue")+` THEN route ELSE pooled END
 		WHERE team_id = $1 AND message_id = $2 AND state = 'held' RETURNING `+queueColumns, team, message, millis(ev.At)))
 	if err != nil {

@@ -146,3 +146,26 @@ func TestRetriesDoNotDeadlock(t *testing.T) {
 	checkCounts(t, s)
 	noDeadlocks(t, s, opt)
 }
+
+// Attempts of several accounts note that they may leave drafts, in groups of two writers.
+func TestDraftNotesDoNotDeadlock(t *testing.T) {
+	opt := store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t)}
+	s, err := store.Open(t.Context(), opt)
+	must(t, err)
+	accounts := []email.ID{addAccount(t, s), addAccount(t, s), addAccount(t, s), addAccount(t, s), addAccount(t, s), addAccount(t, s)}
+	for _, a := range accounts {
+		must(t, s.NoteDrafts(t.Context(), team, a))
+	}
+	var all sync.WaitGroup
+	for g := range 24 {
+		all.Go(func() {
+			for n := range 60 {
+				if err := s.NoteDrafts(t.Context(), team, accounts[(g+n)%len(accounts)]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	noDeadlocks(t, s, opt)
+}

@@ -55,9 +55,10 @@ func (s *Store) KeepDraft(ctx context.Context, en *Entry, draft string) error {
 
 // NoteDrafts notes that a draft is about to be made in an account: until a row of its
 // own tells of it, this one does. Each note counts, so that whoever found no draft can
-// tell whether one may have come since.
+// tell whether one may have come since. It changes a row that all attempts of the account
+// share: it comes last in a group, or two groups would wait for each other.
 func (s *Store) NoteDrafts(ctx context.Context, team, account email.ID) error {
-	return s.do(ctx, "note that there may be drafts of "+account, func(ctx context.Context, t *tx) error {
+	return s.doOn(ctx, "note that there may be drafts of "+account, lastInOrder+account, func(ctx context.Context, t *tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO drafts (`+draftColumns+`) VALUES ($1, $2, $2, '', 1, 1)
 			ON CONFLICT (message_id) DO UPDATE SET attempt = drafts.attempt + 1`, team, account)
 		return err

@@ -55,7 +55,8 @@ type tx struct {
 	w      *writer
 	counts map[countKey]int64
 	usage  map[usageKey]int64
-	behind bool // rows were put before others that wait
+	behind bool      // rows were put before others that wait
+	oldest time.Time // since when the first of the new rows is due; zero: there is none
 }
 
 type countKey struct {
@@ -271,7 +272,7 @@ func (w *writer) attempt(ctx context.Context, group []*request) error {
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return w.commitFailed(ctx, err)
 	}
-	if t.behind {
+	if t.behind || w.s.late(t.oldest) {
 		w.s.heads.forget()
 	}
 	if err := w.s.opt.Fault("commit.after"); err != nil {
@@ -337,6 +338,7 @@ func (w *writer) commitFailed(ctx context.Context, err error) error {
 		return err
 	}
 	w.drop()
+	w.s.heads.forget()
 	return fmt.Errorf("%w: %w", errUncertain, err)
 }
 
@@ -403,6 +405,10 @@ func inOrder(group []*request) (sorted []*request, messages []email.ID) {
 	slices.Sort(messages)
 	return sorted, slices.Compact(messages)
 }
+
+// lastInOrder is before what stands in place of a message's id for changes that come
+// after those of all messages.
+const lastInOrder = "~"
 
 func (r *request) changed() email.ID {
 	if r.change == nil {

@@ -17,11 +17,12 @@ import (
 // Where a claim begins, and how often at the very beginning. The slack is for commits of
 // what is due a little earlier and clocks that differ a little: what was sent in it is
 // stepped over. What is put further back waits for the next look at the very beginning,
-// which may take a twentieth of the time.
+// which takes a twentieth of the time, and comes every ten seconds at least.
 const (
 	headSlack = 250 * time.Millisecond
 	headWhole = 2 * time.Second
 	headShare = 20
+	headMost  = 10 * time.Second
 )
 
 // heads remembers where what waits in each lane begins, for each account that claims:
@@ -64,7 +65,7 @@ func (h *heads) look(route claimed, now time.Time) headLook {
 	if x == nil {
 		return l
 	}
-	if age := l.began.Sub(x.whole); age < 0 || age >= max(headWhole, headShare*x.took) {
+	if age := l.began.Sub(x.whole); age < 0 || age >= min(max(headWhole, headShare*x.took), headMost) {
 		return l
 	}
 	l.whole = false
@@ -122,6 +123,10 @@ func (h *heads) forget() {
 	h.changes++
 	clear(h.routes)
 }
+
+// late tells whether rows that are due since a time have been committed so late that
+// claims may have begun behind them already.
+func (s *Store) late(due time.Time) bool { return !due.IsZero() && s.Now().Sub(due) > headSlack/2 }
 
 // queuedBehind tells whether an outcome puts its message back to where it was.
 func (f *Finish) queuedBehind() bool {

@@ -132,3 +132,35 @@ func TestClaimsBeginForEachMember(t *testing.T) {
 		t.Errorf("the other claimed %+v", es)
 	}
 }
+
+// A message that is committed a while after it was composed is not behind what claims
+// have seen since.
+func TestClaimsMissNothingThatIsCommittedLate(t *testing.T) {
+	now := start
+	opt := store.Options{Dir: t.TempDir(), Database: storetest.Postgres(t), Now: func() time.Time { return now }}
+	s := storetest.Open(t, opt)
+	route := addAccount(t, s)
+	add := func(lane email.Lane, at time.Time) {
+		m := newMessage(t, route, "a@b.example")
+		m.Lane, m.CreatedAt = lane, at
+		must(t, s.AddMessage(t.Context(), m))
+	}
+	claim := func() email.Lane {
+		c := claimRequest(route, 1)
+		c.Now = now
+		es, err := s.Claim(t.Context(), c)
+		must(t, err)
+		return es[0].Lane
+	}
+	for range 3 {
+		add(email.Bulk, start)
+	}
+	claim()
+	now = now.Add(time.Second)
+	claim() // sees that there is nothing urgent
+	add(email.Urgent, start.Add(40*time.Millisecond))
+	now = now.Add(time.Millisecond)
+	if got := claim(); got != email.Urgent {
+		t.Errorf("claimed lane %d before the urgent one", got)
+	}
+}

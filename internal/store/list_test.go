@@ -207,7 +207,7 @@ func TestPostgresListsByIndexes(t *testing.T) {
 	for _, table := range []string{"queue", "recipients", "messages", "endings"} {
 		var whole int
 		must(t, db.QueryRow(`SELECT seq_scan FROM pg_stat_user_tables WHERE relname = $1`, table).Scan(&whole))
-		if whole > 5 { // creating an index reads the table once
+		if whole > 6 { // creating an index reads the table once, and so does a migration
 			t.Errorf("%s was read whole %d times", table, whole)
 		}
 	}

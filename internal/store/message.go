@@ -179,6 +179,9 @@ func addMessages(ctx context.Context, t *tx, ms []*NewMessage) error {
 	for _, m := range fresh {
 		t.count(m.Team, Submitted, len(m.Recipients))
 		t.count(m.Team, m.State(), len(m.Recipients))
+		if due := m.due(); m.State() == email.Queued && (t.oldest.IsZero() || due.Before(t.oldest)) {
+			t.oldest = due
+		}
 	}
 	return nil
 }

@@ -253,7 +253,8 @@ func waitAgain(ctx context.Context, t *tx, m *Message, fence int64, n int, at ti
 		return nil, err
 	}
 	e, err := scanEntry(t.QueryRowContext(ctx, `UPDATE queue SET fence = $2, unsettled = unsettled + $3, seq = seq + 1,
-		due_at = CASE WHEN state = 'queued' THEN $4 ELSE due_at END, retries = 0, retry_ms = 0
+		due_at = CASE WHEN state = 'queued' THEN $4 ELSE due_at END, written_at = CASE WHEN state = 'queued' THEN 0 ELSE written_at END,
+		retries = 0, retry_ms = 0
 		WHERE message_id = $1 AND state IN ('scheduled', 'queued', 'held') RETURNING `+queueColumns, m.ID, fence, n, millis(at)))
 	if errors.Is(found(err), ErrNotFound) {
 		return nil, errOnItsWay

@@ -309,7 +309,7 @@ func batchDelete(b *pgx.Batch, fs []*Finish) bool {
 
 func batchUpdate(b *pgx.Batch, fs []*Finish) bool {
 	var ids, from, states, causes []string
-	nums := make([][]int64, 9)
+	nums := make([][]int64, 10)
 	for _, f := range fs {
 		n := f.Next
 		if n == nil {
@@ -319,18 +319,18 @@ func batchUpdate(b *pgx.Batch, fs []*Finish) bool {
 		states, causes = append(states, string(n.State)), append(causes, n.Cause)
 		for i, v := range []int64{
 			f.Fence, millis(n.DueAt), millis(n.UnknownAt), int64(n.Retries), n.RetryTime.Milliseconds(),
-			int64(n.Unsettled), int64(f.Seq + len(f.Events)), int64(flag(n.Duplicate)), int64(len(f.Verdicts)),
+			int64(n.Unsettled), int64(f.Seq + len(f.Events)), int64(flag(n.Duplicate)), int64(len(f.Verdicts)), millis(f.At),
 		} {
 			nums[i] = append(nums[i], v)
 		}
 	}
 	b.Queue(`UPDATE queue q SET state = f.next, due_at = f.due, unknown_at = f.unknown, retries = f.retries, retry_ms = f.ms,
-		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause, route = `+backSQL("q", "f.next", "f.unknown", "f.verdicts")+`
+		unsettled = f.unsettled, seq = f.seq, duplicate = f.duplicate, cause = f.cause, written_at = f.written, route = `+backSQL("q", "f.next", "f.unknown", "f.verdicts")+`
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-		$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
-		AS f(id, state, next, cause, fence, due, unknown, retries, ms, unsettled, seq, duplicate, verdicts)
+		$9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])
+		AS f(id, state, next, cause, fence, due, unknown, retries, ms, unsettled, seq, duplicate, verdicts, written)
 		WHERE q.message_id = f.id AND q.fence = f.fence AND q.state = f.state RETURNING q.message_id`,
-		ids, from, states, causes, nums[0], nums[1], nums[2], nums[3], nums[4], nums[5], nums[6], nums[7], nums[8])
+		ids, from, states, causes, nums[0], nums[1], nums[2], nums[3], nums[4], nums[5], nums[6], nums[7], nums[8], nums[9])
 	return len(ids) > 0
 }
 

@@ -153,10 +153,10 @@ func settleEach(ctx context.Context, t *tx, fs []*Finish) error {
 				f.Message, f.Fence, f.From)
 		} else {
 			r, err = t.ExecContext(ctx, `UPDATE queue SET state = $4, due_at = $5, unknown_at = $6, retries = $7, retry_ms = $8,
-				unsettled = $9, seq = $10, duplicate = $11, cause = $12, route = `+backSQL("queue", "$4", "$6", "$13")+`
+				unsettled = $9, seq = $10, duplicate = $11, cause = $12, written_at = $14, route = `+backSQL("queue", "$4", "$6", "$13")+`
 				WHERE message_id = $1 AND fence = $2 AND state = $3`,
 				f.Message, f.Fence, f.From, n.State, millis(n.DueAt), millis(n.UnknownAt), n.Retries, n.RetryTime.Milliseconds(),
-				n.Unsettled, f.Seq+len(f.Events), flag(n.Duplicate), n.Cause, len(f.Verdicts))
+				n.Unsettled, f.Seq+len(f.Events), flag(n.Duplicate), n.Cause, len(f.Verdicts), millis(f.At))
 		}
 		if err != nil {
 			return err

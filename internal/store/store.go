@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,6 +75,7 @@ type Store struct {
 	done    sync.WaitGroup
 	stop    context.CancelFunc
 	heads   heads
+	offset  atomic.Int64 // see Offset
 	Bucket  *Bucket
 }
 

@@ -526,7 +526,7 @@ func TestPostgresGoesByKeys(t *testing.T) {
 	for _, table := range []string{"queue", "recipients", "messages", "content_keys", "events", "accounts"} {
 		var whole, byKey int
 		must(t, db.QueryRow(`SELECT seq_scan, COALESCE(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = $1`, table).Scan(&whole, &byKey))
-		if whole > 5 { // creating an index reads the table once
+		if whole > 6 { // creating an index reads the table once, and so does a migration
 			t.Errorf("%s was read whole %d times, and %d times by a key", table, whole, byKey)
 		}
 	}

@@ -62,6 +62,9 @@ func (a *account) getOnce(ctx context.Context, g call, v any) (*provider.Error, 
 		return provider.NoAnswer(provider.StageCall, false, err), nil
 	}
 	defer resp.Body.Close()
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.ahead.Store(int64(at.Sub(a.deps.Now())))
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
 	switch {
 	case resp.StatusCode == http.StatusNotFound:

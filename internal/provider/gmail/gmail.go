@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gatepost/internal/email"
@@ -53,6 +54,9 @@ type account struct {
 	aliasScopes          []string
 	// pause waits before a question about an upload; tests do not wait.
 	pause func(ctx context.Context, tries int) error
+
+	ahead atomic.Int64 // by how much Google's clock is ahead of ours, in nanoseconds
+	seen  seenSent
 }
 
 // looker is an account whose Sent mail may be read.

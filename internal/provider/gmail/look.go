@@ -19,9 +19,13 @@ const (
 	// pageSize of messages.list; 500 is its most, but Sent is read from the top and
 	// the wanted messages are young.
 	pageSize = 100
-	// clockMargin allows for a clock that differs from Gmail's: internalDate is
-	// Gmail's time, Since is ours.
+	// clockMargin allows for what the Date of an answer does not tell of the difference
+	// between Gmail's clock and ours: internalDate is Gmail's time, Since is ours.
 	clockMargin = 2 * time.Minute
+	// lookReads is how many headers one look reads. Each costs as much of the quota as a
+	// fifth of a message, and mail that goes by SMTP has no id by which it would be known.
+	// What has been read is remembered, so the next look goes on.
+	lookReads = 100
 )
 
 // Look implements provider.Looker. It lists Sent by label (gmail.metadata may not
@@ -32,13 +36,14 @@ func (l looker) Look(ctx context.Context, q provider.LookQuery) (map[email.ID]st
 	if len(q.IDs) == 0 {
 		return found, nil
 	}
-	limit, token := q.Since.Add(-clockMargin), ""
+	token, left := "", lookReads
 	for {
 		page, err := l.listSent(ctx, token)
 		if err != nil {
 			return nil, lookError(err)
 		}
-		past, err := l.readPage(ctx, q, page.ids(), limit, found)
+		limit := q.Since.Add(time.Duration(l.ahead.Load()) - clockMargin)
+		past, err := l.readPage(ctx, sentPart{q, page.ids(), limit, &left}, found)
 		if err != nil {
 			return nil, lookError(err)
 		}
@@ -86,16 +91,25 @@ func (a *account) listSent(ctx context.Context, token string) (sentPage, error) 
 	return page, err
 }
 
+// sentPart is a page of Sent that is read.
+type sentPart struct {
+	q     provider.LookQuery
+	ids   []string
+	limit time.Time
+	left  *int // how many headers this look may still read
+}
+
 // readPage reads the headers of a page in order, a few at a time, and tells
 // whether it is past the time limit. The last message of the page is always read,
 // for its date, even if all of the page is accounted for.
-func (l looker) readPage(ctx context.Context, q provider.LookQuery, ids []string, limit time.Time, found map[email.ID]string) (past bool, err error) {
-	unread, err := unaccounted(ctx, q, ids)
+func (l looker) readPage(ctx context.Context, p sentPart, found map[email.ID]string) (past bool, err error) {
+	q := p.q
+	unread, err := unaccounted(ctx, q, p.ids)
 	if err != nil {
 		return false, err
 	}
 	for start := 0; start < len(unread); start += lookParallel {
-		group, err := l.readGroup(ctx, unread[start:min(start+lookParallel, len(unread))])
+		group, err := l.readGroup(ctx, unread[start:min(start+lookParallel, len(unread))], p.left)
 		if err != nil {
 			return false, err
 		}
@@ -103,7 +117,7 @@ func (l looker) readPage(ctx context.Context, q provider.LookQuery, ids []string
 			if id := m.gatepostID(); q.IDs[id] {
 				found[id] = m.ID
 			}
-			past = past || m.before(limit)
+			past = past || m.before(p.limit)
 		}
 		if past || len(found) == len(q.IDs) {
 			return past, nil
@@ -158,20 +172,65 @@ func (m sentMessage) before(limit time.Time) bool {
 	return err == nil && time.UnixMilli(ms).Before(limit)
 }
 
-// readGroup reads some headers at the same time. Messages that have just been
-// deleted come back empty.
-func (l looker) readGroup(ctx context.Context, ids []string) ([]sentMessage, error) {
+// errUnfinished says that Sent has more to be read than one look may read.
+var errUnfinished = &provider.Error{
+	Class: provider.Retry, Scope: provider.ScopeMessage, Cause: provider.CauseLookUnfinished,
+	Text: "Sent has more messages than one look reads: the next one goes on.",
+}
+
+// readGroup reads some headers at the same time, but for those that earlier looks have
+// read. Messages that have just been deleted come back empty.
+func (l looker) readGroup(ctx context.Context, ids []string, left *int) ([]sentMessage, error) {
 	group, errs := make([]sentMessage, len(ids)), make([]error, len(ids))
 	var wg sync.WaitGroup
 	for i, id := range ids {
+		var read bool
+		if group[i], read = l.seen.get(id); read {
+			continue
+		}
+		if *left--; *left < 0 {
+			wg.Wait()
+			return nil, errUnfinished
+		}
 		wg.Go(func() {
 			query := url.Values{"format": {"metadata"}, "metadataHeaders": {email.HeaderID}}
 			errs[i] = l.get(ctx, l.lookScope, "messages/"+url.PathEscape(id), query, &group[i])
 			if errors.Is(errs[i], errNotFound) {
 				errs[i] = nil
+			} else if errs[i] == nil {
+				l.seen.put(group[i])
 			}
 		})
 	}
 	wg.Wait()
 	return group, errors.Join(errs...)
+}
+
+// mostSeen is how many headers are remembered; with more all are read anew.
+const mostSeen = 10_000
+
+// seenSent remembers what was read of Sent: none of it changes. It is safe for use by
+// many goroutines.
+type seenSent struct {
+	mu   sync.Mutex
+	read map[string]sentMessage
+}
+
+func (s *seenSent) get(id string) (sentMessage, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.read[id]
+	return m, ok
+}
+
+func (s *seenSent) put(m sentMessage) {
+	if m.ID == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil || len(s.read) >= mostSeen {
+		s.read = map[string]sentMessage{}
+	}
+	s.read[m.ID] = m
 }
