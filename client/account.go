@@ -36,9 +36,10 @@ type Account struct {
 	Gmail       *GmailSettings     `json:"gmail,omitempty"`
 	GmailSMTP   *GmailSMTPSettings `json:"gmail_smtp,omitempty"`
 	SMTP        *SMTPSettings      `json:"smtp,omitempty"`
-	Status      string             `json:"status" enum:"active,parked,resting,held" doc:"parked: waits for a known time. resting: its server is in trouble, and it is tried again at a known time. held: waits for a person."`
+	Status      string             `json:"status" enum:"active,parked,resting,paused,held" doc:"parked: waits for a known time. resting: its server is in trouble, and it is tried again at a known time. paused: a person paused all of its lanes. held: waits for a person."`
+	PausedLanes []string           `json:"paused_lanes,omitempty" enum:"urgent,normal,bulk" doc:"The lanes that a person paused, for this account or for all."`
 	ParkedUntil *Time              `json:"parked_until,omitempty" doc:"Until when it is parked or rests."`
-	Cause       string             `json:"cause,omitempty" doc:"Why it is parked, resting or held; a stable word."`
+	Cause       string             `json:"cause,omitempty" doc:"Why it is parked, resting, paused or held; a stable word."`
 	Reason      string             `json:"reason,omitempty" doc:"The same for a person, with what to do."`
 	CreatedAt   Time               `json:"created_at"`
 	UpdatedAt   Time               `json:"updated_at"`

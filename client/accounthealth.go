@@ -18,7 +18,8 @@ type AccountHealth struct {
 
 // Trouble is a stretch of time in which an account could not send.
 type Trouble struct {
-	State string `json:"state" enum:"held,parked,resting" doc:"held: until a person mends it; parked: until the provider's time; resting: its server was in trouble."`
+	State string `json:"state" enum:"held,parked,resting,paused" doc:"held: until a person mends it; parked: until the provider's time; resting: its server was in trouble; paused: by a person."`
+	Lane  string `json:"lane,omitempty" enum:"urgent,normal,bulk" doc:"Of a pause; missing: every lane. Other lanes could send meanwhile."`
 	From  Time   `json:"from"`
 	Until *Time  `json:"until,omitempty" doc:"Its end; while it goes on, when it ends by itself, if that is known."`
 	Goes  bool   `json:"goes_on"`

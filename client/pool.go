@@ -31,13 +31,15 @@ type ChangePool struct {
 
 // Pool is accounts that may send for the same mail.
 type Pool struct {
-	ID        string       `json:"id"`
-	Name      string       `json:"name"`
-	Strategy  string       `json:"strategy" enum:"headroom,random,weighted,sticky,failover"`
-	StickyBy  string       `json:"sticky_by" enum:"recipient,thread"`
-	Members   []PoolMember `json:"members"`
-	CreatedAt Time         `json:"created_at"`
-	UpdatedAt Time         `json:"updated_at"`
+	ID       string       `json:"id"`
+	Name     string       `json:"name"`
+	Strategy string       `json:"strategy" enum:"headroom,random,weighted,sticky,failover"`
+	StickyBy string       `json:"sticky_by" enum:"recipient,thread"`
+	Members  []PoolMember `json:"members"`
+	// PausedLanes are those in which mail of the pool waits for a person.
+	PausedLanes []string `json:"paused_lanes,omitempty" enum:"urgent,normal,bulk" doc:"The lanes that a person paused, for this pool or for all mail."`
+	CreatedAt   Time     `json:"created_at"`
+	UpdatedAt   Time     `json:"updated_at"`
 }
 
 // PoolList is all pools of a team.

@@ -65,13 +65,35 @@ func (r *remote) accountTable(list []client.Account) {
 	}
 	var rows [][]string
 	for _, a := range list {
-		why := a.Cause
-		if a.ParkedUntil != nil {
-			why += ", until " + whenAt(a.ParkedUntil)
-		}
-		rows = append(rows, []string{a.Address, a.Transport, a.Status, a.ID, why})
+		rows = append(rows, []string{a.Address, a.Transport, a.Status, a.ID, whyNot(a)})
 	}
 	r.table([]string{"ADDRESS", "BY", "STATUS", "ID", "WHY"}, rows)
+}
+
+// whyNot is why an account does not send, or some lanes of it do not.
+func whyNot(a client.Account) string {
+	var why []string
+	if a.Cause != "" && a.Cause != a.Status {
+		why = append(why, a.Cause)
+	}
+	if a.ParkedUntil != nil {
+		why = append(why, "until "+whenAt(a.ParkedUntil))
+	}
+	if len(a.PausedLanes) > 0 {
+		why = append(why, pausedLanes(a.PausedLanes))
+	}
+	return strings.Join(why, ", ")
+}
+
+// pausedLanes tells which lanes are paused; no words for none.
+func pausedLanes(lanes []string) string {
+	switch len(lanes) {
+	case 0:
+		return ""
+	case 3:
+		return "every lane paused"
+	}
+	return "lane " + strings.Join(lanes, " and ") + " paused"
 }
 
 func accountsShowCommand(env environment) *cobra.Command {
@@ -122,7 +144,8 @@ func (r *remote) accountFacts(a client.Account) {
 		{"trusts", authorityOf(a)},
 		{"connected", when(a.CreatedAt.Time)},
 		{"waits until", whenAt(a.ParkedUntil)},
-		{"why", a.Reason},
+		{"paused", pausedLanes(a.PausedLanes)},
+		{"why", inCommands(a.Reason)},
 	} {
 		if f[1] != "" {
 			r.line("  %s%s", r.in(dim, (f[0] + "            ")[:13]), f[1])

@@ -34,8 +34,11 @@ func (r *remote) health(h client.AccountHealth) {
 		if t.Times > 1 {
 			line = append(line, fmt.Sprintf("%d times in a row", t.Times))
 		}
+		if t.Lane != "" {
+			line = append(line, "lane "+t.Lane)
+		}
 		r.line("\n%s  %s  %s", r.in(dim, when(t.From.Time)), r.state(t.State), strings.Join(append(line, t.Cause), " · "))
-		r.indented(t.Text, t.Fix)
+		r.indented(t.Text, inCommands(t.Fix))
 	}
 }
 

@@ -85,16 +85,27 @@ func (r *remote) poolFacts(ctx context.Context, p client.Pool) error {
 			what += ", by " + p.StickyBy
 		}
 		r.line("%s  %s  %s", r.in(bold, p.Name), what, r.in(dim, p.ID))
+		if len(p.PausedLanes) > 0 {
+			r.line("%s", r.in(yellow, pausedLanes(p.PausedLanes)))
+		}
 		var rows [][]string
 		for _, m := range p.Members {
 			a := client.Account{Address: m.Account}
 			if i := slices.IndexFunc(accounts.Data, func(a client.Account) bool { return a.ID == m.Account }); i >= 0 {
 				a = accounts.Data[i]
 			}
-			rows = append(rows, []string{a.Address, a.Status, strconv.Itoa(m.Weight), strings.Join(m.Domains, " ")})
+			rows = append(rows, []string{a.Address, memberStatus(a), strconv.Itoa(m.Weight), strings.Join(m.Domains, " ")})
 		}
 		r.table([]string{"ACCOUNT", "STATUS", "WEIGHT", "DOMAINS"}, rows)
 	})
+}
+
+// memberStatus tells how an account is, and which of its lanes the others send.
+func memberStatus(a client.Account) string {
+	if len(a.PausedLanes) == 0 || a.Status == "paused" {
+		return a.Status
+	}
+	return a.Status + ", " + pausedLanes(a.PausedLanes)
 }
 
 func poolsShowCommand(env environment) *cobra.Command {

@@ -23,6 +23,27 @@ func TestOrderIsAskedFor(t *testing.T) {
 	}
 }
 
+// A pause is told at the account, with the lanes that are left.
+func TestPausedAccountInWords(t *testing.T) {
+	until := client.At(time.Date(2026, 11, 22, 10, 0, 0, 0, time.Local))
+	for _, c := range []struct {
+		a           client.Account
+		why, member string
+	}{
+		{client.Account{Status: "active"}, "", "active"},
+		{client.Account{Status: "active", PausedLanes: []string{"bulk"}}, "lane bulk paused", "active, lane bulk paused"},
+		{client.Account{Status: "paused", Cause: "paused", PausedLanes: []string{"urgent", "normal", "bulk"}}, "every lane paused", "paused"},
+		{
+			client.Account{Status: "parked", Cause: "rate", ParkedUntil: until, PausedLanes: []string{"normal", "bulk"}},
+			"rate, until " + when(until.Time) + ", lane normal and bulk paused", "parked, lane normal and bulk paused",
+		},
+	} {
+		if why, member := whyNot(c.a), memberStatus(c.a); why != c.why || member != c.member {
+			t.Errorf("%s: %q, %q", c.a.Status, why, member)
+		}
+	}
+}
+
 // Who is asked to release mail is told how much of it may arrive twice.
 func TestReleaseWarns(t *testing.T) {
 	o := &ordering{verb: verbs()[1]}

@@ -11,6 +11,7 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
+	"gatepost/internal/queue"
 )
 
 // createAccount connects an account.
@@ -147,12 +148,54 @@ func statusAt(out *client.Account, a control.Account, now time.Time) {
 	}
 }
 
+// pausedAt tells what people have paused of an account. Like its capacity it is
+// paused, and nothing else but held, where no lane is left.
+func pausedAt(out *client.Account, all []queue.Pause) {
+	lanes, last := pausedLanes(all, out.ID)
+	if out.PausedLanes = lanes; len(lanes) < len(everyLane()) || out.Status == "held" {
+		return
+	}
+	out.Status, out.ParkedUntil, out.Cause, out.Reason = "paused", nil, control.CausePaused, "a person paused it: "+queue.EndOf(*last)
+	if last.Reason != "" {
+		out.Reason = last.Reason + ": " + queue.EndOf(*last)
+	}
+}
+
+func everyLane() []email.Lane { return []email.Lane{email.Urgent, email.Normal, email.Bulk} }
+
+// pausedLanes are the words of the lanes in which nothing of a route begins, and one
+// of the pauses that are about it.
+func pausedLanes(all []queue.Pause, route string) (lanes []string, last *queue.Pause) {
+	for _, l := range everyLane() {
+		if i := slices.IndexFunc(all, func(p queue.Pause) bool { return p.About(route, l) }); i >= 0 {
+			lanes, last = append(lanes, laneWord(l)), &all[i]
+		}
+	}
+	return lanes, last
+}
+
+// shown are accounts with what people have paused of them.
+func (c *call) shown(list ...control.Account) ([]client.Account, error) {
+	paused, err := c.s.Control.Pauses(c.r.Context(), c.grant)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]client.Account, len(list))
+	for i, a := range list {
+		if out[i], err = accountOf(a); err != nil {
+			return nil, err
+		}
+		pausedAt(&out[i], paused)
+	}
+	return out, nil
+}
+
 func (c *call) accountAnswer(status int, a control.Account) error {
-	out, err := accountOf(a)
+	out, err := c.shown(a)
 	if err != nil {
 		return err
 	}
-	return c.answer(status, out)
+	return c.answer(status, out[0])
 }
 
 // listAccounts shows all accounts.
@@ -164,13 +207,11 @@ func (s *server) listAccounts(c *call) error {
 	if err != nil {
 		return err
 	}
-	list := client.AccountList{Data: make([]client.Account, len(all))}
-	for i, a := range all {
-		if list.Data[i], err = accountOf(a); err != nil {
-			return err
-		}
+	list, err := c.shown(all...)
+	if err != nil {
+		return err
 	}
-	return c.answer(http.StatusOK, list)
+	return c.answer(http.StatusOK, client.AccountList{Data: list})
 }
 
 // showAccount shows one account.

@@ -41,7 +41,7 @@ func healthOf(h control.Health) client.AccountHealth {
 	}
 	for i, t := range h.Trouble {
 		out.Trouble[i] = client.Trouble{
-			State: t.State, From: timeOf(t.From), Until: timeAt(t.Until), Goes: t.Goes, Cause: t.Cause, Text: t.Text, Fix: t.Fix, Times: t.Times,
+			State: t.State, Lane: t.Lane, From: timeOf(t.From), Until: timeAt(t.Until), Goes: t.Goes, Cause: t.Cause, Text: t.Text, Fix: t.Fix, Times: t.Times,
 		}
 	}
 	return out

@@ -20,7 +20,7 @@ func (s *server) createPool(c *call) error {
 		return err
 	}
 	c.w.Header().Set("Location", "/v1/pools/"+made.ID)
-	return c.answer(http.StatusCreated, poolOf(made))
+	return c.poolAnswer(http.StatusCreated, made)
 }
 
 func membersOf(list []client.PoolMember) []control.PoolMember {
@@ -42,6 +42,17 @@ func poolOf(p control.Pool) client.Pool {
 	return out
 }
 
+// poolAnswer shows a pool with what people have paused of it.
+func (c *call) poolAnswer(status int, p control.Pool) error {
+	paused, err := c.s.Control.Pauses(c.r.Context(), c.grant)
+	if err != nil {
+		return err
+	}
+	out := poolOf(p)
+	out.PausedLanes, _ = pausedLanes(paused, p.ID)
+	return c.answer(status, out)
+}
+
 // listPools shows all pools.
 func (s *server) listPools(c *call) error {
 	if _, err := c.query(); err != nil {
@@ -51,9 +62,14 @@ func (s *server) listPools(c *call) error {
 	if err != nil {
 		return err
 	}
+	paused, err := s.Control.Pauses(c.r.Context(), c.grant)
+	if err != nil {
+		return err
+	}
 	out := client.PoolList{Data: make([]client.Pool, len(all))}
 	for i, p := range all {
 		out.Data[i] = poolOf(p)
+		out.Data[i].PausedLanes, _ = pausedLanes(paused, p.ID)
 	}
 	return c.answer(http.StatusOK, out)
 }
@@ -64,7 +80,7 @@ func (s *server) showPool(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, poolOf(p))
+	return c.poolAnswer(http.StatusOK, p)
 }
 
 // updatePool changes what is given of a pool.
@@ -82,7 +98,7 @@ func (s *server) updatePool(c *call) error {
 	if err := alsoWrong(problems, err); err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, poolOf(p))
+	return c.poolAnswer(http.StatusOK, p)
 }
 
 // deletePool removes a pool.

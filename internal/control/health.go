@@ -21,7 +21,8 @@ type Health struct {
 
 // Trouble is a stretch of time in which an account could not send.
 type Trouble struct {
-	State       string // held, parked or resting
+	State       string // held, parked, resting or paused
+	Lane        string // of a pause; empty: every lane
 	From, Until time.Time
 	// Goes says that it is not over: Until is then when it ends by itself, or zero.
 	Goes             bool
@@ -34,6 +35,7 @@ const (
 	TroubleHeld    = "held"    // until a person mends it
 	TroubleParked  = "parked"  // until a provider's time
 	TroubleResting = "resting" // the server was in trouble
+	TroublePaused  = "paused"  // by a person, until a person resumes it
 )
 
 // healthEvents is how many of the newest events of an account are read.
@@ -57,7 +59,12 @@ func (c *Control) Health(ctx context.Context, g access.Grant, id email.ID, since
 	if len(events) == healthEvents { // what was before is not known
 		h.From = later(h.From, events[0].At)
 	}
-	all := troubles(events, now)
+	paused, err := c.pausedTimes(ctx, g, id, events, now)
+	if err != nil {
+		return Health{}, err
+	}
+	all := append(troubles(events, now), paused...)
+	slices.SortStableFunc(all, func(a, b Trouble) int { return a.From.Compare(b.From) })
 	h.Well = wellShare(all, h.From, now)
 	for _, t := range slices.Backward(all) {
 		if t.Goes || t.Until.After(h.From) {
@@ -126,19 +133,48 @@ func end(all []Trouble, at time.Time) []Trouble {
 	return all
 }
 
-// wellShare is the part of a time that lies in no stretch; they do not overlap.
+// wellShare is the part of a time in which nothing kept the account from sending. A
+// pause of some lanes leaves the others.
 func wellShare(all []Trouble, from, until time.Time) float64 {
 	whole := until.Sub(from)
 	if whole <= 0 {
 		return 1
 	}
 	bad := time.Duration(0)
-	for _, t := range all {
-		ends := until
-		if !t.Until.IsZero() && t.Until.Before(until) {
-			ends = t.Until
+	turns := turnsOf(all, from, until)
+	for i := range len(turns) - 1 {
+		if cannotSend(all, turns[i]) {
+			bad += turns[i+1].Sub(turns[i])
 		}
-		bad += max(0, ends.Sub(later(t.From, from)))
 	}
 	return 1 - float64(bad)/float64(whole)
+}
+
+// turnsOf are the times within a time at which something begins or ends.
+func turnsOf(all []Trouble, from, until time.Time) []time.Time {
+	turns := []time.Time{from, until}
+	for _, t := range all {
+		for _, at := range []time.Time{t.From, t.Until} {
+			if at.After(from) && at.Before(until) {
+				turns = append(turns, at)
+			}
+		}
+	}
+	slices.SortFunc(turns, time.Time.Compare)
+	return turns
+}
+
+// cannotSend tells whether nothing could leave at a time.
+func cannotSend(all []Trouble, at time.Time) bool {
+	lanes := map[string]bool{}
+	for _, t := range all {
+		if t.From.After(at) || !t.Until.IsZero() && !t.Until.After(at) {
+			continue
+		}
+		if t.Lane == "" {
+			return true
+		}
+		lanes[t.Lane] = true
+	}
+	return len(lanes) == len(lanesOfMail())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gatepost/internal/email"
+	"gatepost/internal/queue"
 	"gatepost/internal/store"
 )
 
@@ -49,6 +50,44 @@ func TestTroublesOfEvents(t *testing.T) {
 		if got, want := wellShare(all, at(since), now), 1-bad/(24-since); math.Abs(got-want) > 1e-9 {
 			t.Errorf("since hour %v: well for %v, want %v", since, got, want)
 		}
+	}
+}
+
+// Pauses become stretches, too; those of a lane leave the account able to send unless
+// they are of all lanes.
+func TestPausesOfEvents(t *testing.T) {
+	began := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	at := func(hours int) time.Time { return began.Add(time.Duration(hours) * time.Hour) }
+	event := func(hours int, kind email.EventKind, lane string) store.Event {
+		return store.Event{Kind: kind, At: at(hours), Data: store.EventData{Lane: lane, Text: "a price"}}
+	}
+	now := at(24)
+	all := pauses([]store.Event{
+		event(1, email.EventAccountParked, ""),
+		event(2, email.EventAccountPaused, ""), event(5, email.EventAccountResumed, ""),
+		event(6, email.EventAccountResumed, ""), // nothing to end
+		event(7, email.EventAccountPaused, "bulk"), event(8, email.EventAccountPaused, "normal"), event(9, email.EventAccountPaused, "urgent"),
+		event(10, email.EventAccountResumed, "normal"),
+	}, []queue.Pause{{Lane: email.Bulk, Reason: "another price", At: at(7)}, {Lane: email.Urgent, At: at(9)}, {Lane: queue.EveryLane, At: at(22)}}, now)
+	for i := range all {
+		all[i].Fix = ""
+	}
+	one := func(lane string, from, until int, text string) Trouble {
+		p := Trouble{State: TroublePaused, Lane: lane, From: at(from), Cause: CausePaused, Text: text, Times: 1, Goes: until == 0}
+		if until > 0 {
+			p.Until = at(until)
+		}
+		return p
+	}
+	want := []Trouble{
+		one("", 2, 5, "a price"), one("bulk", 7, 0, "another price"), one("normal", 8, 10, "a price"), one("urgent", 9, 0, ""), one("", 22, 0, ""),
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Error(diff)
+	}
+	parked := Trouble{State: TroubleParked, From: at(4), Until: at(6), Times: 1} // for an hour it is paused, too
+	if got, want := wellShare(append(all, parked), at(0), now), 1-float64(3+1+1+2)/24; math.Abs(got-want) > 1e-9 {
+		t.Errorf("well for %v, want %v", got, want)
 	}
 }
 

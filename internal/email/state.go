@@ -80,4 +80,6 @@ const (
 	EventAccountReleased  EventKind = "account.released"
 	EventAccountResting   EventKind = "account.resting" // its server is in trouble
 	EventAccountWell      EventKind = "account.well"    // its server is well again
+	EventAccountPaused    EventKind = "account.paused"  // by a person; of a team: all its accounts
+	EventAccountResumed   EventKind = "account.resumed"
 )

@@ -7,6 +7,7 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/store"
 )
 
 func mayWrite(g access.Grant) error {
@@ -43,7 +44,11 @@ func (e *Engine) Pause(ctx context.Context, g access.Grant, p Pause) ([]Pause, e
 		return nil, err
 	}
 	p.Team, p.Key, p.At = g.Team, g.Key, e.cfg.Now()
-	if err := e.cfg.Store.Pause(ctx, p); err != nil {
+	ev, err := e.event(email.EventAccountPaused, store.EventData{Text: p.Reason, Lane: laneName(p.Lane)})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.cfg.Store.PauseNoted(ctx, p, ev); err != nil {
 		return nil, err
 	}
 	e.accounts.forget(g.Team, p.Account)
@@ -69,7 +74,12 @@ func (e *Engine) Resume(ctx context.Context, g access.Grant, p Pause) ([]Pause, 
 	if err := mayWrite(g); err != nil {
 		return nil, err
 	}
-	if err := e.cfg.Store.Resume(ctx, g.Team, p.Account, p.Lane); err != nil {
+	p.Team = g.Team
+	ev, err := e.event(email.EventAccountResumed, store.EventData{Lane: laneName(p.Lane)})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.cfg.Store.ResumeNoted(ctx, p, ev); err != nil {
 		return nil, err
 	}
 	e.accounts.forget(g.Team, p.Account)

@@ -38,3 +38,6 @@ func (e *Engine) Pauses(ctx context.Context, g access.Grant, p Pause) (all []Pau
 	}
 	return all, same, err
 }
+
+// EndOf is the advice that ends a pause, as a request.
+func EndOf(p Pause) string { return endOf(&p) }

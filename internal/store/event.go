@@ -11,11 +11,11 @@ import (
 	"gatepost/internal/email"
 )
 
-// Event is one thing that happened to a message or an account. Seq rises from 1
-// for each subject.
+// Event is one thing that happened to a message or an account, or to all accounts of
+// a team. Seq rises from 1 for each subject.
 type Event struct {
 	Team    email.ID
-	Subject email.ID // of the message or account
+	Subject email.ID // of the message, the account or the team
 	Seq     int
 	ID      email.ID
 	Kind    email.EventKind
@@ -35,6 +35,7 @@ type EventData struct {
 	ProviderID string   `json:"provider_id,omitempty"`
 	ThreadID   string   `json:"thread_id,omitempty"` // the provider's, of its conversation
 	Why        string   `json:"why,omitempty"`       // of the submission: why this account
+	Lane       string   `json:"lane,omitempty"`      // of a pause: its lane; empty: every one
 	// NextAt is when the message is tried or looked for again, Unix milliseconds.
 	NextAt            int64 `json:"next_at,omitempty"`
 	PossibleDuplicate bool  `json:"possible_duplicate,omitempty"`

@@ -39,23 +39,62 @@ func unpaused(team, account, lane string) string {
 
 // Pause begins a pause. One that is there stays as old as it is and gets the new
 // reason. Claims that begin after it heed it, on all nodes.
-func (s *Store) Pause(ctx context.Context, p Pause) error {
+func (s *Store) Pause(ctx context.Context, p Pause) error { return s.PauseNoted(ctx, p, Event{}) }
+
+// PauseNoted is Pause, with an event about the account, or all accounts of the team,
+// where it was not paused already. A pool has no events.
+func (s *Store) PauseNoted(ctx context.Context, p Pause, ev Event) error {
 	return s.do(ctx, "pause", func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO pauses (team_id, account_id, lane, reason, key_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+		var n int
+		err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM pauses WHERE team_id = $1 AND account_id = $2 AND lane = $3`, p.Team, p.Account, p.Lane).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `INSERT INTO pauses (team_id, account_id, lane, reason, key_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (team_id, account_id, lane) DO UPDATE SET reason = excluded.reason, key_id = excluded.key_id`,
-			p.Team, p.Account, p.Lane, p.Reason, p.Key, millis(p.At))
-		return err
+			p.Team, p.Account, p.Lane, p.Reason, p.Key, millis(p.At)); err != nil || n > 0 {
+			return err
+		}
+		return p.note(ctx, t, ev)
 	})
 }
 
 // Resume ends the pause of just this account and lane, and is no error where there
 // is none.
 func (s *Store) Resume(ctx context.Context, team, account email.ID, lane email.Lane) error {
+	return s.ResumeNoted(ctx, Pause{Team: team, Account: account, Lane: lane}, Event{})
+}
+
+// ResumeNoted is Resume, with an event where there was a pause.
+func (s *Store) ResumeNoted(ctx context.Context, p Pause, ev Event) error {
 	return s.do(ctx, "resume", func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `DELETE FROM pauses WHERE team_id = $1 AND account_id = $2 AND lane = $3`, team, account, lane)
+		r, err := t.ExecContext(ctx, `DELETE FROM pauses WHERE team_id = $1 AND account_id = $2 AND lane = $3`, p.Team, p.Account, p.Lane)
+		if err != nil {
+			return err
+		}
 		t.putBehind() // what waited there
-		return err
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return p.note(ctx, t, ev)
 	})
+}
+
+// note writes an event of a pause. Its subject's row is locked first, as the event's
+// number comes after those that are there.
+func (p Pause) note(ctx context.Context, t *tx, ev Event) error {
+	if ev.ID == "" || isPool(p.Account) {
+		return nil
+	}
+	ev.Team, ev.Subject = p.Team, p.Account
+	lock := `UPDATE accounts SET updated_at = updated_at WHERE team_id = $1 AND id = $2`
+	if p.Account == "" {
+		ev.Subject, lock = p.Team, `UPDATE teams SET name = name WHERE id = $1 AND id = $2`
+	}
+	if _, err := t.ExecContext(ctx, lock, p.Team, ev.Subject); err != nil {
+		return err
+	}
+	return insertAccountEvent(ctx, t, ev)
 }
 
 // Pauses lists what is paused of a team, the widest first. A pause of an account
