@@ -106,7 +106,7 @@ func TestKeysMakeTighterKeys(t *testing.T) {
 		{func(b *KeyBounds) { b.Senders = []string{"@acme.example"} }, "senders[0]", "more than this API key may"},
 		{func(b *KeyBounds) { b.Senders = []string{"x@a.shop.example"} }, "senders[0]", "more than this API key may"},
 		{func(b *KeyBounds) { b.Networks = nil }, "networks", "only from 192.0.2.0/24, 2001:db8::/32"},
-		{func(b *KeyBounds) { b.Networks = []string{"192.0.0.0/16"} }, "networks[0]", "more than this API key may"},
+		{func(b *KeyBounds) { b.Networks = []string{"192.0.2.0/23"} }, "networks[0]", "more than this API key may"},
 		{func(b *KeyBounds) { b.Networks = []string{"192.0.2.1", "::/0"} }, "networks[1]", "more than this API key may"},
 		{func(b *KeyBounds) { b.Account = "" }, "account", "must be acc_1"},
 		{func(b *KeyBounds) { b.Account = "shop" }, "account", "must be acc_1"},
