@@ -34,6 +34,9 @@ func newLine(name, value string) Field {
 // fieldOf is an address as a field of a header has it: a name that is not ASCII is in
 // encoded words, between which it is folded.
 func fieldOf(a Address) string {
+	if a.Name == "" {
+		return a.Addr()
+	}
 	m := mail.Address{Name: a.Name, Address: a.Addr()}
 	return strings.NewReplacer("?= =?", "?=\r\n =?", "?= <", "?=\r\n <").Replace(m.String())
 }

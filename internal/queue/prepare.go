@@ -60,6 +60,7 @@ func (e *Engine) draft(ctx context.Context, g access.Grant, sub Submission, u *u
 	if err := d.chooseAccount(ctx); err != nil {
 		return nil, err
 	}
+	d.checkAuthor()
 	d.checkKeySenders()
 	d.collectRecipients()
 	d.checkKeyLimits()
@@ -165,7 +166,11 @@ func (d *draft) readRaw() {
 		}
 	}
 	var problems []email.Problem
-	d.raw, problems = email.CheckRaw(d.sub.Raw)
+	check := email.CheckRaw
+	if d.sub.RewriteFrom {
+		check = email.CheckRawByAnyone
+	}
+	d.raw, problems = check(d.sub.Raw)
 	d.problems = append(d.problems, problems...)
 	if !d.raw.From.IsZero() {
 		d.sub.From = &d.raw.From
@@ -202,6 +207,7 @@ func (d *draft) chooseAccount(ctx context.Context) error {
 			}
 		}
 	}
+	d.rewriteFrom()
 	d.checkAccount(t.list)
 	return nil
 }
@@ -210,7 +216,7 @@ func (d *draft) pick(t *teamAccounts) *account {
 	switch {
 	case d.named != "":
 		return t.named(d.named)
-	case d.sub.From != nil:
+	case d.sub.From != nil && !(d.sub.RewriteFrom && len(t.list) == 1):
 		return t.sending(*d.sub.From)
 	case len(t.list) == 1:
 		return t.list[0]
