@@ -285,6 +285,12 @@ Nothing leaves it.
   mailboxes  {{.MailboxURL}}
   relay      {{.RelayAddr}} (STARTTLS), {{.RelayTLSAddr}} (TLS)
              user {{.RelayUser}}, password {{.RelayPassword}}
+  Google     {{.GoogleURL}}
+             smtp.gmail.com {{.GmailSMTPAddr}} (STARTTLS), {{.GmailSMTPSAddr}} (TLS)
+             smtp-relay.gmail.com {{.GmailRelayAddr}}
+  control    {{.ControlURL}}
+  ledger     {{.LedgerURL}}
+  ca.pem     {{.CAFile}}
 
 Paste this into another terminal, in the same folder:
 

@@ -26,6 +26,11 @@ func TestBadPools(t *testing.T) {
 			[]string{"members[0].account", "members[0].weight", "members[1].domains[0]", "members[2].account"},
 		},
 		{"a weight of nothing", `{"name": "p", "members": [{"account": "` + w.smtp + `", "weight": 0}]}`, []string{"members[0].weight"}},
+		{
+			"weights without a share", `{"name": "p", "strategy": "failover", "sticky_by": "recipient", "members": [{"account": "` + w.smtp + `", "weight": 1}, {"account": "` + w.gmail + `", "weight": 3}]}`,
+			[]string{"sticky_by", "members[1].weight"},
+		},
+		{"a way to stick without sticking", `{"name": "p", "sticky_by": "thread", "members": [{"account": "` + w.smtp + `"}]}`, []string{"sticky_by"}},
 		{"too many members", `{"name": "p", "members": [` + many[:len(many)-1] + `]}`, []string{"members"}},
 	} {
 		r := w.post("/v1/pools", c.body)
@@ -54,6 +59,11 @@ func TestPools(t *testing.T) {
 			t.Errorf("changed: %v", p)
 		}
 		wantFields(t, patch(`{"strategy": "", "sticky_by": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"strategy", "sticky_by"})
+		wantFields(t, patch(`{"sticky_by": "thread"}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"sticky_by"})
+		if p := patch(`{"strategy": "sticky", "sticky_by": "thread"}`).want(http.StatusOK).object(); p["sticky_by"] != "thread" {
+			t.Errorf("changed: %v", p)
+		}
+		patch(`{"strategy": "headroom"}`).want(http.StatusOK) // what stays of another strategy is no slip
 		wantFields(t, patch(`{"members": []}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"members"})
 		wantFields(t, patch(`{"colour": "red", "name": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"colour", "name"})
 

@@ -65,7 +65,7 @@ func (c *Control) CreatePool(ctx context.Context, g access.Grant, n NewPool) (Po
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Pool{}, err
 	}
-	p, err := c.checkPool(ctx, g, n)
+	p, err := c.checkPool(ctx, g, n, n.given())
 	if err != nil || n.OnlyCheck {
 		return Pool{}, err
 	}
@@ -93,7 +93,7 @@ func (c *Control) UpdatePool(ctx context.Context, g access.Grant, id email.ID, n
 	if err := n.empty(); err != nil {
 		return Pool{}, err
 	}
-	p, err := c.checkPool(ctx, g, n.whole(old))
+	p, err := c.checkPool(ctx, g, n.whole(old), n)
 	if err != nil || n.OnlyCheck {
 		return Pool{}, err
 	}
@@ -224,8 +224,33 @@ func (ps *problems) poolName(name string) {
 	}
 }
 
+// given is what was said of a new pool.
+func (n NewPool) given() ChangePool {
+	out := ChangePool{Members: &n.Members}
+	if n.StickyBy != "" {
+		out.StickyBy = &n.StickyBy
+	}
+	return out
+}
+
+// unused refuses what was given and would do nothing with the strategy. A weight of 1
+// is what each member has anyway; what stays from another strategy is no slip.
+func (ps *problems) unused(strategy string, given ChangePool) {
+	if given.StickyBy != nil && strategy != queue.Sticky {
+		ps.add("sticky_by", "is for the strategy %s; this pool's is %s", queue.Sticky, strategy)
+	}
+	if given.Members == nil || strategy == queue.Weighted || strategy == queue.Sticky {
+		return
+	}
+	for i, m := range *given.Members {
+		if m.Weight > 1 {
+			ps.add(fmt.Sprintf("members[%d].weight", i), "is for the strategies %s and %s; this pool's is %s", queue.Weighted, queue.Sticky, strategy)
+		}
+	}
+}
+
 // checkPool validates a pool and completes it.
-func (c *Control) checkPool(ctx context.Context, g access.Grant, n NewPool) (*store.Pool, error) {
+func (c *Control) checkPool(ctx context.Context, g access.Grant, n NewPool, given ChangePool) (*store.Pool, error) {
 	var wrong problems
 	p := &store.Pool{Team: g.Team, Name: strings.TrimSpace(n.Name), Strategy: n.Strategy, StickyBy: n.StickyBy}
 	wrong.poolName(p.Name)
@@ -234,6 +259,8 @@ func (c *Control) checkPool(ctx context.Context, g access.Grant, n NewPool) (*st
 	}
 	if !slices.Contains(queue.Strategies(), p.Strategy) {
 		wrong.add("strategy", "one of %s", strings.Join(queue.Strategies(), ", "))
+	} else {
+		wrong.unused(p.Strategy, given)
 	}
 	switch p.StickyBy {
 	case "":

@@ -28,6 +28,7 @@ type roster struct {
 	leaving bool
 	nodes   []store.Node          // that begin sends, by id
 	calls   map[email.ID]email.ID // route to team, for other nodes
+	told    []store.Node          // as the log has them
 }
 
 func newRoster(self email.ID) *roster {
@@ -81,6 +82,25 @@ func (r *roster) see(heard []store.Node) (changed, lost bool) {
 	changed = !r.met || !slices.Equal(begin, r.nodes)
 	r.nodes, r.met = begin, true
 	return changed, lost
+}
+
+// tell gives the nodes of which the log does not tell yet what was heard, and those of
+// which nothing was heard any more.
+func (r *roster) tell(heard []store.Node) (news, gone []store.Node) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range heard {
+		if !slices.Contains(r.told, n) {
+			news = append(news, n)
+		}
+	}
+	for _, old := range r.told {
+		if !slices.ContainsFunc(heard, func(n store.Node) bool { return n.ID == old.ID }) {
+			gone = append(gone, old)
+		}
+	}
+	r.told = slices.Clone(heard)
+	return news, gone
 }
 
 // leave gives all that this node owns to the others.
@@ -142,14 +162,23 @@ func (e *Engine) meet(ctx context.Context) error {
 	changed, lost := e.roster.see(heard)
 	if changed {
 		signal(e.roster.changed)
-		for _, n := range heard {
-			e.cfg.Log.Info("a node is at work", "node", n.ID, "version", n.Version, "epoch", n.Epoch, "leaving", n.Leaving, "self", n.ID == e.cfg.Node)
-		}
+		e.tellNodes(heard)
 	}
 	if lost {
 		return e.takeOver(ctx)
 	}
 	return nil
+}
+
+// tellNodes logs who has come, changed or gone.
+func (e *Engine) tellNodes(heard []store.Node) {
+	news, gone := e.roster.tell(heard)
+	for _, n := range news {
+		e.cfg.Log.Info("a node is at work", "node", n.ID, "version", n.Version, "epoch", n.Epoch, "leaving", n.Leaving, "self", n.ID == e.cfg.Node)
+	}
+	for _, n := range gone {
+		e.cfg.Log.Info("a node is not heard of any more", "node", n.ID, "version", n.Version, "epoch", n.Epoch)
+	}
 }
 
 // takeOver settles what lost nodes were sending of this node's accounts. A process

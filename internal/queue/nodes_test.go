@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,6 +61,26 @@ func TestRosterTellsWhoIsMissing(t *testing.T) {
 		r.leave()
 		if r.owns("acc_1") {
 			t.Errorf("%s: it leaves, and keeps accounts", c.name)
+		}
+	}
+}
+
+// The log tells each node once, and again when it has changed.
+func TestNodesAreToldOnce(t *testing.T) {
+	a, b := store.Node{ID: "node_a", Epoch: 1}, store.Node{ID: "node_b", Epoch: 1}
+	leaving, again := b, b
+	leaving.Leaving, again.Epoch = true, 2
+	r := newRoster("node_a")
+	for i, c := range []struct{ heard, news, gone []store.Node }{
+		{[]store.Node{a}, []store.Node{a}, nil},
+		{[]store.Node{a, b}, []store.Node{b}, nil},
+		{[]store.Node{a, leaving}, []store.Node{leaving}, nil},
+		{[]store.Node{a, again}, []store.Node{again}, nil},
+		{[]store.Node{a}, nil, []store.Node{again}},
+		{[]store.Node{a}, nil, nil},
+	} {
+		if news, gone := r.tell(c.heard); !slices.Equal(news, c.news) || !slices.Equal(gone, c.gone) {
+			t.Errorf("%d: told of %v and of %v, want %v and %v", i, news, gone, c.news, c.gone)
 		}
 	}
 }

@@ -95,6 +95,12 @@ func connectPostgres(s *Store) error {
 	return nil
 }
 
+// pooler tells whether an answer to a connection is that of a pooler in transaction
+// mode, such as PgBouncer: it refuses what each session is told.
+func pooler(p *pgconn.PgError) bool {
+	return p.Code == "08P01" && strings.Contains(p.Message, "unsupported startup parameter")
+}
+
 // unreachable says where the database was looked for, without the password.
 func unreachable(cfg *pgx.ConnConfig, err error) error {
 	var op *net.OpError
@@ -102,6 +108,10 @@ func unreachable(cfg *pgx.ConnConfig, err error) error {
 		return fmt.Errorf("PostgreSQL at %s:%d cannot be reached (%w): is it running, and is the URL right?", cfg.Host, cfg.Port, op)
 	}
 	var p *pgconn.PgError
+	if errors.As(err, &p) && pooler(p) {
+		return fmt.Errorf("%s:%d is a pooler that takes no settings of a session (%s, %s): "+
+			"set database-direct (GATEPOST_DATABASE_DIRECT) to a URL of the same database past the pooler", cfg.Host, cfg.Port, p.Message, p.Code)
+	}
 	if errors.As(err, &p) {
 		return fmt.Errorf("PostgreSQL at %s:%d refused user %q for database %q: %s (%s)", cfg.Host, cfg.Port, cfg.User, cfg.Database, p.Message, p.Code)
 	}
