@@ -41,14 +41,17 @@ type ExplainedPolicy struct {
 type ExplainedLimit struct {
 	Name   string `json:"name" example:"recipients per message"`
 	Limit  int64  `json:"limit"`
-	Used   int64  `json:"used" doc:"What this message takes of it; GET /v1/capacity tells what is left."`
+	Used   int64  `json:"used" doc:"What this message takes of it."`
+	InUse  *int64 `json:"in_use,omitempty" doc:"What is used of it now, by all messages. Missing: it is not used up, but holds for each message."`
 	Source string `json:"source,omitempty" doc:"Where the figure comes from."`
 }
 
 // Attempt is one try to send a message, and what came of it.
 type Attempt struct {
-	Number            int      `json:"number"`
+	Number            int      `json:"number" doc:"Counts the attempts that began."`
 	At                Time     `json:"at"`
+	Account           string   `json:"account,omitempty" doc:"The id of the account that made it."`
+	Address           string   `json:"address,omitempty" doc:"Its address. Missing: it has been removed."`
 	Outcome           string   `json:"outcome" example:"delayed" doc:"accepted, delayed, failed, held, unknown, not_sent or sending."`
 	Recipients        []string `json:"recipients,omitempty"`
 	Cause             string   `json:"cause,omitempty"`

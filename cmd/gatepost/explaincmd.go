@@ -45,7 +45,7 @@ func (r *remote) explanation(e client.Explanation) {
 	r.line("%s%s: lane %s; without an answer: %s", r.in(dim, "type      "), e.Policy.Type, e.Policy.Lane, e.Policy.OnUnknown)
 	r.indented("content kept: " + e.Policy.Kept)
 	for _, l := range e.Limits {
-		r.line("%s%s: it takes %d, %d allowed", r.in(dim, "limit     "), l.Name, l.Used, l.Limit)
+		r.line("%s%s: %s", r.in(dim, "limit     "), l.Name, limitText(l))
 	}
 	for _, a := range e.Attempts {
 		if a.Fix == e.Fix {
@@ -61,10 +61,21 @@ func (r *remote) explanation(e client.Explanation) {
 	}
 }
 
+// limitText tells how a limit stands, and what the message takes of it.
+func limitText(l client.ExplainedLimit) string {
+	if l.InUse == nil {
+		return fmt.Sprintf("it takes %d, %d allowed", l.Used, l.Limit)
+	}
+	return fmt.Sprintf("it takes %d, %d allowed, %d of these used", l.Used, l.Limit, *l.InUse)
+}
+
 func (r *remote) attempt(a client.Attempt) {
 	line := when(a.At.Time)
+	if a.Address != "" {
+		line += "  by " + a.Address
+	}
 	if len(a.Recipients) > 0 {
-		line += "  " + strings.Join(a.Recipients, ", ")
+		line += "  to " + strings.Join(a.Recipients, ", ")
 	}
 	r.line("%s%s  %s", r.in(dim, fmt.Sprintf("try %-6d", a.Number)), r.state(fmt.Sprintf("%-9s", a.Outcome)), line)
 	r.indented(a.Text, a.Reply, inCommands(a.Fix))

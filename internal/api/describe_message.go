@@ -27,7 +27,7 @@ const exampleExplanation = `{"id": "msg_01jd2q3v4w5x6y7z8a9b0c1d2e", "status": "
  "account": {"id": "acc_01jd2q0000e0080g40r40m30e2", "address": "app@example.com", "transport": "smtp", "status": "active", "why": "It may send as app@example.com."},
  "policy": {"type": "invoice", "lane": "normal", "on_unknown": "reconcile", "kept": "90 days"},
  "limits": [{"name": "recipients per message", "limit": 100, "used": 1, "source": "settings of the account"}],
- "attempts": [{"number": 1, "at": "2026-11-21T08:00:01.000Z", "outcome": "delayed", "cause": "rate_limited", "text": "The server asks to slow down.", "reply": "451 4.7.1 Try again later"}],
+ "attempts": [{"number": 1, "at": "2026-11-21T08:00:01.000Z", "account": "acc_01jd2q0000e0080g40r40m30e2", "address": "app@example.com", "outcome": "delayed", "cause": "rate_limited", "text": "The server asks to slow down.", "reply": "451 4.7.1 Try again later"}],
  "next_at": "2026-11-21T08:05:01.000Z", "next": "It is tried again."}`
 
 func describeCreateMessage(d *describer) {

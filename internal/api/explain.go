@@ -45,7 +45,7 @@ func explainedAccount(a queue.ExplainedAccount) client.ExplainedAccount {
 
 func attemptOf(a queue.Attempt) client.Attempt {
 	return client.Attempt{
-		Number: a.Number, At: timeOf(a.At), Outcome: a.Outcome, Recipients: a.Recipients, Cause: a.Cause, Text: a.Text, Fix: a.Fix,
+		Number: a.Number, At: timeOf(a.At), Account: a.Account, Address: a.Address, Outcome: a.Outcome, Recipients: a.Recipients, Cause: a.Cause, Text: a.Text, Fix: a.Fix,
 		Reply: a.Reply, ProviderID: a.ProviderID, PossibleDuplicate: a.PossibleDuplicate,
 	}
 }

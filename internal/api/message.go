@@ -82,13 +82,20 @@ func (s *server) showContent(c *call) error {
 
 func answerOf(m *queue.Message, events []queue.Event) client.Message {
 	a := client.Message{MessageSummary: summaryOf(m), Events: make([]client.Event, len(events))}
+	began := map[int]bool{} // a claim that was given back has no event
 	if m.Entry != nil {
-		a.Attempts, a.PossibleDuplicate = m.Entry.Attempt, m.Entry.Duplicate
+		a.PossibleDuplicate = m.Entry.Duplicate
+		began[m.Entry.Attempt] = m.Entry.State == email.Sending
 	}
 	for i, e := range events {
 		a.Events[i] = eventOf(e)
-		a.Attempts = max(a.Attempts, e.Data.Attempt)
+		began[e.Data.Attempt] = true
 		a.PossibleDuplicate = a.PossibleDuplicate || e.Data.PossibleDuplicate
+	}
+	for attempt, is := range began {
+		if is && attempt > 0 {
+			a.Attempts++
+		}
 	}
 	return a
 }

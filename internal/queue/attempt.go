@@ -22,6 +22,7 @@ type outcome struct {
 	rest    *rest           // what it says about the account's server; nil: nothing new
 	learn   *store.Learn    // what it says about the account's limits; nil: nothing
 	canLook bool            // the account can tell, should the outcome be unknown
+	why     string          // why this account of a pool, where it is in another's place
 	life    time.Duration   // of the message, where the outcome is unknown; 0: without end
 }
 
@@ -46,7 +47,7 @@ func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 		o.err = failed
 		return o
 	}
-	o.canLook = msg.account.canLook()
+	o.canLook, o.why = msg.account.canLook(), e.inPlaceOf(ctx, en)
 	if over(en, e.cfg.Now()) {
 		o.err = before(nil, "expired", "its time was over before it left")
 		return o

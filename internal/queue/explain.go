@@ -47,27 +47,6 @@ type ExplainedPolicy struct {
 	Kept      string // how long the content is kept
 }
 
-// ExplainedLimit is a limit of the account and what the message takes of it.
-type ExplainedLimit struct {
-	Name        string
-	Limit, Used int64
-	Source      string
-}
-
-// Attempt is one try to send a message, and what came of it.
-type Attempt struct {
-	Number            int
-	At                time.Time
-	Outcome           string // accepted, delayed, failed, held, unknown, not_sent or sending
-	Recipients        []string
-	Cause             string
-	Text              string
-	Fix               string
-	Reply             string
-	ProviderID        string
-	PossibleDuplicate bool
-}
-
 // Explain explains a message.
 func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Explanation, error) {
 	m, events, err := e.Message(ctx, g, id)
@@ -75,6 +54,9 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 		return nil, err
 	}
 	x := &explaining{m: m, events: events, now: e.cfg.Now()}
+	if x.accounts, err = e.accounts.list(ctx, g.Team); err != nil {
+		return nil, err
+	}
 	x.out = Explanation{ID: m.ID, Status: x.status(), Policy: policyOf(m), Attempts: x.attempts()}
 	if x.account, err = e.accounts.get(ctx, g.Team, m.Account); err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
@@ -85,6 +67,9 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 	if err := e.explainWait(ctx, x); err != nil {
 		return nil, err
 	}
+	if err := e.explainLimits(ctx, x); err != nil {
+		return nil, err
+	}
 	x.explainAccount()
 	x.next()
 	x.out.Summary = x.summary()
@@ -93,13 +78,16 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 
 // explaining is an explanation in the making.
 type explaining struct {
-	m       *Message
-	events  []Event
-	account *account // nil: it has been removed
-	pool    string   // which pool it waits for and why this member; empty: none
-	waits   Waiting  // why it is not on its way, where it is scheduled or queued
-	now     time.Time
-	out     Explanation
+	m      *Message
+	events []Event
+
+	accounts []*account       // of the team
+	account  *account         // nil: it has been removed
+	used     map[string]int64 // of the account's limits, by key
+	pool     string           // which pool it waits for and why this member; empty: none
+	waits    Waiting          // why it is not on its way, where it is scheduled or queued
+	now      time.Time
+	out      Explanation
 }
 
 func (x *explaining) status() string {
@@ -129,36 +117,6 @@ func laneName(l email.Lane) string {
 	return map[email.Lane]string{email.Urgent: "urgent", email.Normal: "normal", email.Bulk: "bulk"}[l]
 }
 
-// outcomeOf is an event that ends an attempt, in the word of an explanation.
-func outcomeOf(kind email.EventKind) string {
-	switch kind {
-	case email.EventAccepted, email.EventDelayed, email.EventFailed, email.EventHeld, email.EventUnknown, email.EventNotSent:
-		return strings.TrimPrefix(string(kind), "message.")
-	}
-	return ""
-}
-
-// attempts tells what each attempt brought: more than one thing where recipients
-// fared differently, or where a look told more later.
-func (x *explaining) attempts() []Attempt {
-	out := []Attempt{}
-	for _, ev := range x.events {
-		outcome := outcomeOf(ev.Kind)
-		if outcome == "" || ev.Data.Attempt == 0 {
-			continue
-		}
-		d := ev.Data
-		out = append(out, Attempt{
-			Number: d.Attempt, At: ev.At, Outcome: outcome, Recipients: d.Recipients, Cause: d.Cause, Text: d.Text, Fix: d.Fix,
-			Reply: d.Reply, ProviderID: d.ProviderID, PossibleDuplicate: d.PossibleDuplicate,
-		})
-	}
-	if e := x.m.Entry; e != nil && e.State == email.Sending {
-		out = append(out, Attempt{Number: e.Attempt, At: e.StartedAt, Outcome: "sending"})
-	}
-	return out
-}
-
 func (x *explaining) explainAccount() {
 	o := &x.out.Account
 	o.ID, x.out.Limits = x.m.Account, []ExplainedLimit{}
@@ -182,23 +140,17 @@ func (x *explaining) explainAccount() {
 	case row.RestingUntil.After(x.now):
 		o.Status, o.Cause, o.Reason, o.ParkedUntil = "resting", row.Cause, row.Reason, row.RestingUntil
 	}
-	l := x.account.limits
-	x.limit("recipients per message", int64(l.MaxRecipients), int64(len(x.m.Recipients)))
-	x.limit("bytes of a message", l.MaxSize, x.m.Size)
-	x.limit("sends at a time", int64(l.MaxParallel), 1)
-	for _, l := range x.account.opened.limits {
-		used := l.Cost
-		if l.Recipients {
-			used *= int64(len(x.m.Recipients))
-		}
-		x.out.Limits = append(x.out.Limits, ExplainedLimit{Name: l.Name, Limit: l.Max, Used: used, Source: l.Source})
-	}
+	x.limits()
 }
 
-// why tells why it is this account: as it was submitted, or because a person has
-// moved it since.
+// why tells why it is this account: as it was submitted, because the pool's others
+// could not when it was tried last, or because a person has moved it since.
 func (x *explaining) why() string {
+	last := 0
 	for _, ev := range slices.Backward(x.events) {
+		if last = max(last, ev.Data.Attempt); ev.Data.Attempt > 0 && ev.Data.Attempt == last && ev.Data.Why != "" {
+			return ev.Data.Why
+		}
 		if ev.Kind != email.EventMoved {
 			continue
 		}
@@ -211,12 +163,6 @@ func (x *explaining) why() string {
 		return ""
 	}
 	return x.events[0].Data.Why
-}
-
-func (x *explaining) limit(name string, limit, used int64) {
-	if limit > 0 {
-		x.out.Limits = append(x.out.Limits, ExplainedLimit{Name: name, Limit: limit, Used: used, Source: x.account.limits.Source})
-	}
 }
 
 // summary is where it is and why, in a sentence or two.

@@ -196,3 +196,82 @@ func TestMailThatExpiresBeforeItCanLeave(t *testing.T) {
 		}
 	})
 }
+
+// After an overflow the explanation still tells in whose place the account stood and
+// why, and which account made each try.
+func TestExplainKeepsAnOverflow(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newPoolWorld(t, opt, nil, store.Pool{Strategy: Failover})
+		w.says["ada@acme.example"] = down
+		id := w.take(toShop()).ID
+		w.turn(ada)
+		rests := w.now.Add(time.Hour)
+		w.change(ada, store.AccountChange{Rests: 1, Until: rests})
+		w.now = w.message(id).Entry.DueAt
+		if n := w.turn(bob); n != 1 {
+			t.Fatalf("%d by the other", n)
+		}
+		w.now = rests.Add(time.Minute)
+		x := w.explained(id)
+		want := "the pool Shop, strategy failover: bob@acme.example in place of ada@acme.example (resting until " + rests.Format(time.RFC3339) + ")"
+		if x.Account.ID != bob || x.Account.Why != want {
+			t.Errorf("why: %q, want %q", x.Account.Why, want)
+		}
+		if len(x.Attempts) != 2 || x.Attempts[0].Address != "ada@acme.example" || x.Attempts[0].Account != ada || x.Attempts[1].Address != "bob@acme.example" {
+			t.Errorf("tries: %+v", x.Attempts)
+		}
+		w.says = map[string]*provider.Error{}
+		next := w.take(toShop()).ID
+		w.turn(ada)
+		if x = w.explained(next); x.Account.Why != "a member of the pool Shop, named in the request" {
+			t.Errorf("without an overflow: %q", x.Account.Why)
+		}
+	})
+}
+
+// A claim that was given back is no try: the first try is the first that began.
+func TestTriesAreThoseThatBegan(t *testing.T) {
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Failover})
+	id := w.take(toShop()).ID
+	w.must(w.giveBack(t.Context(), w.claims(ada)...))
+	w.turn(ada)
+	if x := w.explained(id); len(x.Attempts) != 1 || x.Attempts[0].Number != 1 || x.Attempts[0].Outcome != "accepted" {
+		t.Errorf("%+v", x.Attempts)
+	}
+}
+
+// Each limit of the account says what is used of it by all.
+func TestExplainTellsWhatIsUsed(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, nil)
+	w.rates = []provider.Rate{perDay(40)}
+	w.fill(3)
+	x, err := w.Explain(t.Context(), w.grant, w.submit())
+	w.must(err)
+	if l := x.Limits[len(x.Limits)-1]; l.Limit != 40 || l.Used != 1 || l.InUse == nil || *l.InUse != 3 {
+		t.Errorf("%+v", l)
+	}
+	for _, l := range x.Limits[:len(x.Limits)-1] {
+		if l.InUse != nil {
+			t.Errorf("holds for each message: %+v", l)
+		}
+	}
+}
+
+// Of an account without Sent mail it is not said that this cannot tell.
+func TestWordsOfAnAccountWithoutSent(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: storetest.Folder(t)}, func(email.Envelope, email.Content) (provider.Receipt, error) {
+		return provider.Receipt{}, &provider.Error{Class: provider.Unknown, Scope: provider.ScopeMessage, Cause: "no_answer", Text: "No answer."}
+	}, nil)
+	sub := toBob()
+	sub.OnUnknown = email.Reconcile
+	id := w.take(sub).ID
+	c := w.claimOne()
+	o := w.attempt(t.Context(), c)
+	o.canLook = false
+	w.settleWith(c, o)
+	x, err := w.Explain(t.Context(), w.grant, id)
+	w.must(err)
+	if x.Status != "held" || !strings.Contains(x.Summary, "the account has no Sent mail in which gatepost may look") {
+		t.Errorf("%s: %s", x.Status, x.Summary)
+	}
+}

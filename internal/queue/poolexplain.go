@@ -44,6 +44,24 @@ func (e *Engine) explainPool(ctx context.Context, x *explaining) error {
 	return nil
 }
 
+// inPlaceOf tells why an account takes a claimed message of a pool in another's place;
+// empty: it does not. Afterwards nobody knows what the others were then.
+func (e *Engine) inPlaceOf(ctx context.Context, en *store.Entry) string {
+	if en.Pooled == "" {
+		return ""
+	}
+	p, c, err := e.choice(ctx, en.Team, en.Pooled, en.Unsettled)
+	if err != nil || p == nil || len(c.passed) == 0 || !c.has(en.Route) {
+		return ""
+	}
+	all, err := e.accounts.list(ctx, en.Team)
+	if err != nil {
+		return ""
+	}
+	c.members = []email.ID{en.Route}
+	return fmt.Sprintf("the pool %s, strategy %s: %s", p.Name, p.Strategy, takers(c, func(id email.ID) *account { return withID(all, id) }))
+}
+
 // takers tells who takes it, and in whose place.
 func takers(c choice, find func(email.ID) *account) string {
 	var who []string

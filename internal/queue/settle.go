@@ -39,6 +39,8 @@ type settling struct {
 	began  time.Time // the attempt or look
 	life   time.Duration
 	learn  *store.Learn // what a refusal for a quota says of limits
+	why    string       // why this account of a pool; empty: as the pool has it
+	blind  bool         // nobody can look whether it left
 	finish *store.Finish
 	left   []store.OpenRecipient // those who wait on, once next is called; nil: unread
 	err    error
@@ -54,7 +56,7 @@ func (e *Engine) settling(en *store.Entry) *settling {
 // settle decides what the outcome of an attempt means.
 func (e *Engine) settle(en *store.Entry, o outcome) (*store.Finish, error) {
 	s := e.settling(en)
-	s.life, s.learn = o.life, o.learn
+	s.life, s.learn, s.why = o.life, o.learn, o.why
 	if o.err != nil {
 		s.waiting(o.err, o.open, o.canLook)
 	} else {
@@ -291,6 +293,7 @@ func (s *settling) unknown(err *provider.Error, rs []store.OpenRecipient, canLoo
 		s.note(email.EventUnknown, data, rs)
 		return
 	}
+	s.blind = true
 	s.undecided(data, rs)
 }
 
@@ -315,6 +318,10 @@ func (s *settling) undecided(data store.EventData, rs []store.OpenRecipient) {
 		return
 	}
 	s.note(email.EventUnknown, data, rs)
+	if s.blind {
+		s.holdUnknown("it is not known whether the message left, and the account has no Sent mail in which gatepost may look", rs)
+		return
+	}
 	s.holdUnknown("it is not known whether the message left, and the account's Sent mail cannot tell", rs)
 }
 
@@ -461,7 +468,7 @@ func (s *settling) delayed(err *provider.Error, rs []store.OpenRecipient, next t
 
 // note adds an event; recipients are named where it is not about all of them.
 func (s *settling) note(kind email.EventKind, data store.EventData, rs []store.OpenRecipient) {
-	data.Account, data.Attempt = store.Asked(s.entry.Route), s.entry.Attempt
+	data.Account, data.Attempt, data.Why = store.Asked(s.entry.Route), s.entry.Attempt, s.why
 	if rs != nil && len(rs) < s.entry.Unsettled {
 		for _, r := range rs {
 			data.Recipients = append(data.Recipients, r.Address)
