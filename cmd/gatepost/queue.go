@@ -40,6 +40,7 @@ func completeQueue(cmd *cobra.Command, env environment, states []string) {
 	for flag, values := range map[string]cobra.CompletionFunc{
 		"lane": cobra.FixedCompletions([]string{"urgent", "normal", "bulk"}, all), "account": accounts, "to": accounts,
 		"type": cobra.FixedCompletions(queue.Types(), all), "state": cobra.FixedCompletions(states, all),
+		"cause": cobra.FixedCompletions(queue.Causes(), all),
 	} {
 		if cmd.Flags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, values) // the flag is there

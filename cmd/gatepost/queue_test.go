@@ -74,6 +74,7 @@ func TestCompletionOfQueue(t *testing.T) {
 	for line, want := range map[string]string{
 		"queue --lane": "bulk", "queue pause --account": f.Accounts[0].Address, "queue move --to": f.Accounts[0].Address,
 		"queue hold --type": "otp", "queue cancel --state": "held", "queue --state": "unknown",
+		"queue retry --cause": "gave_up",
 	} {
 		code, out, errs := command(vars, append([]string{"__complete"}, append(strings.Fields(line), "")...)...)
 		if !slices.Contains(strings.Split(out, "\n"), want) || code != exitOK {

@@ -36,7 +36,7 @@ func TestEveryCauseIsKnown(t *testing.T) {
 			}
 			for _, m := range said.FindAllStringSubmatch(string(text), -1) {
 				if found++; !slices.Contains(all, m[1]) {
-					t.Errorf("%s: the cause %s cannot be selected", file, m[1])
+					t.Errorf("%s: the cause %s cannot be selected: add it to ownCauses", file, m[1])
 				}
 			}
 		}
