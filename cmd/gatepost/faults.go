@@ -17,8 +17,8 @@ import (
 // The build with the tag faults is for the kill and power-cut tests. In it
 // GATEPOST_FAULT_KILL=POINT:N ends the process with SIGKILL when it passes a named
 // point for the Nth time, and GATEPOST_SQLITE_SYNCHRONOUS lowers the database's
-// promise. Points: those of store.Options.Fault, provider.Deps.Trace and
-// api.Config.Fault.
+// promise. Points: those of store.Options.Fault, provider.Deps.Trace, and
+// those of the doors (api.Config.Fault, gateway.Config.Fault).
 
 type killer struct {
 	point string
@@ -56,4 +56,4 @@ func storeOptions(s *settings, dir string, log *slog.Logger) store.Options {
 
 func withFaults(cfg *queue.Config) { cfg.Trace = fatal.hit }
 
-func apiFault() func(point string) { return fatal.hit }
+func doorFault() func(point string) { return fatal.hit }

@@ -17,4 +17,4 @@ func storeOptions(s *settings, dir string, log *slog.Logger) store.Options {
 
 func withFaults(*queue.Config) {}
 
-func apiFault() func(point string) { return nil }
+func doorFault() func(point string) { return nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,8 +14,8 @@ import (
 func serveCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the server: the HTTP API and the queue",
-		Long: `Run the server: the HTTP API and the queue.
+		Short: "Run the server: the HTTP API, the SMTP door and the queue",
+		Long: `Run the server: the HTTP API, the SMTP door and the queue.
 
 Settings come from flags, from the environment (--listen is GATEPOST_LISTEN) and
 from a TOML file (listen = "127.0.0.1:7025"), in this order of strength. Secrets
@@ -26,7 +27,8 @@ here, else /etc/gatepost/gatepost.toml; the log tells which one was read.
   gatepost config show     what is in force, and where it comes from
   gatepost config docs     every setting
 
-The API is plain HTTP on this machine alone; anywhere else it needs TLS.`,
+The API is plain HTTP on this machine alone; anywhere else it needs TLS. The SMTP
+door listens where --smtp-listen and --smtps-listen say, with the same certificate.`,
 		Example: `  gatepost serve
   gatepost serve --data /var/lib/gatepost --listen 0.0.0.0:443 --acme-domain mail.example.com
   gatepost serve --listen 0.0.0.0:7025 --tls-cert fullchain.pem --tls-key privkey.pem`,
@@ -75,7 +77,7 @@ func (srv *server) firstKey(ctx context.Context) {
 func (srv *server) run(ctx context.Context) error {
 	engine, stopEngine := context.WithCancel(context.Background())
 	defer stopEngine()
-	failed := make(chan error, 2)
+	failed := make(chan error, 5) // the engine and all listeners
 	stopped := make(chan error, 1)
 	go func() {
 		err := srv.engine.Run(engine)
@@ -83,7 +85,12 @@ func (srv *server) run(ctx context.Context) error {
 		failed <- err
 	}()
 	go func() { failed <- srv.serveHTTP() }()
-	srv.log.Info("gatepost is ready", "api", srv.apiURL(), "database", srv.store.Engine())
+	about := []any{"api", srv.apiURL(), "database", srv.store.Engine()}
+	if srv.smtp != nil {
+		srv.smtp.serveSMTP(failed)
+		about = append(about, srv.smtp.addresses()...)
+	}
+	srv.log.Info("gatepost is ready", about...)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -107,10 +114,21 @@ const requestsTime = 5 * time.Second
 func (srv *server) stop(stopEngine func(), stopped <-chan error) error {
 	requests, cancel := context.WithTimeout(context.Background(), min(requestsTime, srv.stopTimeout))
 	defer cancel()
-	if err := srv.http.Shutdown(requests); err != nil {
-		srv.log.Warn("some HTTP requests were cut", "err", err)
-		_ = srv.http.Close()
+	var doors sync.WaitGroup
+	doors.Go(func() {
+		if err := srv.http.Shutdown(requests); err != nil {
+			srv.log.Warn("some HTTP requests were cut", "err", err)
+			_ = srv.http.Close()
+		}
+	})
+	if srv.smtp != nil {
+		doors.Go(func() {
+			if err := srv.smtp.Shutdown(requests); err != nil {
+				srv.log.Warn("some SMTP connections were cut", "err", err)
+			}
+		})
 	}
+	doors.Wait()
 	stopEngine()
 	select {
 	case err := <-stopped:
@@ -125,6 +143,11 @@ func (srv *server) stop(stopEngine func(), stopped <-chan error) error {
 func (srv *server) close() {
 	if srv.listener != nil {
 		_ = srv.listener.Close()
+	}
+	if srv.smtp != nil {
+		for _, l := range srv.smtp.listeners {
+			_ = l.Close()
+		}
 	}
 	if srv.store != nil {
 		if err := srv.store.Close(); err != nil {

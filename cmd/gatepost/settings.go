@@ -27,6 +27,8 @@ type settings struct {
 	acmeEmail     string
 	acmeDirectory string
 
+	smtp smtpSettings
+
 	caFile      string
 	googleURL   string
 	googleSMTP  string

@@ -16,7 +16,7 @@ import (
 
 // settingTable lists every setting there is, in the order of the reference.
 func settingTable() []setting {
-	return slices.Concat(storeSettings(), doorSettings(), sendingSettings(), clientSettings())
+	return slices.Concat(storeSettings(), doorSettings(), smtpDoorSettings(), sendingSettings(), clientSettings())
 }
 
 func storeSettings() []setting {

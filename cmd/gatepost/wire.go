@@ -39,6 +39,8 @@ type server struct {
 	keys        *access.Keys
 	engine      *queue.Engine
 	control     *control.Control
+	traces      *control.Traces
+	smtp        *smtpDoor // nil: none
 	listener    net.Listener
 	http        *http.Server
 	google      *http.Client
@@ -59,7 +61,7 @@ func open(ctx context.Context, s *settings, log *slog.Logger) (*server, error) {
 }
 
 func (srv *server) build(ctx context.Context, s *settings) (err error) {
-	if err := errors.Join(s.checkDoor(), s.checkData()); err != nil {
+	if err := errors.Join(s.checkDoor(), s.checkSMTP(), s.checkData()); err != nil {
 		return usageError{err}
 	}
 	if srv.roots, err = s.authorities(); err != nil {
@@ -79,6 +81,9 @@ func (srv *server) build(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	if srv.listener, err = listen(s); err != nil {
+		return err
+	}
+	if err := srv.openSMTP(ctx, s, tlsConfig); err != nil {
 		return err
 	}
 	srv.http = srv.httpServer()
@@ -135,8 +140,10 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	withFaults(&cfg)
 	srv.engine = queue.New(cfg)
 	srv.keys = access.NewKeys(srv.store, time.Now)
+	srv.traces = control.NewTraces(time.Now)
 	srv.control = control.New(control.Config{
-		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), HTTP: srv.google,
+		Traces: srv.traces,
+		Store:  srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), HTTP: srv.google,
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
 	})
 	return srv.engine.Enter(ctx)
@@ -200,7 +207,7 @@ func (srv *server) httpServer() *http.Server {
 // doors are the API and, below /connect/, the pages for people who give consent.
 func (srv *server) doors() http.Handler {
 	machines := api.New(api.Config{
-		Engine: srv.engine, Control: srv.control, Keys: srv.keys, Log: srv.log, Version: version(), Fault: apiFault(),
+		Engine: srv.engine, Control: srv.control, Keys: srv.keys, Log: srv.log, Version: version(), Fault: doorFault(),
 		Memory: srv.memory,
 	})
 	people := web.New(web.Config{Control: srv.control, Log: srv.log, PublicURL: srv.publicURL})

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"gatepost/internal/access"
+	"gatepost/internal/gateway"
+)
+
+// smtpSettings are those of the SMTP door.
+type smtpSettings struct {
+	listen, tls, open string // addresses; empty: it does not listen there
+	plain, repair     []netip.Prefix
+	trusted           []gateway.Trusted
+	hostname          string
+	recognise         bool
+}
+
+// any tells whether the door listens anywhere.
+func (s smtpSettings) any() bool { return s.listen != "" || s.tls != "" || s.open != "" }
+
+func smtpDoorSettings() []setting {
+	const section = "SMTP"
+	return []setting{
+		{
+			name: "smtp-listen", section: section, groups: forServer, kind: "address",
+			doc: "Address and port for programs that begin in the clear and use STARTTLS, such as `0.0.0.0:587`. Empty: none.",
+			set: setAddress(func(s *settings) *string { return &s.smtp.listen }, "0.0.0.0:587"),
+		}, {
+			name: "smtps-listen", section: section, groups: forServer, kind: "address",
+			doc: "Address and port for programs that use TLS from the first byte, such as `0.0.0.0:465`. Empty: none.",
+			set: setAddress(func(s *settings) *string { return &s.smtp.tls }, "0.0.0.0:465"),
+		}, {
+			name: "smtp-plain", section: section, groups: forServer, kind: "list", initial: "127.0.0.0/8,::1",
+			doc: "Networks whose programs may log in without TLS.",
+			set: setNetworks(func(s *settings) *[]netip.Prefix { return &s.smtp.plain }),
+		}, {
+			name: "smtp-open-listen", section: section, groups: forServer, kind: "address",
+			doc: "Address and port without a login, for the devices of `smtp-trusted` alone, such as `192.168.1.2:25`. Empty: none.",
+			set: setAddress(func(s *settings) *string { return &s.smtp.open }, "192.168.1.2:25"),
+		}, {
+			name: "smtp-trusted", section: section, groups: forServer, kind: "list",
+			doc: "Devices that need no login, each with its account: `192.168.1.50=scanner@example.com`. A From that the account may not send is replaced by the account's address.",
+			set: setTrusted,
+		}, {
+			name: "smtp-repair", section: section, groups: forServer, kind: "list",
+			doc: "Networks of devices that end lines with a bare LF or CR. All others are refused that: it is how mail is smuggled.",
+			set: setNetworks(func(s *settings) *[]netip.Prefix { return &s.smtp.repair }),
+		}, {
+			name: "smtp-hostname", section: section, groups: forServer, kind: "name",
+			doc: "The name in the SMTP greeting. Empty: that of `public-url`, or the machine's.",
+			set: text(func(s *settings) *string { return &s.smtp.hostname }),
+		}, {
+			name: "smtp-recognise", section: section, groups: forServer, kind: "bool", initial: "true",
+			doc: "A message with a Message-ID that comes again within an hour, with the same content and recipients, is sent once.",
+			set: func(s *settings, v string) (err error) {
+				if s.smtp.recognise, err = strconv.ParseBool(v); err != nil {
+					return fmt.Errorf("%q: true or false", v)
+				}
+				return nil
+			},
+		},
+	}
+}
+
+func setAddress(at func(*settings) *string, example string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if _, _, err := net.SplitHostPort(v); v != "" && err != nil {
+			return fmt.Errorf("%q: write it as address:port, for instance %s", v, example)
+		}
+		*at(s) = v
+		return nil
+	}
+}
+
+func setNetworks(at func(*settings) *[]netip.Prefix) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		var list []netip.Prefix
+		for n := range strings.SplitSeq(v, ",") {
+			if n = strings.TrimSpace(n); n == "" {
+				continue
+			}
+			p, err := access.ParseNetwork(n)
+			if err != nil {
+				return fmt.Errorf("%q %w", n, err)
+			}
+			list = append(list, p)
+		}
+		*at(s) = list
+		return nil
+	}
+}
+
+func setTrusted(s *settings, v string) error {
+	s.smtp.trusted = nil
+	for pair := range strings.SplitSeq(v, ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		client, account, ok := strings.Cut(pair, "=")
+		client, account = strings.TrimSpace(client), strings.TrimSpace(account)
+		if !ok || account == "" {
+			return fmt.Errorf("%q: write it as address=account, for instance 192.168.1.50=scanner@example.com", pair)
+		}
+		p, err := access.ParseNetwork(client)
+		if err != nil {
+			return fmt.Errorf("%q %w", client, err)
+		}
+		s.smtp.trusted = append(s.smtp.trusted, gateway.Trusted{Client: p, Account: account})
+	}
+	return nil
+}

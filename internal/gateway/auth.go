@@ -1,0 +1,230 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatepost/internal/access"
+	"gatepost/internal/queue"
+)
+
+// mechanisms of AUTH (RFC 4954), the simplest first: each has an API key as its
+// secret.
+var mechanisms = []string{"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"}
+
+// login is what a client said to log in.
+type login struct {
+	user, secret string
+	bearer       bool // said as a token: the refusal has a form of its own
+}
+
+// auth is AUTH.
+func (c *conn) auth(arg string) {
+	mechanism, initial, _ := strings.Cut(arg, " ")
+	mechanism = strings.ToUpper(mechanism)
+	switch {
+	case c.mode == Open:
+		c.wrong(503, "5.5.1", "no login is needed here: this address is trusted")
+	case !c.greeted:
+		c.wrong(503, "5.5.1", "say EHLO first")
+	case c.known.Load():
+		c.wrong(503, "5.5.1", "you are logged in already")
+	case c.mail != nil:
+		c.wrong(503, "5.5.1", "log in before MAIL")
+	case !c.mayLogIn():
+		c.wrong(538, "5.7.11", c.needsTLS(initial != ""))
+	case !slices.Contains(mechanisms, mechanism):
+		c.wrong(504, "5.5.4", "unknown way to log in: one of "+strings.Join(mechanisms, ", "))
+	default:
+		c.logIn(mechanism, initial)
+	}
+}
+
+// needsTLS says how to get to a login.
+func (c *conn) needsTLS(said bool) string {
+	how := "say STARTTLS first (in most programs: encryption STARTTLS)"
+	if c.s.TLS == nil {
+		how = "this gatepost has no certificate for SMTP: set tls-cert and tls-key, or list this network in smtp-plain"
+	}
+	if said {
+		how += "; the key has just crossed the network readably: replace it if others could listen"
+	}
+	return "no login without TLS: " + how
+}
+
+func (c *conn) logIn(mechanism, initial string) {
+	l, err := c.credentials(mechanism, initial)
+	switch {
+	case errors.Is(err, errCancelled):
+		c.wrong(501, "5.7.0", "the login was given up")
+		return
+	case errors.Is(err, errEncoding):
+		c.wrong(501, "5.5.2", fmt.Sprintf("what %s says has to be base64 of its form", mechanism))
+		return
+	case err != nil:
+		c.broken(err)
+		c.over = true
+		return
+	}
+	c.judge(l)
+}
+
+var (
+	errCancelled = errors.New("the client has given up")
+	errEncoding  = errors.New("not of the mechanism's form")
+)
+
+// credentials asks for what a mechanism needs.
+func (c *conn) credentials(mechanism, initial string) (l login, err error) {
+	switch mechanism {
+	case "LOGIN":
+		return c.byLogin(initial)
+	case "PLAIN":
+		said, err := c.answerTo("", initial)
+		if err != nil {
+			return l, err
+		}
+		return plain(said)
+	}
+	said, err := c.answerTo("", initial)
+	if err != nil {
+		return l, err
+	}
+	return bearer(mechanism, said)
+}
+
+// byLogin is LOGIN, as draft-murchison-sasl-login-00 has it: two questions.
+func (c *conn) byLogin(initial string) (l login, err error) {
+	user, err := c.answerTo("Username:", initial)
+	if err != nil {
+		return l, err
+	}
+	secret, err := c.answerTo("Password:", "")
+	return login{user: user, secret: secret}, err
+}
+
+// plain is PLAIN (RFC 4616): the identity to act as may only be the own.
+func plain(said string) (l login, err error) {
+	parts := strings.Split(said, "\x00")
+	if len(parts) != 3 || parts[0] != "" && parts[0] != parts[1] {
+		return l, errEncoding
+	}
+	return login{user: parts[1], secret: parts[2]}, nil
+}
+
+// bearer is OAUTHBEARER (RFC 7628 section 3.1) and XOAUTH2, Google's and Microsoft's
+// form of the same, with an API key in place of the token.
+func bearer(mechanism, said string) (l login, err error) {
+	parts := strings.Split(said, "\x01")
+	first, ok := strings.CutPrefix(parts[0], "user=")
+	if mechanism == "OAUTHBEARER" {
+		first, ok = strings.CutPrefix(parts[0], "n,")
+		first = strings.TrimSuffix(strings.TrimPrefix(first, "a="), ",")
+	}
+	for _, p := range parts[1:] {
+		scheme, token, found := strings.Cut(p, " ")
+		if found && strings.EqualFold(scheme, "auth=Bearer") {
+			l.secret = token
+		}
+	}
+	if !ok || l.secret == "" {
+		return l, errEncoding
+	}
+	l.user, l.bearer = strings.NewReplacer("=2C", ",", "=3D", "=").Replace(first), true
+	return l, nil
+}
+
+// answerTo asks a question, unless the answer came with the command.
+func (c *conn) answerTo(question, initial string) (string, error) {
+	if initial == "" {
+		c.say("334 " + base64.StdEncoding.EncodeToString([]byte(question)))
+		line, err := c.line(maxLogin)
+		if err != nil {
+			return "", err
+		}
+		c.tell("client", "[not shown]")
+		initial = string(line)
+	}
+	switch initial {
+	case "*":
+		return "", errCancelled
+	case "=": // RFC 4954 section 4: empty
+		return "", nil
+	}
+	b, err := base64.StdEncoding.DecodeString(initial)
+	if err != nil {
+		return "", errEncoding
+	}
+	return string(b), nil
+}
+
+// judge lets a client in, or says why not. A wrong password harms nothing: it is
+// counted, and answered more slowly where there are many.
+func (c *conn) judge(l login) {
+	g, err := c.s.Keys.Authenticate(c.s.ctx, strings.TrimSpace(l.secret), c.client)
+	if err == nil && !g.May(access.ScopeMessagesSend) {
+		err = fmt.Errorf("this API key may not send: it lacks the scope %s", access.ScopeMessagesSend)
+	} else if err != nil && !errors.Is(err, access.ErrUnauthenticated) && !errors.Is(err, access.ErrNetwork) {
+		c.s.Log.Error("an SMTP login could not be decided", "client", c.client, "err", err)
+		c.reply(454, "4.7.0", "the login cannot be decided now, because the database does not answer: try again")
+		return
+	}
+	if err == nil {
+		c.account, err = c.accountOf(g, l.user)
+	}
+	if err != nil {
+		c.refuse(l, err)
+		return
+	}
+	c.grant, c.failures = g, 0
+	c.known.Store(true)
+	c.reply(235, "2.7.0", "welcome, "+g.KeyName)
+}
+
+// accountOf is the account that a client means by its user name: the name and the id
+// of the key mean the one that may send as From.
+func (c *conn) accountOf(g access.Grant, user string) (string, error) {
+	user = strings.TrimSpace(user)
+	if user == "" || strings.EqualFold(user, g.KeyName) || user == g.Key {
+		return "", nil
+	}
+	id, err := c.s.Engine.AccountNamed(c.s.ctx, g, user)
+	switch {
+	case errors.Is(err, queue.ErrNotFound):
+		return "", fmt.Errorf("the API key is right, but the user %q is neither its name (%s) nor an account or pool", user, g.KeyName)
+	case errors.Is(err, queue.ErrForbidden):
+		return "", fmt.Errorf("the API key is right, but it may not send by %q", user)
+	}
+	return id, err
+}
+
+// refuse tells why a client may not log in, after the pause that so many failures
+// have earned its network.
+func (c *conn) refuse(l login, err error) {
+	wait := c.s.Keys.Attempts.Failed(c.client)
+	c.s.Log.Info("an SMTP login was refused", "client", c.client, "user", oneLine(l.user), "err", err)
+	if !c.s.wait(wait) {
+		return
+	}
+	if l.bearer { // RFC 7628 section 3.2.3; the client answers with an empty response
+		c.say("334 " + base64.StdEncoding.EncodeToString([]byte(`{"status":"invalid_token","schemes":"bearer","scope":""}`)))
+		if _, err := c.line(maxLogin); err != nil {
+			c.broken(err)
+			c.over = true
+			return
+		}
+	}
+	c.reply(535, "5.7.8", loginText(err))
+	if c.failures++; c.failures >= c.s.Limits.LoginFailures {
+		c.reply(421, "4.7.0", "too many failed logins: the connection is closed; nothing is locked")
+		c.close()
+	}
+}
+
+// loginText is an error without its class, which the code says.
+func loginText(err error) string {
+	return strings.TrimPrefix(err.Error(), access.ErrUnauthenticated.Error()+": ")
+}
