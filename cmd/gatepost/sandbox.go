@@ -36,6 +36,9 @@ type sandboxSettings struct {
 	sentDelay   time.Duration
 }
 
+// sandboxDoor is where the SMTP door of a sandbox listens.
+const sandboxDoor = "127.0.0.1:7033"
+
 func (s *sandboxSettings) flags(f *pflag.FlagSet) {
 	defineFlags(f, forSandbox)
 	f.StringVar(&s.keep, "data", "", "`folder` to keep; empty: a temporary one")
@@ -74,6 +77,12 @@ The environment is not read: a sandbox must not touch a real database.`,
 			if !loopback(s.listen) {
 				return usagef("--listen %s: a sandbox is for this machine alone; choose an address such as 127.0.0.1:7025", s.listen)
 			}
+			if !loopback(s.settings.smtp.listen) && s.settings.smtp.listen != "" {
+				return usagef("--smtp-listen %s: a sandbox is for this machine alone; choose an address such as %s", s.settings.smtp.listen, sandboxDoor)
+			}
+			if !cmd.Flags().Changed("smtp-listen") {
+				s.settings.smtp.listen = sandboxDoor
+			}
 			s.freePorts(cmd.Flags())
 			return s.run(cmd, env)
 		},
@@ -90,7 +99,7 @@ func (s *sandboxSettings) freePorts(f *pflag.FlagSet) {
 	}
 	for name, address := range map[string]*string{
 		"listen": &s.listen, "google": &s.google, "smtp": &s.smtp, "smtps": &s.smtps, "mailbox": &s.mailbox,
-		"gmail-smtp": &s.gmailSMTP, "gmail-smtps": &s.gmailSMTPS, "gmail-relay": &s.relayOpen,
+		"smtp-listen": &s.settings.smtp.listen, "gmail-smtp": &s.gmailSMTP, "gmail-smtps": &s.gmailSMTPS, "gmail-relay": &s.relayOpen,
 	} {
 		if !f.Changed(name) {
 			*address = "127.0.0.1:0"
@@ -177,6 +186,7 @@ type sandboxFacts struct {
 // whole runs a server in the world.
 func (s *sandboxSettings) whole(ctx context.Context, env environment, w *sandbox.World) error {
 	s.googleURL, s.googleSMTP, s.caFile = w.GoogleURL, w.GmailSMTPAddr, w.CAFile
+	s.settings.smtp.certificate = w.ServerTLS()
 	level := s.logLevel
 	if !s.asJSON && level == slog.LevelInfo {
 		level = slog.LevelError // a newcomer reads the lines below, not the log
@@ -215,7 +225,7 @@ func furnish(ctx context.Context, srv *server, w *sandbox.World) (*sandboxFacts,
 	}
 	user, password := w.SMTPLogin()
 	f := &sandboxFacts{
-		APIURL: srv.apiURL(), APIKey: key.Reveal(),
+		APIURL: srv.apiURL(), APIKey: key.Reveal(), SMTPAddr: srv.smtp.listeners[0].Addr().String(),
 		MailboxURL: w.MailboxURL, ControlURL: w.ControlURL, LedgerURL: w.LedgerURL, CAFile: w.CAFile,
 		GoogleURL: w.GoogleURL, ServiceAccountFile: files.serviceAccount, OAuthClientFile: files.oauthClient, OAuthWebClientFile: files.webClient,
 		GmailSMTPAddr: w.GmailSMTPAddr, GmailSMTPSAddr: w.GmailSMTPSAddr, GmailRelayAddr: w.RelayOpenAddr,
@@ -283,6 +293,7 @@ Nothing leaves it.
   accounts   {{(index .Accounts 0).Address}}  (Gmail API, service account)
              {{(index .Accounts 1).Address}}  (SMTP relay)
   mailboxes  {{.MailboxURL}}
+  SMTP       {{.SMTPAddr}} (STARTTLS), user an account's address, password the key below
   relay      {{.RelayAddr}} (STARTTLS), {{.RelayTLSAddr}} (TLS)
              user {{.RelayUser}}, password {{.RelayPassword}}
   Google     {{.GoogleURL}}

@@ -68,6 +68,10 @@ func furnishScript(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	door, err := freeAddress()
+	if err != nil {
+		return err
+	}
 	files, err := writeWorldFiles(w, "http://"+listen+"/connect/callback")
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func furnishScript(e *testscript.Env) error {
 	user, password := w.SMTPLogin()
 	for name, value := range map[string]string{
 		"GATEPOST_LISTEN": listen, "GATEPOST_URL": "http://" + listen, "GATEPOST_GOOGLE_URL": w.GoogleURL, "GATEPOST_CA_FILE": w.CAFile,
-		"GATEPOST_GOOGLE_SMTP": w.GmailSMTPAddr, "GATEPOST_LOG_LEVEL": "error", "WORLD": w.ControlURL,
+		"GATEPOST_GOOGLE_SMTP": w.GmailSMTPAddr, "GATEPOST_LOG_LEVEL": "error", "WORLD": w.ControlURL, "SMTP_DOOR": door,
 		"SERVICE_ACCOUNT": files.serviceAccount, "OAUTH_CLIENT": files.oauthClient, "WEB_CLIENT": files.webClient,
 		"RELAY_PORT": port(w.SMTPAddr), "OPEN_RELAY_PORT": port(w.RelayOpenAddr), "RELAY_USER": user, "RELAY_PASSWORD": password,
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +19,7 @@ type smtpSettings struct {
 	trusted           []gateway.Trusted
 	hostname          string
 	recognise         bool
+	certificate       *tls.Config // of a sandbox; nil: that of the HTTP API
 }
 
 // any tells whether the door listens anywhere.
@@ -27,7 +29,7 @@ func smtpDoorSettings() []setting {
 	const section = "SMTP"
 	return []setting{
 		{
-			name: "smtp-listen", section: section, groups: forServer, kind: "address",
+			name: "smtp-listen", section: section, groups: forServer | forSandbox, kind: "address",
 			doc: "Address and port for programs that begin in the clear and use STARTTLS, such as `0.0.0.0:587`. Empty: none.",
 			set: setAddress(func(s *settings) *string { return &s.smtp.listen }, "0.0.0.0:587"),
 		}, {

@@ -52,7 +52,9 @@ func (srv *server) openSMTP(ctx context.Context, s *settings, doorTLS *tls.Confi
 		Trusted: s.smtp.trusted, Team: team, Repair: s.smtp.repair, Recognise: s.smtp.recognise, Memory: srv.memory, Now: time.Now,
 		Fault: doorFault(),
 	}
-	if doorTLS != nil {
+	if s.smtp.certificate != nil {
+		cfg.TLS = s.smtp.certificate
+	} else if doorTLS != nil {
 		cfg.TLS = doorTLS.Clone()
 		cfg.TLS.NextProtos = nil // those of HTTP
 	} else if s.smtp.listen != "" {

@@ -38,6 +38,8 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/queue/cancel", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.CancelMail), describe: describeOrder(
 			"cancel", "Cancel what waits", `{"lane": "bulk", "submitted_before": "2026-11-21T08:00:00.000Z"}`)},
 
+		{pattern: "GET /v1/smtp/trace", scope: access.ScopeMessagesRead, serve: s.traceSMTP, describe: describeTraceSMTP},
+
 		{pattern: "POST /v1/credentials", scope: access.ScopeAccountsWrite, serve: s.createCredential, describe: describeCreateCredential},
 		{pattern: "GET /v1/credentials", scope: access.ScopeAccountsRead, serve: s.listCredentials, describe: describeListCredentials},
 		{pattern: "GET /v1/credentials/{id}", scope: access.ScopeAccountsRead, serve: s.showCredential, describe: describeShowCredential},

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -104,9 +103,6 @@ const (
 	maxWaiting  = 1000 // lines that one may be behind
 )
 
-// errManyWatchers says that enough people watch.
-var errManyWatchers = errors.New("ten traces are running already: wait until one ends")
-
 // TraceTime bounds how long a trace may run.
 const TraceTime = time.Hour
 
@@ -117,11 +113,14 @@ func (c *Control) Trace(ctx context.Context, g access.Grant, whom Whom) (<-chan 
 		return nil, err
 	}
 	t := c.cfg.Traces
+	if t == nil {
+		return nil, fmt.Errorf("the SMTP door: %w", ErrNotFound)
+	}
 	w := &watcher{team: g.Team, whom: whom, lines: make(chan TraceLine, maxWaiting)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.watchers) >= maxWatchers {
-		return nil, errManyWatchers
+		return nil, fmt.Errorf("%w: %d traces are running already; wait until one ends", ErrInUse, maxWatchers)
 	}
 	t.watchers[w] = true
 	t.watched.Add(1)

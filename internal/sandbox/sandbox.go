@@ -11,6 +11,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,6 +70,7 @@ type World struct {
 	// is for 127.0.0.1 and localhost.
 	CAFile string
 
+	servers *tls.Config
 	post    *office
 	faults  *faults
 	google  *google
@@ -135,6 +137,7 @@ func (w *World) start(cfg Config) error {
 	}
 	w.name(sockets)
 	w.google = newGoogle(ctx, w.GoogleURL, cfg, w.post, w.faults)
+	w.servers = tlsConfig
 	w.relay = newRelay(ctx, tlsConfig, w.post, w.faults)
 	w.control = newControl(w.post, w.faults, w.google)
 	w.serve(sockets, tlsConfig)

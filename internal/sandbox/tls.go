@@ -73,3 +73,7 @@ func serverTemplate(now time.Time) *x509.Certificate {
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 }
+
+// ServerTLS is for further servers on this machine with a certificate of the world's
+// authority.
+func (w *World) ServerTLS() *tls.Config { return w.servers.Clone() }

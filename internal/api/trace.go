@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"gatepost/client"
+	"gatepost/internal/access"
+	"gatepost/internal/control"
+)
+
+// How a trace is sent: a line as soon as it is said, and an empty one where nothing is,
+// so that nobody in between takes the connection for dead.
+const (
+	traceUsual = 5 * time.Minute
+	traceQuiet = 10 * time.Second
+)
+
+// traceSMTP shows dialogues at the SMTP door as they go on.
+func (s *server) traceSMTP(c *call) error {
+	one, wrong, err := c.only("client", "key", "seconds")
+	if err != nil {
+		return err
+	}
+	whom, span := control.Whom{Key: one["key"]}, traceUsual
+	if v := one["client"]; v != "" {
+		if whom.Clients, err = access.ParseNetwork(v); err != nil {
+			wrong.add("client", err.Error())
+		}
+	}
+	if v := one["seconds"]; v != "" {
+		n, err := strconv.Atoi(v)
+		if span = time.Duration(n) * time.Second; err != nil || n < 1 || span > control.TraceTime {
+			wrong.add("seconds", "a number of seconds from 1 to "+strconv.Itoa(int(control.TraceTime.Seconds())))
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	ctx, cancel := context.WithTimeout(c.r.Context(), span)
+	defer cancel()
+	lines, err := s.Control.Trace(ctx, c.grant, whom)
+	if err != nil {
+		return err
+	}
+	c.sendTrace(ctx, lines)
+	return nil
+}
+
+func (c *call) sendTrace(ctx context.Context, lines <-chan control.TraceLine) {
+	out := http.NewResponseController(c.w)
+	h := c.w.Header()
+	h.Set("Content-Type", "application/x-ndjson")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	c.status = http.StatusOK
+	c.w.WriteHeader(c.status)
+	_ = out.SetReadDeadline(time.Time{}) // the client has said all it has to say
+	quiet := time.NewTicker(traceQuiet)
+	defer quiet.Stop()
+	for text := []byte("\n"); ; {
+		_ = out.SetWriteDeadline(time.Now().Add(traceQuiet))
+		if _, err := c.w.Write(text); err != nil || out.Flush() != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-quiet.C:
+			text = []byte("\n")
+		case l, ok := <-lines:
+			if !ok {
+				return
+			}
+			text, _ = json.Marshal(client.TraceLine{
+				At: timeOf(l.At), Session: l.On.ID, Client: l.On.Client.String(), Key: l.On.KeyName, Who: l.Who, Text: l.Text,
+			})
+			text = append(text, '\n')
+		}
+	}
+}
