@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/queue"
@@ -164,39 +166,59 @@ func (c *conn) answerTo(question, initial string) (string, error) {
 // judge lets a client in, or says why not. A wrong password harms nothing: it is
 // counted, and answered more slowly where there are many.
 func (c *conn) judge(l login) {
-	g, err := c.s.Keys.Authenticate(c.s.ctx, strings.TrimSpace(l.secret), c.client)
-	if err == nil && !g.May(access.ScopeMessagesSend) {
-		err = fmt.Errorf("this API key may not send: it lacks the scope %s", access.ScopeMessagesSend)
-	} else if err != nil && !errors.Is(err, access.ErrUnauthenticated) && !errors.Is(err, access.ErrNetwork) {
+	ctx, cancel := context.WithTimeout(c.s.ctx, loginTime)
+	defer cancel()
+	g, account, err := c.decide(ctx, l)
+	var no *notIn
+	switch {
+	case errors.As(err, &no):
+		c.refuse(l, no.why)
+	case err != nil:
 		c.s.Log.Error("an SMTP login could not be decided", "client", c.client, "err", err)
 		c.reply(454, "4.7.0", "the login cannot be decided now, because the database does not answer: try again")
-		return
+	default:
+		c.grant, c.account, c.failures = g, account, 0
+		c.known.Store(true)
+		c.reply(235, "2.7.0", "welcome, "+g.KeyName)
 	}
-	if err == nil {
-		c.account, err = c.accountOf(g, l.user)
+}
+
+// loginTime ends a login whose database does not answer.
+const loginTime = 30 * time.Second
+
+// notIn is a login that was decided against; any other error is none of the client's.
+type notIn struct{ why error }
+
+func (e *notIn) Error() string { return e.why.Error() }
+
+// decide finds the key and the account that a client means.
+func (c *conn) decide(ctx context.Context, l login) (g access.Grant, account string, err error) {
+	g, err = c.s.Keys.Authenticate(ctx, strings.TrimSpace(l.secret), c.client)
+	switch {
+	case errors.Is(err, access.ErrUnauthenticated), errors.Is(err, access.ErrNetwork):
+		return g, "", &notIn{err}
+	case err != nil:
+		return g, "", err
+	case !g.May(access.ScopeMessagesSend):
+		return g, "", &notIn{fmt.Errorf("this API key may not send: it lacks the scope %s", access.ScopeMessagesSend)}
 	}
-	if err != nil {
-		c.refuse(l, err)
-		return
-	}
-	c.grant, c.failures = g, 0
-	c.known.Store(true)
-	c.reply(235, "2.7.0", "welcome, "+g.KeyName)
+	account, err = c.accountOf(ctx, g, l.user)
+	return g, account, err
 }
 
 // accountOf is the account that a client means by its user name: the name and the id
 // of the key mean the one that may send as From.
-func (c *conn) accountOf(g access.Grant, user string) (string, error) {
+func (c *conn) accountOf(ctx context.Context, g access.Grant, user string) (string, error) {
 	user = strings.TrimSpace(user)
 	if user == "" || strings.EqualFold(user, g.KeyName) || user == g.Key {
 		return "", nil
 	}
-	id, err := c.s.Engine.AccountNamed(c.s.ctx, g, user)
+	id, err := c.s.Engine.AccountNamed(ctx, g, user)
 	switch {
 	case errors.Is(err, queue.ErrNotFound):
-		return "", fmt.Errorf("the API key is right, but the user %q is neither its name (%s) nor an account or pool", user, g.KeyName)
+		return "", &notIn{fmt.Errorf("the API key is right, but the user %.200q is neither its name (%s) nor an account or pool", user, g.KeyName)}
 	case errors.Is(err, queue.ErrForbidden):
-		return "", fmt.Errorf("the API key is right, but it may not send by %q", user)
+		return "", &notIn{fmt.Errorf("the API key is right, but it may not send by %.200q", user)}
 	}
 	return id, err
 }
@@ -206,7 +228,9 @@ func (c *conn) accountOf(g access.Grant, user string) (string, error) {
 func (c *conn) refuse(l login, err error) {
 	wait := c.s.Keys.Attempts.Failed(c.client)
 	c.s.Log.Info("an SMTP login was refused", "client", c.client, "user", oneLine(l.user), "err", err)
-	if !c.s.wait(wait) {
+	if !c.pause(wait) {
+		c.broken(errEnding)
+		c.over = true
 		return
 	}
 	if l.bearer { // RFC 7628 section 3.2.3; the client answers with an empty response

@@ -36,6 +36,7 @@ type conn struct {
 	began  time.Time
 	id     string
 	repair bool
+	mended bool // the last message ended in a way that may have been its content
 
 	secure   bool
 	hello    string // what the client calls itself; "-" where it said nothing
@@ -45,9 +46,10 @@ type conn struct {
 	trusted  *Trusted
 	known    atomic.Bool // logged in, or trusted
 	over     bool
-	ending   atomic.Bool // its waiting is to end
-	reading  atomic.Bool // a message, which is let come to its answer
-	failures int         // logins
+	ending   atomic.Bool   // its waiting is to end
+	ended    chan struct{} // closed then
+	reading  atomic.Bool   // a message, which is let come to its answer
+	failures int           // logins
 	mistakes int
 	idle     int // commands since the last message
 
@@ -58,7 +60,7 @@ type conn struct {
 const buffer = 4096
 
 func newConn(s *Server, nc net.Conn, mode Mode) *conn {
-	c := &conn{s: s, raw: nc, net: nc, mode: mode, client: addrOf(nc), began: s.Now(), id: s.Traces.NewID()}
+	c := &conn{s: s, raw: nc, net: nc, mode: mode, client: addrOf(nc), began: s.Now(), id: s.Traces.NewID(), ended: make(chan struct{})}
 	c.repair = among(s.Repair, c.client)
 	if mode == Implicit {
 		c.net, c.secure = tls.Server(nc, s.TLS), true
@@ -69,6 +71,7 @@ func newConn(s *Server, nc net.Conn, mode Mode) *conn {
 
 // run talks until one of the two ends it.
 func (c *conn) run() {
+	defer c.reset() // whatever ends it: what a message held is given back
 	if c.mode == Open {
 		if c.trusted = c.s.trustedAs(c.client); c.trusted == nil {
 			c.refuseConnection(554, "5.7.1", fmt.Sprintf("%s may not send here without a login: it is not in the setting smtp-trusted", c.client))
@@ -76,10 +79,15 @@ func (c *conn) run() {
 		}
 		c.known.Store(true)
 	}
-	if c.mode == Implicit && !c.handshake() {
+	if c.mode == Implicit && !c.handshake(c.s.Limits.Login) {
 		return
 	}
 	c.say(fmt.Sprintf("220 %s ESMTP gatepost", c.s.Hostname))
+	if c.mode != Implicit && c.beginsTLS() {
+		c.reply(554, "5.5.1", "this port begins in the clear: choose STARTTLS in the program, or the port for TLS from the start")
+		c.close()
+		return
+	}
 	for !c.over {
 		line, err := c.line(maxCommand)
 		if err != nil {
@@ -90,6 +98,19 @@ func (c *conn) run() {
 	}
 	c.flush()
 }
+
+// beginsTLS tells of a client that begins with TLS what begins in the clear. It would
+// wait for an answer, and the server for the end of a line.
+func (c *conn) beginsTLS() bool {
+	const handshake = 22 // RFC 8446 section 5.1
+	c.flush()
+	c.patience()
+	first, err := c.in.Peek(1)
+	return err == nil && first[0] == handshake
+}
+
+// errEnding is a connection whose place another one takes, or whose server stops.
+var errEnding = errors.New("the connection has to end")
 
 // errLong and errBare say what is wrong with a line; nothing of it counts.
 var (
@@ -143,10 +164,25 @@ func (c *conn) patience() {
 
 // interrupt ends the waiting for the client's next line.
 func (c *conn) interrupt() {
-	c.ending.Store(true)
+	if c.ending.CompareAndSwap(false, true) {
+		close(c.ended)
+	}
 	if !c.reading.Load() {
 		_ = c.raw.SetReadDeadline(time.Now())
 	}
+}
+
+// pause lets time go by, and tells whether the connection goes on.
+func (c *conn) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-c.s.ctx.Done():
+	case <-c.ended:
+	case <-t.C:
+		return true
+	}
+	return false
 }
 
 // broken says why a connection ends without a QUIT, where somebody hears it.
@@ -173,10 +209,16 @@ func (c *conn) broken(err error) {
 
 // close says what is left to say and lets the client read it: what it still sends is
 // read for a moment, because a connection that is closed over unread bytes is reset,
-// and takes the answer with it.
+// and takes the answer with it. It has no place in the crowd any more, perhaps, so only
+// some may do so at once.
 func (c *conn) close() {
 	c.over = true
+	c.reset()
 	c.flush()
+	if !c.s.crowd.linger() {
+		return
+	}
+	defer c.s.crowd.lingered()
 	if h, ok := c.net.(interface{ CloseWrite() error }); ok {
 		_ = h.CloseWrite()
 	}
@@ -189,10 +231,18 @@ const (
 	lastBytes = 1 << 20
 )
 
-// refuseConnection ends a connection before it has begun.
+// refuseConnection ends a connection that has no place. TLS is begun only to say so:
+// in a moment, and for a few at once.
 func (c *conn) refuseConnection(code int, enhanced, text string) {
-	if c.mode == Implicit && !c.handshake() {
-		return
+	if c.mode == Implicit {
+		if !c.s.crowd.linger() {
+			return
+		}
+		begun := c.handshake(lastWords)
+		c.s.crowd.lingered()
+		if !begun {
+			return
+		}
 	}
 	c.reply(code, enhanced, text)
 	c.close()
@@ -202,6 +252,9 @@ func (c *conn) refuseConnection(code int, enhanced, text string) {
 func (c *conn) say(lines ...string) {
 	for _, l := range lines {
 		c.tell("gatepost", l)
+		if c.out.Available() < len(l)+2 {
+			c.flush() // with a deadline of its own
+		}
 		_, _ = c.out.WriteString(l + "\r\n") // an error stays, and shows when it is flushed
 	}
 }

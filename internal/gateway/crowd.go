@@ -2,22 +2,32 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// crowd is all connections. Where there is no place left, the one that has been idle
-// for longest without a login makes room, so that those who wait and do nothing keep
-// nobody out.
+// crowd is all connections. Where there is no place left, one that has not logged in
+// makes room, so that those who wait and do nothing keep nobody out.
 type crowd struct {
 	most, perNetwork int
 
 	mu      sync.Mutex
 	conns   map[*conn]bool
 	network map[netip.Prefix]int
+	ending  bool // the server stops
+	last    int  // connections that say their last words
 }
+
+// maxLingering is how many connections say their last words at once: they have no
+// place in the crowd, or are about to lose it.
+const maxLingering = 100
+
+// patient is how long a client has to log in before another of its own network may
+// take its place.
+const patient = 5 * time.Second
 
 func newCrowd(most, perNetwork int) *crowd {
 	return &crowd{most: most, perNetwork: perNetwork, conns: map[*conn]bool{}, network: map[netip.Prefix]int{}}
@@ -38,7 +48,7 @@ func (w *crowd) enter(c *conn) (leave func(), full string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	from := networkOf(c.client)
-	if w.network[from] >= w.perNetwork {
+	if w.network[from] >= w.perNetwork && !w.makeRoomIn(from, c.began.Add(-patient)) {
 		return nil, fmt.Sprintf("%s has %d connections already: close some, or use them for more than one message", c.client, w.perNetwork)
 	}
 	if len(w.conns) >= w.most && !w.makeRoom() {
@@ -46,6 +56,9 @@ func (w *crowd) enter(c *conn) (leave func(), full string) {
 	}
 	w.conns[c] = true
 	w.network[from]++
+	if w.ending {
+		c.interrupt()
+	}
 	return func() { w.leave(c, from) }, ""
 }
 
@@ -64,26 +77,67 @@ func (w *crowd) forget(c *conn, from netip.Prefix) {
 	}
 }
 
-// makeRoom ends the connection without a login that came first.
+// makeRoom ends a connection without a login: of those of the network that has most of
+// them, the one that came first. Who opens many loses them before who opens one.
 func (w *crowd) makeRoom() bool {
-	var first *conn
+	waiting, most := map[netip.Prefix]int{}, netip.Prefix{}
 	for c := range w.conns {
-		if !c.known.Load() && (first == nil || c.began.Before(first.began)) {
+		if c.known.Load() {
+			continue
+		}
+		n := networkOf(c.client)
+		if waiting[n]++; waiting[n] > waiting[most] {
+			most = n
+		}
+	}
+	first := w.first(most)
+	return first != nil && w.replace(first)
+}
+
+// makeRoomIn ends the connection of a network without a login that came first, if it
+// came before a time.
+func (w *crowd) makeRoomIn(network netip.Prefix, before time.Time) bool {
+	first := w.first(network)
+	return first != nil && first.began.Before(before) && w.replace(first)
+}
+
+func (w *crowd) first(network netip.Prefix) (first *conn) {
+	for c := range w.conns {
+		if networkOf(c.client) == network && !c.known.Load() && (first == nil || c.began.Before(first.began)) {
 			first = c
 		}
 	}
-	if first == nil {
-		return false
-	}
-	w.forget(first, networkOf(first.client))
-	first.interrupt()
+	return first
+}
+
+func (w *crowd) replace(c *conn) bool {
+	w.forget(c, networkOf(c.client))
+	c.interrupt()
 	return true
 }
 
-// interrupt ends the connections that wait for their client.
+// linger tells whether a connection may wait for its client to read its last words.
+func (w *crowd) linger() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last >= maxLingering {
+		return false
+	}
+	w.last++
+	return true
+}
+
+func (w *crowd) lingered() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last--
+}
+
+// interrupt ends the connections that wait for their client, and those to come.
 func (w *crowd) interrupt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ending = true
 	for c := range w.conns {
 		c.interrupt()
 	}
@@ -123,7 +177,7 @@ type rates struct {
 	now  func() time.Time
 
 	mu   sync.Mutex
-	used map[netip.Addr]minute
+	used map[netip.Prefix]minute
 }
 
 type minute struct {
@@ -132,22 +186,36 @@ type minute struct {
 }
 
 func newRates(most int, now func() time.Time) *rates {
-	return &rates{most: most, now: now, used: map[netip.Addr]minute{}}
+	return &rates{most: most, now: now, used: map[netip.Prefix]minute{}}
 }
+
+// maxRates is of how many clients the minutes are kept; more at once have to wait.
+const maxRates = 10_000
 
 // use counts a message, or tells how long to wait.
 func (r *rates) use(a netip.Addr) (wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	m := r.used[a]
-	if age := now.Sub(m.began); age < 0 || age >= time.Minute {
+	m, known := r.used[networkOf(a)]
+	if m.over(now) {
 		m = minute{began: now}
 	}
-	if m.n >= r.most {
+	if !known && len(r.used) >= maxRates {
+		maps.DeleteFunc(r.used, func(_ netip.Prefix, m minute) bool { return m.over(now) })
+	}
+	switch {
+	case !known && len(r.used) >= maxRates:
+		return time.Minute
+	case m.n >= r.most:
 		return m.began.Add(time.Minute).Sub(now)
 	}
 	m.n++
-	r.used[a] = m // of listed clients alone: there are few
+	r.used[networkOf(a)] = m
 	return 0
+}
+
+func (m minute) over(now time.Time) bool {
+	age := now.Sub(m.began)
+	return age < 0 || age >= time.Minute
 }

@@ -78,11 +78,16 @@ func (c *conn) data(arg string) {
 	c.reading.Store(true)
 	defer c.reading.Store(false)
 	r, err := c.content()
-	if err != nil {
+	switch {
+	case errors.Is(err, errEndless):
+		c.reset()
+		c.reply(r.code, r.enhanced, r.lines...)
+		c.close()
+	case err != nil:
 		c.brokenContent(err)
-		return
+	default:
+		c.conclude(r)
 	}
-	c.conclude(r)
 }
 
 // brokenContent ends a connection in the midst of a message, of which nothing is
@@ -103,12 +108,15 @@ func (c *conn) brokenContent(err error) {
 var errSmuggled = errors.New("the message has a CR or LF that is no CR LF (RFC 5321 section 2.3.8), as mail that is to hide other mail has; " +
 	"make the program end lines with CR LF, or list its address in the setting smtp-repair")
 
+// errEndless is a message that was refused, and is still coming.
+var errEndless = errors.New("a refused message has no end")
+
 // content reads up to the line with the dot alone, and takes the stuffed dots away
 // (section 4.5.2). What is too large is read on for a while, and refused.
 func (c *conn) content() (*refusal, error) {
 	var r *refusal
 	p := paced{c: c}
-	lines := reader{repair: c.repair, begin: true}
+	lines := reader{repair: c.repair, begin: true, proper: true}
 	for size := int64(0); ; {
 		if err := p.next(); err != nil {
 			return nil, err
@@ -120,11 +128,12 @@ func (c *conn) content() (*refusal, error) {
 		p.got(len(part))
 		part, ended, err := lines.take(part)
 		if ended || err != nil {
+			c.mended = ended && !lines.proper
 			return r, err
 		}
 		if size += int64(len(part)); r != nil {
 			if size > 2*c.s.Limits.Size {
-				return nil, errLong
+				return r, errEndless
 			}
 			continue
 		}
@@ -170,6 +179,7 @@ type reader struct {
 	repair bool
 	begin  bool // of a line
 	cr     bool // the last byte was a CR, and what follows is not known yet
+	proper bool // the last line has no CR and LF but those at its end; and so the dot alone
 	out    []byte
 }
 
@@ -178,6 +188,7 @@ type reader struct {
 func (r *reader) take(part []byte) (content []byte, ended bool, err error) {
 	begin := r.begin
 	if begin && (string(part) == ".\r\n" || r.repair && string(part) == ".\n") {
+		r.proper = r.proper && len(part) == len(".\r\n")
 		return nil, true, nil
 	}
 	line, lf := bytes.CutSuffix(part, []byte("\n"))
@@ -185,7 +196,9 @@ func (r *reader) take(part []byte) (content []byte, ended bool, err error) {
 	proper := lf && (crlf || r.cr && len(line) == 0)
 	stray := r.cr && !(lf && len(line) == 0 && !crlf) // the CR before this piece
 	r.begin, r.cr = lf, !lf && crlf
-	if !r.repair && (stray || lf && !proper || bytes.IndexByte(line, '\r') >= 0) {
+	bad := stray || lf && !proper || bytes.IndexByte(line, '\r') >= 0
+	r.proper = !bad && (begin || r.proper)
+	if bad && !r.repair {
 		return nil, false, errSmuggled
 	}
 	if begin && part[0] == '.' {
@@ -211,7 +224,8 @@ func (r *reader) mend(line []byte, lf, stray bool) []byte {
 }
 
 // bdat is BDAT (RFC 3030 section 2). What is announced is read, whatever becomes of
-// it: the client may have sent it already.
+// it, because the client may have sent it already; but not what is larger than a
+// message may be, and not of a client that has not logged in.
 func (c *conn) bdat(arg string) {
 	words := strings.Fields(arg)
 	last := len(words) == 2 && strings.EqualFold(words[1], "LAST")
@@ -228,10 +242,10 @@ func (c *conn) bdat(arg string) {
 	if r == nil && c.mail.spoiled != nil {
 		r = c.mail.spoiled
 	}
-	if r == nil && int64(len(c.mail.body.bytes))+size > c.s.Limits.Size {
+	if r == nil && size > c.s.Limits.Size-int64(len(c.mail.body.bytes)) {
 		r = tooLarge(c.s.Limits.Size)
 	}
-	if r != nil && size > c.s.Limits.Size {
+	if r != nil && (size > c.s.Limits.Size || !c.known.Load()) {
 		c.mistake(r)
 		c.close()
 		return
@@ -303,6 +317,9 @@ func (c *conn) repaired() *refusal {
 	}
 	b := bytes.ReplaceAll(c.mail.body.bytes, []byte("\r\n"), []byte("\n"))
 	b = bytes.ReplaceAll(b, []byte("\r"), []byte("\n"))
+	if int64(len(b)+bytes.Count(b, []byte("\n"))) > c.s.Limits.Size {
+		return tooLarge(c.s.Limits.Size)
+	}
 	c.mail.body.bytes = bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
 	return nil
 }

@@ -157,7 +157,7 @@ func (c *conn) rcptTo(arg string) {
 	}
 	if !m.seen[r.address.Key()] {
 		if len(m.recipients) >= c.s.Limits.Recipients {
-			c.wrong(452, "4.5.3", fmt.Sprintf("at most %d recipients in one message: send the others another one", c.s.Limits.Recipients))
+			c.reply(452, "4.5.3", fmt.Sprintf("at most %d recipients in one message: send the others another one", c.s.Limits.Recipients))
 			return
 		}
 		m.seen[r.address.Key()] = true
@@ -194,7 +194,7 @@ func rcptParams(r *recipient, params []param) *refusal {
 		case "ORCPT":
 			kind, address, ok := strings.Cut(p.value, ";")
 			address, err := xtext(address)
-			if !ok || err != nil || len(p.value) > 500 {
+			if !ok || err != nil || len(p.value) > 500 || kind == "" || strings.ContainsFunc(kind, notKeyword) {
 				return refuse(501, "5.5.4", "ORCPT has to be rfc822;address, in xtext (RFC 3461 section 4.2)")
 			}
 			r.orcpt = kind + ";" + address
@@ -266,12 +266,17 @@ func parameters(s string) (out []param, err error) {
 		if seen[name] {
 			return nil, fmt.Errorf("%s is given twice", name)
 		}
-		if seen[name] = true; name == "" || strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') }) {
+		if seen[name] = true; name == "" || strings.ContainsFunc(name, notKeyword) {
 			return nil, errors.New("what follows the address is no parameter")
 		}
 		out = append(out, param{name, value})
 	}
 	return out, nil
+}
+
+// notKeyword tells what an ESMTP keyword cannot have (RFC 5321 section 4.1.2).
+func notKeyword(r rune) bool {
+	return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
 // xtext decodes RFC 3461 section 4.

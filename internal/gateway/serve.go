@@ -30,9 +30,9 @@ type listening struct {
 // returns nil then, and an error where the listener fails.
 func (s *Server) Serve(l net.Listener, mode Mode) error {
 	at := &listening{l, mode}
-	s.mu.Lock()
-	s.listen[at] = true
-	s.mu.Unlock()
+	if !s.unlessStopped(func() { s.listen[at] = true }) {
+		return l.Close()
+	}
 	defer func() {
 		s.mu.Lock()
 		delete(s.listen, at)
@@ -55,8 +55,22 @@ func (s *Server) Serve(l net.Listener, mode Mode) error {
 			continue
 		}
 		pause = 0
-		s.served.Go(func() { s.serve(conn, mode) })
+		if !s.unlessStopped(func() { s.served.Go(func() { s.serve(conn, mode) }) }) {
+			_ = conn.Close()
+			return nil
+		}
 	}
+}
+
+// unlessStopped does something that a stop either sees or does not let happen.
+func (s *Server) unlessStopped(do func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	do()
+	return true
 }
 
 // wait lets time go by and tells whether the server goes on.

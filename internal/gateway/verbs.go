@@ -19,6 +19,11 @@ func (c *conn) obey(line string) {
 		c.close()
 		return
 	}
+	if c.mended && verb != "QUIT" {
+		c.reply(421, "4.7.0", "the message before had an end that is not CR LF, a dot, CR LF: what follows could be part of it; connect again")
+		c.close()
+		return
+	}
 	switch verb {
 	case "EHLO", "HELO":
 		c.greet(verb == "EHLO", arg)
@@ -52,7 +57,7 @@ func (c *conn) obey(line string) {
 }
 
 func (c *conn) unknown(verb string) {
-	if slices.Contains([]string{"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"}, verb) {
+	if slices.Contains([]string{"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "TRACE", "PRI"}, verb) {
 		c.reply(554, "5.5.1", "this is SMTP, not HTTP")
 		c.close()
 		return
@@ -124,6 +129,9 @@ func (c *conn) startTLS(arg string) {
 	case c.secure:
 		c.wrong(503, "5.5.1", "TLS has begun already")
 		return
+	case c.known.Load() && c.trusted == nil: // by somebody else, for all that is known
+		c.wrong(503, "5.5.1", "TLS begins before the login (RFC 3207 section 4.2): connect again, and say STARTTLS first")
+		return
 	case c.s.TLS == nil:
 		c.wrong(502, "5.5.1", "there is no TLS here: the server has no certificate")
 		return
@@ -137,18 +145,21 @@ func (c *conn) startTLS(arg string) {
 	c.net, c.secure = tls.Server(c.raw, c.s.TLS), true
 	c.in.Reset(c.net)
 	c.out.Reset(c.net)
-	if !c.handshake() {
+	if !c.handshake(c.s.Limits.Login) {
 		return
 	}
 	c.reset()
 	c.hello, c.greeted = "", false // section 4.2: all that was said before is forgotten
 }
 
-// handshake begins TLS within the time that a client has to log in.
-func (c *conn) handshake() bool {
-	ctx, cancel := context.WithTimeout(c.s.ctx, c.s.Limits.Login)
+// handshake begins TLS within a time.
+func (c *conn) handshake(limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(c.s.ctx, limit)
 	defer cancel()
-	_ = c.raw.SetDeadline(time.Now().Add(c.s.Limits.Login))
+	_ = c.raw.SetDeadline(time.Now().Add(limit))
+	if c.ending.Load() { // it may have been set before
+		_ = c.raw.SetDeadline(time.Now())
+	}
 	if err := c.net.(*tls.Conn).HandshakeContext(ctx); err != nil {
 		c.tell("gatepost", "(TLS failed: "+err.Error()+")")
 		c.s.Log.Info("an SMTP client could not begin TLS", "client", c.client, "err", err)
