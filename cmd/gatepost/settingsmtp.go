@@ -19,6 +19,7 @@ type smtpSettings struct {
 	trusted           []gateway.Trusted
 	hostname          string
 	recognise         bool
+	reports           bool
 	certificate       *tls.Config // of a sandbox; nil: that of the HTTP API
 }
 
@@ -59,13 +60,23 @@ func smtpDoorSettings() []setting {
 		}, {
 			name: "smtp-recognise", section: section, groups: forServer, kind: "bool", initial: "true",
 			doc: "A message with a Message-ID that comes again within an hour, with the same content and recipients, is sent once.",
-			set: func(s *settings, v string) (err error) {
-				if s.smtp.recognise, err = strconv.ParseBool(v); err != nil {
-					return fmt.Errorf("%q: true or false", v)
-				}
-				return nil
-			},
+			set: setSwitch(func(s *settings) *bool { return &s.smtp.recognise }),
+		}, {
+			name: "smtp-reports", section: section, groups: forServer, kind: "bool", initial: "true",
+			doc: "Mail that came by SMTP and failed is reported to its MAIL FROM, if that is an address that the account may send as.",
+			set: setSwitch(func(s *settings) *bool { return &s.smtp.reports }),
 		},
+	}
+}
+
+func setSwitch(at func(*settings) *bool) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		on, err := strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("%q: true or false", v)
+		}
+		*at(s) = on
+		return nil
 	}
 }
 

@@ -49,7 +49,7 @@ func (srv *server) openSMTP(ctx context.Context, s *settings, doorTLS *tls.Confi
 	}
 	cfg := gateway.Config{
 		Engine: srv.engine, Keys: srv.keys, Traces: srv.traces, Log: srv.log, Hostname: srv.smtpName(), Plain: s.smtp.plain,
-		Trusted: s.smtp.trusted, Team: team, Repair: s.smtp.repair, Recognise: s.smtp.recognise, Memory: srv.memory, Now: time.Now,
+		Trusted: s.smtp.trusted, Team: team, Repair: s.smtp.repair, Recognise: s.smtp.recognise, Reports: s.smtp.reports, Memory: srv.memory, Now: time.Now,
 		Fault: doorFault(),
 	}
 	if s.smtp.certificate != nil {

@@ -42,6 +42,8 @@ type Config struct {
 	// Recognise makes a message that comes again within an hour, with the same
 	// Message-ID, content and envelope, have one effect.
 	Recognise bool
+	// Reports tells MAIL FROM by mail what failed, unless a message's NOTIFY says otherwise.
+	Reports bool
 	// Memory is how much the process may have; 0: no limit. Messages on their way in
 	// keep to a part of it.
 	Memory int64

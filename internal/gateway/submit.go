@@ -49,6 +49,9 @@ func (c *conn) submit(m *mail) (email.ID, *refusal) {
 	for _, r := range m.recipients {
 		sub.To = append(sub.To, r.address)
 	}
+	if c.s.Reports {
+		sub.Report = m.report()
+	}
 	if r := wishes(&sub); r != nil {
 		return "", r
 	}
@@ -178,4 +181,26 @@ func enhancedOf(ps []email.Problem) string {
 		return "5.1.3"
 	}
 	return "5.6.0"
+}
+
+// report is whom to tell what became of the message, and what of it (RFC 3461). Nobody is
+// told of what has no sender: such mail is a report itself.
+func (m *mail) report() *queue.Report {
+	if m.from == "" {
+		return nil
+	}
+	r := &queue.Report{To: m.from, EnvelopeID: m.dsn.envid, Whole: m.dsn.ret == "FULL"}
+	for _, to := range m.recipients {
+		on := queue.ReportOn{
+			Never: to.notify != nil && !slices.Contains(to.notify, "FAILURE"), Success: slices.Contains(to.notify, "SUCCESS"), Original: to.orcpt,
+		}
+		if on == (queue.ReportOn{}) {
+			continue
+		}
+		if r.Recipients == nil {
+			r.Recipients = map[string]queue.ReportOn{}
+		}
+		r.Recipients[to.address.Key()] = on
+	}
+	return r
 }

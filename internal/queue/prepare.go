@@ -396,6 +396,7 @@ func (d *draft) message(ctx context.Context) (*store.NewMessage, error) {
 	if d.policy.Security {
 		m.Subject = ""
 	}
+	m.Report, m.ReportSuccess = d.reportOf()
 	if d.pool != nil {
 		m.MailFrom = "" // the address of the account that will claim it
 	}

@@ -45,6 +45,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	loops.Go(func() { e.every(ctx, sweepEvery, "sweep contents", e.once("sweep contents", e.sweep)) })
 	loops.Go(func() { e.every(ctx, min(draftsEvery, e.cfg.SendTimeout), "sweep drafts", e.sweepDrafts) })
 	loops.Go(func() { e.every(ctx, e.cfg.Lease/2, "take on what nobody sends", e.rescue) })
+	loops.Go(func() { e.every(ctx, reportEvery, "tell senders", e.once("tell senders", e.tellSenders)) })
 	loops.Go(func() { e.every(ctx, slowPoll, "bring back what a clock put off", e.bringBack) })
 	e.startNodes(ctx, &loops)
 	s.run(ctx)

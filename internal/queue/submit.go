@@ -63,6 +63,8 @@ type Submission struct {
 	// Recognise takes a whole message with a Message-ID that comes again within an hour
 	// for the same one.
 	Recognise bool `json:",omitempty"`
+	// Report says whom to tell by mail what became of the message; nil: nobody.
+	Report *Report `json:",omitempty"`
 }
 
 // Submitted is the answer to a submission: facts that do not change, so that a

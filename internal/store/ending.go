@@ -19,6 +19,11 @@ func recordRare(ctx context.Context, t *tx, fs []*Finish) error {
 				return err
 			}
 		}
+		if f.toldOf() {
+			if err := noteReport(ctx, t, f.Team, f.Message, f.At); err != nil {
+				return err
+			}
+		}
 		if f.Shred && f.Next == nil {
 			if err := shred(ctx, t, f.Team, f.Message, f.At); err != nil {
 				return err

@@ -45,6 +45,8 @@ type NewMessage struct {
 	ExpiresAt         time.Time // zero: never
 	Shred             bool      // the content goes with the last verdict
 	ShredAt           time.Time // when to look whether the content is to go
+	Report            string    // whom to tell what became of it, as the engine writes it; empty: nobody
+	ReportSuccess     bool      // and also of what was taken
 	IdempotencyKey    string    // empty: none
 	Fingerprint       []byte    // of the request, to be compared under the same key
 
@@ -63,7 +65,7 @@ type FirstUse struct {
 }
 
 const messageColumns = `team_id, id, account_id, type, on_unknown, mail_from, sender, subject, message_id, tags, metadata,
-	size, created_at, blob, lane, thread_id, send_at, expires_at, pooled`
+	size, created_at, blob, lane, thread_id, send_at, expires_at, pooled, report`
 
 func (m *NewMessage) tags() string {
 	if len(m.Tags) == 0 {
@@ -177,6 +179,11 @@ func addMessages(ctx context.Context, t *tx, ms []*NewMessage) error {
 		return fmt.Errorf("insert messages: %w", err)
 	}
 	for _, m := range fresh {
+		if m.ReportSuccess {
+			if err := noteReport(ctx, t, m.Team, m.ID, m.CreatedAt); err != nil {
+				return err
+			}
+		}
 		t.count(m.Team, Submitted, len(m.Recipients))
 		t.count(m.Team, m.State(), len(m.Recipients))
 		if due := m.due(); m.State() == email.Queued && (t.oldest.IsZero() || due.Before(t.oldest)) {
@@ -290,6 +297,7 @@ type Message struct {
 	ExpiresAt         time.Time // zero: never
 	ShreddedAt        time.Time // zero: the content is there
 	Blob              string
+	Report            string // as in NewMessage
 	Recipients        []RecipientStatus
 	Entry             *Entry // its place in the queue, nil when nothing waits
 }
@@ -313,7 +321,7 @@ func scanMessage(row interface{ Scan(...any) error }) (*Message, error) {
 	var tags, metadata string
 	var at, send, expires, shredded int64
 	if err := row.Scan(&m.Team, &m.ID, &m.Account, &m.Type, &m.OnUnknown, &m.MailFrom, &m.Sender, &m.Subject, &m.MessageID,
-		&tags, &metadata, &m.Size, &at, &m.Blob, &m.Lane, &m.Thread, &send, &expires, &m.Pooled, &shredded); err != nil {
+		&tags, &metadata, &m.Size, &at, &m.Blob, &m.Lane, &m.Thread, &send, &expires, &m.Pooled, &m.Report, &shredded); err != nil {
 		return nil, err
 	}
 	m.CreatedAt, m.SendAt, m.ExpiresAt, m.ShreddedAt = fromMillis(at), fromMillis(send), fromMillis(expires), fromMillis(shredded)

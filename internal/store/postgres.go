@@ -205,11 +205,11 @@ func insertMessagesBatch(ctx context.Context, t *tx, ms []*NewMessage) error {
 }
 
 func batchMessages(b *pgx.Batch, ms []*NewMessage) {
-	c := columns{text: make([][]string, 14), num: make([][]int64, 6), bytes: make([][][]byte, 2)}
+	c := columns{text: make([][]string, 15), num: make([][]int64, 6), bytes: make([][][]byte, 2)}
 	for _, m := range ms {
 		for i, v := range []string{
 			m.Team, m.ID, m.Account, m.Type, string(m.OnUnknown), m.MailFrom, m.Sender, m.Subject,
-			m.MessageID, m.tags(), m.metadata(), m.Blob, m.Thread, m.Pooled,
+			m.MessageID, m.tags(), m.metadata(), m.Blob, m.Thread, m.Pooled, m.Report,
 		} {
 			c.text[i] = append(c.text[i], v)
 		}
@@ -223,8 +223,8 @@ func batchMessages(b *pgx.Batch, ms []*NewMessage) {
 	x, n := c.text, c.num
 	b.Queue(`INSERT INTO messages (`+messageColumns+`, content) SELECT * FROM unnest($1::text[], $2::text[], $3::text[],
 		$4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
-		$13::bigint[], $14::text[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[])`,
-		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], n[0], n[1], x[11], n[2], x[12], n[3], n[4], x[13], c.bytes[0])
+		$13::bigint[], $14::text[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::bytea[])`,
+		x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], n[0], n[1], x[11], n[2], x[12], n[3], n[4], x[13], x[14], c.bytes[0])
 	b.Queue(`INSERT INTO content_keys (team_id, message_id, wrapped, shred_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[])`, x[0], x[1], c.bytes[1], n[5])
 }

@@ -120,9 +120,9 @@ func insertMessagesEach(ctx context.Context, t *tx, ms []*NewMessage) error {
 func insertMessage(ctx context.Context, t *tx, m *NewMessage) error {
 	at := millis(m.CreatedAt)
 	if _, err := t.ExecContext(ctx, `INSERT INTO messages (`+messageColumns+`, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		m.Team, m.ID, m.Account, m.Type, m.OnUnknown, m.MailFrom, m.Sender, m.Subject, m.MessageID,
-		m.tags(), m.metadata(), m.Size, at, m.Blob, m.Lane, m.Thread, millis(m.SendAt), millis(m.ExpiresAt), m.Pooled, m.Content); err != nil {
+		m.tags(), m.metadata(), m.Size, at, m.Blob, m.Lane, m.Thread, millis(m.SendAt), millis(m.ExpiresAt), m.Pooled, m.Report, m.Content); err != nil {
 		return err
 	}
 	if _, err := t.ExecContext(ctx, `INSERT INTO content_keys (team_id, message_id, wrapped, shred_at) VALUES ($1, $2, $3, $4)`,
