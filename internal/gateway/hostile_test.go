@@ -29,13 +29,16 @@ func (w *world) ready() *talk {
 func (w *world) well() {
 	w.t.Helper()
 	began := time.Now()
-	said := w.login().mail("ada@acme.example", []string{"bob@example.com"}, simple("ada@acme.example", "bob@example.com"))
+	c := w.login()
+	said := c.mail("ada@acme.example", []string{"bob@example.com"}, simple("ada@acme.example", "bob@example.com"))
 	if !strings.HasPrefix(said, "250 ") {
 		w.t.Errorf("a good client is told %q", said)
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		w.t.Errorf("a good client has waited %s", took)
 	}
+	c.cmd("QUIT", "221")
+	c.conn.Close()
 }
 
 // empty waits until all connections have gone, and what they held has been given back.
