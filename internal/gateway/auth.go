@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatepost/internal/access"
+	"gatepost/internal/email"
 	"gatepost/internal/queue"
 )
 
@@ -177,7 +178,7 @@ func (c *conn) judge(l login) {
 		c.s.Log.Error("an SMTP login could not be decided", "client", c.client, "err", err)
 		c.reply(454, "4.7.0", "the login cannot be decided now, because the database does not answer: try again")
 	default:
-		c.grant, c.account, c.failures = g, account, 0
+		c.grant, c.secret, c.account, c.failures = g, email.NewSecret(strings.TrimSpace(l.secret)), account, 0
 		c.known.Store(true)
 		c.reply(235, "2.7.0", "welcome, "+g.KeyName)
 	}
@@ -251,4 +252,27 @@ func (c *conn) refuse(l login, err error) {
 // loginText is an error without its class, which the code says.
 func loginText(err error) string {
 	return strings.TrimPrefix(err.Error(), access.ErrUnauthenticated.Error()+": ")
+}
+
+// still asks again whether the key is good, as the API does for each request: one that was
+// removed, or has expired, ends the connection.
+func (c *conn) still() bool {
+	if c.trusted != nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(c.s.ctx, loginTime)
+	defer cancel()
+	g, err := c.s.Keys.Authenticate(ctx, c.secret.Reveal(), c.client)
+	switch {
+	case err == nil:
+		c.grant = g
+		return true
+	case errors.Is(err, access.ErrUnauthenticated), errors.Is(err, access.ErrNetwork):
+		c.reply(421, "4.7.0", "the login is no longer good: "+loginText(err))
+		c.close()
+	default:
+		c.s.Log.Error("an API key could not be looked up", "client", c.client, "err", err)
+		c.reply(451, "4.3.0", "the database does not answer: try again a little later")
+	}
+	return false
 }

@@ -42,7 +42,8 @@ type conn struct {
 	hello    string // what the client calls itself; "-" where it said nothing
 	greeted  bool
 	grant    access.Grant
-	account  email.ID // by which the client asked to send; empty: by From
+	secret   email.Secret // of the login, asked again for each message
+	account  email.ID     // by which the client asked to send; empty: by From
 	trusted  *Trusted
 	known    atomic.Bool // logged in, or trusted
 	over     bool

@@ -52,6 +52,9 @@ func (c *conn) mailFrom(arg string) {
 		c.wrong(503, "5.5.1", "a message has begun already: RSET ends it")
 		return
 	}
+	if !c.still() {
+		return
+	}
 	from, params, err := path(arg, "FROM:")
 	if err != nil {
 		c.wrong(501, "5.1.7", "write it as MAIL FROM:<address>: "+err.Error())

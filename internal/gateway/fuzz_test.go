@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -240,10 +242,14 @@ func fuzzed(f *testing.F, log *slog.Logger) (*Server, string) {
 	ended := make(chan error, 1)
 	go func() { ended <- engine.Run(ctx) }()
 	f.Cleanup(func() { stop(); <-ended })
+	https := httptest.NewUnstartedServer(nil)
+	https.StartTLS()
+	f.Cleanup(https.Close)
 	every := netip.MustParsePrefix("2001:db8::/32")
 	return New(Config{
 		Engine: engine, Keys: keys, Log: log, Hostname: "mail.acme.example", Team: team, Recognise: true, Plain: []netip.Prefix{every},
 		Trusted: []Trusted{{every, "office@acme.example"}}, Repair: []netip.Prefix{netip.MustParsePrefix("2001:db8:8000::/33")},
+		TLS:    &tls.Config{Certificates: https.TLS.Certificates},
 		Limits: Limits{Size: 1 << 16, TrustedRate: 1 << 30},
 	}), key.Reveal()
 }

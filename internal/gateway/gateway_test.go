@@ -210,11 +210,14 @@ func TestWishes(t *testing.T) {
 		return c.mail("", []string{"bob@example.com"}, simple("ada@acme.example", "bob@example.com", more...))
 	}
 	first := send("X-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n")
-	if again := send("Resend-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n"); !strings.HasPrefix(again, "550 5.6.0") {
+	if again := send("Resend-Idempotency-Key: k1\r\nX-Gatepost-Type: reminder\r\nx-gatepost-tags: a, b\r\n"); !strings.HasPrefix(again, "550 5.6.0") {
 		t.Errorf("another message under the key: %s", again)
 	}
 	if again := send("X-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n"); again != first {
 		t.Errorf("the same again: %s, before: %s", again, first)
+	}
+	if again := send("Message-ID: <another>\r\nX-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\n"); again != first {
+		t.Errorf("the same as a library writes it again: %s, before: %s", again, first)
 	}
 	l := w.letters(1)[0]
 	if strings.Contains(strings.ToLower(l.raw), "idempotency") || strings.Contains(l.raw, "X-Gatepost-T") || strings.Contains(l.raw, "secret@") {
@@ -309,4 +312,17 @@ func TestShutdown(t *testing.T) {
 	busy.want("250 2.0.0 kept as")
 	busy.want("421 4.3.2 gatepost stops")
 	must(t, <-stopped)
+}
+
+// A key that is removed is of no use any more, also where somebody is logged in with it.
+func TestRemovedKeyEndsItsConnections(t *testing.T) {
+	w := newWorld(t, folder(t), nil)
+	secret, key, err := w.control.CreateKey(t.Context(), w.grant, control.NewKey{Name: "old", Scopes: []string{access.ScopeMessagesSend}})
+	must(t, err)
+	c := w.hello(Implicit)
+	c.cmd("AUTH PLAIN "+plainOf("old", secret.Reveal()), "235")
+	c.mail("ada@acme.example", []string{"bob@example.com"}, simple("ada@acme.example", "bob@example.com"))
+	must(t, w.control.DeleteKey(t.Context(), w.grant, key.ID))
+	c.cmd("MAIL FROM:<ada@acme.example>", "421 4.7.0 the login is no longer good: this API key is not known here")
+	c.ends()
 }

@@ -98,7 +98,7 @@ func wishes(sub *queue.Submission) *refusal {
 			if sub.IdempotencyKey != "" && sub.IdempotencyKey != value {
 				return refuse(550, "5.6.0", "two idempotency keys: give one of %s and %s", fieldKey, fieldResend)
 			}
-			sub.IdempotencyKey = value
+			sub.IdempotencyKey, sub.Outlined, sub.Recognise = value, true, false
 		case strings.ToLower(fieldType):
 			sub.Type = value
 		case strings.ToLower(fieldTags):

@@ -63,6 +63,9 @@ type Submission struct {
 	// Recognise takes a whole message with a Message-ID that comes again within an hour
 	// for the same one.
 	Recognise bool `json:",omitempty"`
+	// Outlined compares whole messages under an idempotency key by their author, recipients
+	// and subject.
+	Outlined bool `json:",omitempty"`
 	// Report says whom to tell by mail what became of the message; nil: nobody.
 	Report *Report `json:",omitempty"`
 }
@@ -160,11 +163,26 @@ func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (
 
 // fingerprint tells requests apart without telling what is in them.
 func (e *Engine) fingerprint(ctx context.Context, g access.Grant, sub Submission) ([]byte, error) {
-	request, err := sub.request()
+	request, err := sub.outline().request()
 	if err != nil {
 		return nil, err
 	}
 	return e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit/1"), request)
+}
+
+// outline is what tells submissions under one key apart. A program that speaks SMTP and
+// repeats a message makes a new Date, a new Message-ID and new boundaries each time: there
+// its author, recipients and subject do.
+func (s Submission) outline() Submission {
+	if !s.Outlined || s.IdempotencyKey == "" || s.Recognise {
+		return s
+	}
+	h, err := email.HeaderOf(s.Raw)
+	if err != nil {
+		return s
+	}
+	s.Subject, s.Text, s.Raw, s.Report = h.Value("Subject"), h.Value("From"), nil, nil
+	return s
 }
 
 // request is a submission as its fingerprint is made of. It has to stay as it is
