@@ -15,8 +15,9 @@ type crowd struct {
 	most, perNetwork int
 
 	mu      sync.Mutex
-	conns   map[*conn]bool
+	conns   map[*conn]netip.Prefix
 	network map[netip.Prefix]int
+	waiting map[netip.Prefix]int // scratch of makeRoom
 	ending  bool // the server stops
 	last    int  // connections that say their last words
 }
@@ -30,7 +31,7 @@ const maxLingering = 100
 const patient = 5 * time.Second
 
 func newCrowd(most, perNetwork int) *crowd {
-	return &crowd{most: most, perNetwork: perNetwork, conns: map[*conn]bool{}, network: map[netip.Prefix]int{}}
+	return &crowd{most: most, perNetwork: perNetwork, conns: map[*conn]netip.Prefix{}, waiting: map[netip.Prefix]int{}, network: map[netip.Prefix]int{}}
 }
 
 // networkOf is what is counted as one client: an IPv4 address, an IPv6 /64.
@@ -54,7 +55,7 @@ func (w *crowd) enter(c *conn) (leave func(), full string) {
 	if len(w.conns) >= w.most && !w.makeRoom() {
 		return nil, "too many connections at the moment: try again in a minute"
 	}
-	w.conns[c] = true
+	w.conns[c] = from
 	w.network[from]++
 	if w.ending {
 		c.interrupt()
@@ -65,7 +66,7 @@ func (w *crowd) enter(c *conn) (leave func(), full string) {
 func (w *crowd) leave(c *conn, from netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conns[c] {
+	if _, here := w.conns[c]; here {
 		w.forget(c, from)
 	}
 }
@@ -80,14 +81,16 @@ func (w *crowd) forget(c *conn, from netip.Prefix) {
 // makeRoom ends a connection without a login: of those of the network that has most of
 // them, the one that came first. Who opens many loses them before who opens one.
 func (w *crowd) makeRoom() bool {
-	waiting, most := map[netip.Prefix]int{}, netip.Prefix{}
-	for c := range w.conns {
+	clear(w.waiting)
+	var most netip.Prefix
+	top := 0
+	for c, n := range w.conns {
 		if c.known.Load() {
 			continue
 		}
-		n := networkOf(c.client)
-		if waiting[n]++; waiting[n] > waiting[most] {
-			most = n
+		m := w.waiting[n] + 1
+		if w.waiting[n] = m; m > top {
+			top, most = m, n
 		}
 	}
 	first := w.first(most)
@@ -102,8 +105,8 @@ func (w *crowd) makeRoomIn(network netip.Prefix, before time.Time) bool {
 }
 
 func (w *crowd) first(network netip.Prefix) (first *conn) {
-	for c := range w.conns {
-		if networkOf(c.client) == network && !c.known.Load() && (first == nil || c.began.Before(first.began)) {
+	for c, n := range w.conns {
+		if n == network && !c.known.Load() && (first == nil || c.began.Before(first.began)) {
 			first = c
 		}
 	}
@@ -111,7 +114,7 @@ func (w *crowd) first(network netip.Prefix) (first *conn) {
 }
 
 func (w *crowd) replace(c *conn) bool {
-	w.forget(c, networkOf(c.client))
+	w.forget(c, w.conns[c])
 	c.interrupt()
 	return true
 }
