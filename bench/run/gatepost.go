@@ -40,11 +40,15 @@ func (b *bench) startGatepost(ctx context.Context, database string, r relay) (*s
 	if err != nil {
 		return nil, err
 	}
+	door, err := freePort()
+	if err != nil {
+		return nil, err
+	}
 	g := &gatepost{
-		bin: b.gatepost, url: fmt.Sprintf("http://127.0.0.1:%d", listen),
+		bin: b.gatepost, url: fmt.Sprintf("http://127.0.0.1:%d", listen), smtp: fmt.Sprintf("127.0.0.1:%d", door),
 		env: append(os.Environ(),
 			"GATEPOST_DATA="+dir, "GATEPOST_DATABASE="+database, "GATEPOST_MASTER_KEY_FILE="+filepath.Join(dir, "master.key"),
-			"GATEPOST_LISTEN=127.0.0.1:"+strconv.Itoa(listen)),
+			"GATEPOST_LISTEN=127.0.0.1:"+strconv.Itoa(listen), "GATEPOST_SMTP_LISTEN=127.0.0.1:"+strconv.Itoa(door)),
 	}
 	s := &server{label: "gatepost on SQLite", group: newGroup("gatepost"), gatepost: g}
 	if database != "" {
@@ -74,6 +78,7 @@ func (b *bench) startGatepost(ctx context.Context, database string, r relay) (*s
 // gatepost is a running server and the key to it.
 type gatepost struct {
 	bin, url, key string
+	smtp          string // where its SMTP door is
 	env           []string
 	serve         *exec.Cmd
 }

@@ -36,8 +36,23 @@ func (b *bench) start(ctx context.Context, name string) (*server, error) {
 		return b.startPostfix(ctx, true)
 	case "gatepost-sqlite":
 		return b.startGatepost(ctx, "", b.usualRelay())
+	case "gatepost-smtp-sqlite":
+		return bySMTP(b.startGatepost(ctx, "", b.usualRelay()))
+	case "gatepost-smtp-postgres":
+		return bySMTP(b.startGatepostOnPostgres(ctx))
 	}
 	return b.startGatepostOnPostgres(ctx)
+}
+
+// bySMTP makes the load come through gatepost's SMTP door, in the clear as Postfix has it, with an
+// API key as the password.
+func bySMTP(s *server, err error) (*server, error) {
+	if err != nil {
+		return nil, err
+	}
+	s.label += ", SMTP in"
+	s.load = []string{"smtp", "-addr", s.gatepost.smtp, "-user", "bench", "-pass", s.gatepost.key, "-from", sender}
+	return s, nil
 }
 
 // ceiling is no server at all: the load goes straight to the provider.

@@ -31,7 +31,7 @@ const large = 50_000
 // readPlan takes the form named by BENCH and lets the environment change its parts.
 func readPlan(env func(string) string) (*plan, error) {
 	p := &plan{
-		servers: []string{"ceiling", "postfix", "postfix-reuse", "gatepost-sqlite", "gatepost-postgres"},
+		servers: []string{"ceiling", "postfix", "postfix-reuse", "gatepost-sqlite", "gatepost-postgres", "gatepost-smtp-sqlite", "gatepost-smtp-postgres"},
 		parts:   []string{"limits", "depth", "idle"},
 		clients: []int{1, 16, 64}, sizes: []int{2048, 102400},
 		out: "bench/results", databaseURL: env("GATEPOST_TEST_POSTGRES"), tmp: env("BENCH_TMP"),

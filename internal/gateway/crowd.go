@@ -18,8 +18,8 @@ type crowd struct {
 	conns   map[*conn]netip.Prefix
 	network map[netip.Prefix]int
 	waiting map[netip.Prefix]int // scratch of makeRoom
-	ending  bool // the server stops
-	last    int  // connections that say their last words
+	ending  bool                 // the server stops
+	last    int                  // connections that say their last words
 }
 
 // maxLingering is how many connections say their last words at once: they have no
