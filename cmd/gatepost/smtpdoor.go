@@ -57,6 +57,9 @@ func (srv *server) openSMTP(ctx context.Context, s *settings, doorTLS *tls.Confi
 	} else if doorTLS != nil {
 		cfg.TLS = doorTLS.Clone()
 		cfg.TLS.NextProtos = nil // those of HTTP
+		if len(s.acmeDomains) > 0 {
+			cfg.TLS.GetCertificate = withName(s.acmeDomains[0], cfg.TLS.GetCertificate)
+		}
 	} else if s.smtp.listen != "" {
 		srv.log.Warn("the SMTP door has no certificate: programs can log in from these networks alone", "smtp-plain", fmt.Sprint(s.smtp.plain))
 	}
@@ -115,4 +118,17 @@ func (d *smtpDoor) addresses() (out []any) {
 		out = append(out, l.name, l.Addr().String())
 	}
 	return out
+}
+
+// withName gives clients that do not say which name they mean, as old devices do, the
+// certificate of one.
+func withName(name string, get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if hello.ServerName == "" {
+			named := *hello
+			named.ServerName = name
+			hello = &named
+		}
+		return get(hello)
+	}
 }
