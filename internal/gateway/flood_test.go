@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"runtime"
@@ -150,10 +151,24 @@ func TestPlacesOfAll(t *testing.T) {
 	in.cmd("NOOP", "250")
 }
 
+// lines tells that something was logged.
+type lines chan struct{}
+
+func (l lines) Write(b []byte) (int, error) {
+	select {
+	case l <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
 // A place that was lost is left at once, also in the midst of a handshake or of the pause
 // after a failed login; and the last words have no end of places either.
 func TestPlacesAreLeft(t *testing.T) {
-	w := newWorld(t, folder(t), func(c *Config) { c.Limits.Connections = 1 })
+	refused := make(lines, 1)
+	w := newWorld(t, folder(t), func(c *Config) {
+		c.Limits.Connections, c.Log = 1, slog.New(slog.NewTextHandler(refused, nil))
+	})
 	_, before := held()
 	for range 20 { // so many failures that the next have to wait for long
 		w.Keys.Attempts.Failed(netip.MustParseAddr("127.0.0.1"))
@@ -161,6 +176,7 @@ func TestPlacesAreLeft(t *testing.T) {
 	began := time.Now()
 	c := w.hello(Implicit)
 	c.send("AUTH PLAIN " + plainOf("shop", "wrong") + "\r\n")
+	<-refused // and waits now
 	for i := range 300 {
 		w.idler([]Mode{Implicit, StartTLS}[i%2], fmt.Sprintf("127.0.1.%d", 1+i%200))
 	}
@@ -183,6 +199,19 @@ func TestRefusedConnectionsAreBounded(t *testing.T) {
 	began := time.Now()
 	until(t, "the refused are gone", func() bool { return runtime.NumGoroutine() <= before+5 })
 	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("they were gone after %s", took)
+	}
+	for range maxLingering {
+		if !w.crowd.linger() {
+			t.Fatal("others say their last words still")
+		}
+	}
+	began = time.Now()
+	for i := range 50 {
+		w.idler([]Mode{Implicit, StartTLS}[i%2], "127.0.0.1")
+	}
+	until(t, "those without last words are gone", func() bool { return runtime.NumGoroutine() <= before+5 })
+	if took := time.Since(began); took > lastWords*3/4 {
 		t.Errorf("they were gone after %s", took)
 	}
 }

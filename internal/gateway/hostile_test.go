@@ -383,6 +383,11 @@ func TestRoomIsGivenBack(t *testing.T) {
 				t.Fatal("nothing is counted")
 			}
 			end(c)
+			began := time.Now()
+			until(t, "it is given back", func() bool { return w.bodies.used.Load() == 0 })
+			if took := time.Since(began); took > lastWords*3/4 {
+				t.Errorf("it was held for %s more", took)
+			}
 			c.conn.Close()
 			w.empty()
 		})
