@@ -202,9 +202,7 @@ func TestRefusedConnectionsAreBounded(t *testing.T) {
 		t.Errorf("they were gone after %s", took)
 	}
 	for range maxLingering {
-		if !w.crowd.linger() {
-			t.Fatal("others say their last words still")
-		}
+		until(t, "nobody else says last words", w.crowd.linger)
 	}
 	began = time.Now()
 	for i := range 50 {
