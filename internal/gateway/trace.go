@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 
 	"gatepost/internal/control"
@@ -11,14 +12,17 @@ func (c *conn) traced() control.Dialogue {
 	return control.Dialogue{ID: c.id, Client: c.client, Team: c.grant.Team, Key: c.grant.Key, KeyName: c.grant.KeyName}
 }
 
-// shown is a command as it may be seen: without what proves who somebody is.
+// commands are those that are known, and shown.
+var commands = []string{"EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT"}
+
+// shown is a command as it may be seen: without what proves who somebody is. What is no
+// command may be a password: a client that does not wait sends it after a refused AUTH.
 func shown(verb, line string) string {
-	if verb != "AUTH" {
-		return line
-	}
-	words := strings.Fields(line)
-	if len(words) > 2 {
+	switch words := strings.Fields(line); {
+	case !slices.Contains(commands, verb):
+		return "[no command, not shown]"
+	case verb == "AUTH" && len(words) > 2:
 		return strings.Join(words[:2], " ") + " [not shown]"
 	}
-	return strings.Join(words, " ")
+	return line
 }

@@ -30,6 +30,9 @@ func TestTraceShowsNoSecrets(t *testing.T) {
 	c.cmd(plainOf("", w.key)[:20], "535")
 	c.cmd("AUTH PLAIN "+plainOf("shop", w.key), "235")
 	c.mail("ada@acme.example", []string{"bob@example.com"}, simple("ada@acme.example", "bob@example.com", "X-Secret: 4711\r\n"))
+	c.cmd("AUTH LOGIN", "503")
+	c.cmd("c2hvcA==", "500")
+	c.cmd(plainOf("shop", w.key), "500")
 	c.cmd("QUIT", "221")
 
 	said := heard(t, lines, "221 2.0.0 bye")
