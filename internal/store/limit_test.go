@@ -131,7 +131,9 @@ func TestTooLargeForALimitGoesAlone(t *testing.T) {
 	s := storetest.Open(t, store.Options{Dir: t.TempDir()})
 	route := addAccount(t, s)
 	l := store.Limit{Key: store.LimitKey("acc", "recipients", time.Minute), Max: 2, Window: time.Minute, Cost: 1, Recipients: true}
-	must(t, s.AddMessage(t.Context(), newMessage(t, route, "a@b.example", "c@b.example", "d@b.example")))
+	large := newMessage(t, route, "a@b.example", "c@b.example", "d@b.example")
+	large.CreatedAt = start.Add(-time.Second) // those of one time have no order
+	must(t, s.AddMessage(t.Context(), large))
 	addMany(t, s, route, email.Normal, 1)
 	if got := claimAt(t, s, route, start, 10, l); len(got.Entries) != 1 || got.Entries[0].Unsettled != 3 {
 		t.Errorf("claimed %+v", got.Entries)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -161,6 +162,10 @@ func TestNodeWithoutItsDatabase(t *testing.T) {
 	}
 	send()
 	other.arrive(30*time.Second, ids...)
+	// A relay's mail whose verdict is lost is sent again: that is not what this test is about.
+	other.until("all verdicts are recorded", 30*time.Second, func() bool {
+		return !slices.ContainsFunc(ids, func(id string) bool { return other.status(id) != "accepted" })
+	})
 	w.closed.Store(true)
 	send()
 	lost.until("the lost node says so", 20*time.Second, lost.notReady)
