@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,31 +20,29 @@ import (
 // recognisedFor is how long a message is recognised.
 const recognisedFor = time.Hour
 
-// recognise gives a submission the idempotency key that it stands for itself. Keys have
-// the hour in them, so that the same message may be sent again later; one that came in
-// the hour before counts as long as it is not older than an hour.
-func (e *Engine) recognise(ctx context.Context, g access.Grant, sub *Submission) error {
-	if !sub.Recognise || sub.IdempotencyKey != "" || !hasID(sub.Raw) {
-		return nil
-	}
-	print, err := e.fingerprint(ctx, g, *sub)
-	if err != nil {
-		return fmt.Errorf("fingerprint the message: %w", err)
-	}
-	now := e.cfg.Now()
+// stands tells whether a submission is its own key.
+func (s *Submission) stands() bool { return s.Recognise && s.IdempotencyKey == "" && hasID(s.Raw) }
+
+// ownKeys are the idempotency keys that a submission stands for itself: of this hour,
+// and of the one before. They have the hour in them, so that the same message may be
+// sent again later.
+func ownKeys(g access.Grant, print []byte, now time.Time) (present, before string) {
 	key := func(at time.Time) string {
 		return fmt.Sprintf("smtp:%s:%d:%s", g.Key, at.Unix()/int64(recognisedFor/time.Second), hex.EncodeToString(print))
 	}
-	sub.IdempotencyKey = key(now)
-	before := key(now.Add(-recognisedFor))
-	first, err := e.cfg.Store.FirstUse(ctx, g.Team, before)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	return key(now), key(now.Add(-recognisedFor))
+}
+
+// recognise is firstUse for a submission that is its own key.
+func (e *Engine) recognise(ctx context.Context, g access.Grant, sub *Submission, print []byte) (*store.FirstUse, error) {
+	now := e.cfg.Now()
+	present, before := ownKeys(g, print, now)
+	sub.IdempotencyKey = present
+	first, err := e.cfg.Store.FirstUse(ctx, g.Team, present, before)
+	if err == nil && now.Sub(first.CreatedAt) >= recognisedFor {
+		return nil, store.ErrNotFound
 	}
-	if err == nil && now.Sub(first.CreatedAt) < recognisedFor {
-		sub.IdempotencyKey = before
-	}
-	return err
+	return first, err
 }
 
 func hasID(raw []byte) bool {

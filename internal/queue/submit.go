@@ -95,10 +95,7 @@ func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Su
 		return Submitted{}, err
 	}
 	defer release()
-	if err := e.recognise(ctx, g, &sub); err != nil {
-		return Submitted{}, err
-	}
-	print, first, err := e.firstUse(ctx, g, sub)
+	print, first, err := e.firstUse(ctx, g, &sub)
 	if err != nil || first != nil {
 		return e.replay(ctx, g, print, first, err)
 	}
@@ -141,20 +138,25 @@ func withKey(err error, key string) error {
 	return all
 }
 
-// firstUse looks whether the idempotency key was used, before the work of
-// composing is done. The store decides in the end.
-func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (print []byte, first *store.FirstUse, err error) {
-	key := sub.IdempotencyKey
-	if key == "" {
+// firstUse looks whether the submission came before, before the work of composing is
+// done: by its idempotency key, or by the one that it stands for itself and is given
+// then. The store decides in the end.
+func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub *Submission) (print []byte, first *store.FirstUse, err error) {
+	stands := sub.stands()
+	if sub.IdempotencyKey == "" && !stands {
 		return nil, nil, nil
 	}
-	if checkKey(key) != nil {
-		return nil, nil, e.CheckSubmission(ctx, g, sub)
+	if checkKey(sub.IdempotencyKey) != nil {
+		return nil, nil, e.CheckSubmission(ctx, g, *sub)
 	}
-	if print, err = e.fingerprint(ctx, g, sub); err != nil {
+	if print, err = e.fingerprint(ctx, g, *sub); err != nil {
 		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
 	}
-	first, err = e.cfg.Store.FirstUse(ctx, g.Team, key)
+	if stands {
+		first, err = e.recognise(ctx, g, sub, print)
+	} else {
+		first, err = e.cfg.Store.FirstUse(ctx, g.Team, sub.IdempotencyKey)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return print, nil, nil
 	}
