@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -48,7 +47,7 @@ func smtpDoorSettings() []setting {
 		}, {
 			name: "smtp-trusted", section: section, groups: forServer, kind: "list",
 			doc: "Devices that need no login, each with its account: `192.168.1.50=scanner@example.com`. A From that the account may not send is replaced by the account's address.",
-			set: setTrusted,
+			set: setList(func(s *settings) *[]gateway.Trusted { return &s.smtp.trusted }, parseTrusted),
 		}, {
 			name: "smtp-repair", section: section, groups: forServer, kind: "list",
 			doc: "Networks of devices that end lines with a bare LF or CR. All others are refused that: it is how mail is smuggled.",
@@ -80,50 +79,24 @@ func setSwitch(at func(*settings) *bool) func(*settings, string) error {
 	}
 }
 
-func setAddress(at func(*settings) *string, example string) func(*settings, string) error {
-	return func(s *settings, v string) error {
-		if _, _, err := net.SplitHostPort(v); v != "" && err != nil {
-			return fmt.Errorf("%q: write it as address:port, for instance %s", v, example)
-		}
-		*at(s) = v
-		return nil
-	}
-}
-
 func setNetworks(at func(*settings) *[]netip.Prefix) func(*settings, string) error {
-	return func(s *settings, v string) error {
-		var list []netip.Prefix
-		for n := range strings.SplitSeq(v, ",") {
-			if n = strings.TrimSpace(n); n == "" {
-				continue
-			}
-			p, err := access.ParseNetwork(n)
-			if err != nil {
-				return fmt.Errorf("%q %w", n, err)
-			}
-			list = append(list, p)
+	return setList(at, func(v string) (netip.Prefix, error) {
+		p, err := access.ParseNetwork(v)
+		if err != nil {
+			return p, fmt.Errorf("%q %w", v, err)
 		}
-		*at(s) = list
-		return nil
-	}
+		return p, nil
+	})
 }
 
-func setTrusted(s *settings, v string) error {
-	s.smtp.trusted = nil
-	for pair := range strings.SplitSeq(v, ",") {
-		if pair = strings.TrimSpace(pair); pair == "" {
-			continue
-		}
-		client, account, ok := strings.Cut(pair, "=")
-		client, account = strings.TrimSpace(client), strings.TrimSpace(account)
-		if !ok || account == "" {
-			return fmt.Errorf("%q: write it as address=account, for instance 192.168.1.50=scanner@example.com", pair)
-		}
-		p, err := access.ParseNetwork(client)
-		if err != nil {
-			return fmt.Errorf("%q %w", client, err)
-		}
-		s.smtp.trusted = append(s.smtp.trusted, gateway.Trusted{Client: p, Account: account})
+func parseTrusted(v string) (t gateway.Trusted, err error) {
+	client, account, ok := strings.Cut(v, "=")
+	client, t.Account = strings.TrimSpace(client), strings.TrimSpace(account)
+	if !ok || t.Account == "" {
+		return t, fmt.Errorf("%q: write it as address=account, for instance 192.168.1.50=scanner@example.com", v)
 	}
-	return nil
+	if t.Client, err = access.ParseNetwork(client); err != nil {
+		return t, fmt.Errorf("%q %w", client, err)
+	}
+	return t, nil
 }

@@ -52,7 +52,7 @@ func doorSettings() []setting {
 		{
 			name: "listen", section: section, groups: forServer | forSandbox, kind: "address", initial: "127.0.0.1:7025",
 			doc: "Address and port of the HTTP API. Other than on this machine alone it needs TLS.",
-			set: setListen,
+			set: setListen(func(s *settings) *string { return &s.listen }, "127.0.0.1:7025"),
 		}, {
 			name: "public-url", section: section, groups: forServer, kind: "url",
 			doc: "Where browsers reach gatepost: connect links and Google's redirect begin with it. Empty: made from `listen`, or the ACME domain.",
@@ -68,7 +68,7 @@ func doorSettings() []setting {
 		}, {
 			name: "acme-domain", section: section, groups: forServer, kind: "list",
 			doc: "Get certificates for these names by ACME. The authority connects to port 443 of each: `listen` there, or forward it. Using it accepts the authority's terms.",
-			set: setDomains,
+			set: setList(func(s *settings) *[]string { return &s.acmeDomains }, parseDomain),
 		}, {
 			name: "acme-email", section: section, groups: forServer, kind: "email",
 			doc: "Whom the certificate authority may write to.",
@@ -107,7 +107,7 @@ func sendingSettings() []setting {
 		}, {
 			name: "google-smtp", section: section, groups: forServer, kind: "address",
 			doc: "Where a simulated smtp.gmail.com is, for tests.",
-			set: setSMTPAddress,
+			set: setAddress(func(s *settings) *string { return &s.googleSMTP }, "127.0.0.1:7031"),
 		}, {
 			name: "log-level", section: section, groups: forServer | forSandbox, kind: "level", initial: "info",
 			doc: "`debug`, `info`, `warn` or `error`.",
@@ -178,20 +178,45 @@ func setDatabase(at func(*settings) *string) func(*settings, string) error {
 	}
 }
 
-func setListen(s *settings, v string) error {
-	if _, _, err := net.SplitHostPort(v); err != nil {
-		return fmt.Errorf("%q: write it as address:port, for instance 127.0.0.1:7025", v)
+// setAddress sets an address that may be empty: then there is none.
+func setAddress(at func(*settings) *string, example string) func(*settings, string) error {
+	must := setListen(at, example)
+	return func(s *settings, v string) error {
+		if v == "" {
+			*at(s) = ""
+			return nil
+		}
+		return must(s, v)
 	}
-	s.listen = v
-	return nil
 }
 
-func setSMTPAddress(s *settings, v string) error {
-	if _, _, err := net.SplitHostPort(v); v != "" && err != nil {
-		return fmt.Errorf("%q: write it as address:port, for instance 127.0.0.1:7031", v)
+func setListen(at func(*settings) *string, example string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			return fmt.Errorf("%q: write it as address:port, for instance %s", v, example)
+		}
+		*at(s) = v
+		return nil
 	}
-	s.googleSMTP = v
-	return nil
+}
+
+// setList sets what stands between commas.
+func setList[T any](at func(*settings) *[]T, parse func(string) (T, error)) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		var list []T
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part == "" {
+				continue
+			}
+			one, err := parse(part)
+			if err != nil {
+				return err
+			}
+			list = append(list, one)
+		}
+		*at(s) = list
+		return nil
+	}
 }
 
 func setURL(at func(*settings) *string, example string) func(*settings, string) error {
@@ -221,19 +246,12 @@ func overTLS(set func(*settings, string) error) func(*settings, string) error {
 	}
 }
 
-func setDomains(s *settings, v string) error {
-	s.acmeDomains = nil
-	for name := range strings.SplitSeq(v, ",") {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if name == "" {
-			continue
-		}
-		if _, err := netip.ParseAddr(name); err == nil || !strings.Contains(name, ".") || strings.ContainsAny(name, ":/*@ ") {
-			return fmt.Errorf("%q: write names such as mail.example.com, without port and wildcard", name)
-		}
-		s.acmeDomains = append(s.acmeDomains, name)
+func parseDomain(v string) (string, error) {
+	name := strings.ToLower(v)
+	if _, err := netip.ParseAddr(name); err == nil || !strings.Contains(name, ".") || strings.ContainsAny(name, ":/*@ ") {
+		return "", fmt.Errorf("%q: write names such as mail.example.com, without port and wildcard", name)
 	}
-	return nil
+	return name, nil
 }
 
 func setLevel(s *settings, v string) error {

@@ -295,9 +295,14 @@ func oneLine(s string) string {
 	return s
 }
 
-// wrong is a reply to a mistake of the client; many of them end the connection.
+// wrong is a reply to a mistake of the client.
 func (c *conn) wrong(code int, enhanced, text string) {
-	c.reply(code, enhanced, text)
+	c.mistake(&refusal{code, enhanced, []string{text}})
+}
+
+// mistake answers a mistake; many of them end the connection.
+func (c *conn) mistake(r *refusal) {
+	c.reply(r.code, r.enhanced, r.lines...)
 	if c.mistakes++; c.mistakes >= c.s.Limits.Errors {
 		c.reply(421, "4.7.0", "too many mistakes: the connection is closed")
 		c.close()

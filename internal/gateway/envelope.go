@@ -81,14 +81,6 @@ func (c *conn) needsLogin() string {
 	return "log in first: the password is an API key (gatepost keys create), the user its name or an account's address"
 }
 
-func (c *conn) mistake(r *refusal) {
-	c.reply(r.code, r.enhanced, r.lines...)
-	if c.mistakes++; c.mistakes >= c.s.Limits.Errors {
-		c.reply(421, "4.7.0", "too many mistakes: the connection is closed")
-		c.close()
-	}
-}
-
 func refuse(code int, enhanced, format string, args ...any) *refusal {
 	return &refusal{code, enhanced, []string{fmt.Sprintf(format, args...)}}
 }

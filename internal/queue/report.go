@@ -126,11 +126,8 @@ func (r *Report) on(to store.RecipientStatus) (p compose.ReportedRecipient, is b
 		wish = r.Recipients[a.Key()]
 	}
 	p = compose.ReportedRecipient{Address: to.Address, Original: wish.Original, Diagnostic: to.Reply}
-	code, rest := to.Reply, ""
-	if len(code) > 4 {
-		_, rest, _ = strings.Cut(code, " ")
-	}
-	enhanced, _, ok := email.ParseEnhanced(rest)
+	_, text, _ := strings.Cut(to.Reply, " ") // behind the code
+	enhanced, _, ok := email.ParseEnhanced(text)
 	switch to.State {
 	case email.Failed, email.Expired:
 		p.Action, p.Status = "failed", "5.0.0"
