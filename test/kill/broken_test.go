@@ -1,6 +1,7 @@
 package kill
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 // brokenBuild breaks one promise, and what the verdict must then say.
 type brokenBuild struct {
 	mutation mutant.Mutation
+	like     string // instead: it is broken as another one, and meets other kills
 	phases   []phase
 	breaches []string // any of these
 }
@@ -23,13 +25,15 @@ func TestBrokenBuildsAreSeen(t *testing.T) {
 	builds := brokenBuilds()
 	mutations := map[string]mutant.Mutation{}
 	for name, b := range builds {
-		mutations[name] = b.mutation
+		if b.like == "" {
+			mutations[name] = b.mutation
+		}
 	}
 	path := build(t, mutant.Choices(t, "../..", mutationVariable, mutations))
 	for name, b := range builds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b.mustBeSeen(t, newRun(t, program{path, name}, "", 1, 90*time.Second))
+			b.mustBeSeen(t, newRun(t, program{path, cmp.Or(b.like, name)}, "", 1, 90*time.Second))
 		})
 	}
 }
@@ -48,6 +52,28 @@ func brokenBuilds() map[string]brokenBuild {
 				{label: "random", after: 30},
 			}}},
 			breaches: []string{lost},
+		},
+		"250 before commit": {
+			like: "answer before commit",
+			phases: []phase{{mix: []class{gmailSMTP}, each: 40, kills: []kill{
+				{label: "K6", point: "commit.before", nth: 5}, {label: "K6", point: "commit.before", nth: 9},
+			}}},
+			breaches: []string{lost},
+		},
+		"half a message is kept": {
+			mutation: mutant.Mutation{
+				File: "internal/gateway/data.go", Old: "\t\t\tc.s.Fault(\"smtp.body.half\")\n",
+				New: "\t\t\tif CHOSEN {\n\t\t\t\t_, _ = c.submit(c.mail)\n\t\t\t}\n\t\t\tc.s.Fault(\"smtp.body.half\")\n",
+			},
+			phases:   []phase{{mix: []class{gmailSMTP}, each: 20, kills: []kill{{label: "K5", point: "smtp.body.half", nth: 9}}}},
+			breaches: []string{keyTwice, stranger},
+		},
+		"what comes again over SMTP is not recognised": {
+			mutation: mutant.Mutation{
+				File: "internal/gateway/submit.go", Old: "Recognise: c.s.Recognise}", New: "Recognise: c.s.Recognise && !CHOSEN}",
+			},
+			phases:   []phase{{mix: []class{gmailSMTP}, each: 20, kills: []kill{{label: "K7", point: "smtp.answer.before", nth: 9}}}},
+			breaches: []string{keyTwice},
 		},
 		"what an older epoch was sending is queued": {
 			mutation: mutant.Mutation{

@@ -16,7 +16,7 @@ const (
 	secondCopy  = "second copy where there may be none"
 	unmarked    = "second copy that is not marked as a possible duplicate"
 	tooMany     = "more copies than unknown outcomes explain"
-	keyTwice    = "one Idempotency-Key and two messages"
+	keyTwice    = "one Idempotency-Key, or Message-ID over SMTP, and two messages"
 	stranger    = "in the world, and nobody submitted it"
 	unaccounted = "recipients unaccounted for in the metrics"
 	leftBehind  = "draft that was left in the mailbox"
@@ -25,7 +25,8 @@ const (
 // shown is a message as the API shows it.
 type shown struct {
 	known      bool
-	Duplicate  bool `json:"possible_duplicate"`
+	CreatedAt  time.Time `json:"created_at"`
+	Duplicate  bool      `json:"possible_duplicate"`
 	Recipients []struct{ Status string }
 	Events     []struct {
 		Type string
@@ -111,7 +112,7 @@ func (r *run) releaseMissing(res *result) {
 		if world.copies[m.id] > 0 {
 			continue
 		}
-		if m.class == gmail || m.class == gmailDraft || r.show(m.id).status() != "held" {
+		if m.class.told() || r.show(m.id).status() != "held" {
 			res.breach(lost, m.id)
 			continue
 		}
@@ -123,21 +124,20 @@ func (r *run) releaseMissing(res *result) {
 	}
 }
 
-// replay repeats some requests under their keys: that must add nothing.
+// replay repeats some requests under their keys, at the door they came by: that must add nothing.
 func (r *run) replay(res *result) {
 	r.t.Helper()
 	for _, m := range r.load.all {
-		if !m.keyed || m.unanswered == 0 && m.n%50 != 1 {
+		if !m.keyed || m.unanswered+m.cut == 0 && m.n%50 != 1 {
 			continue
 		}
-		status, answer, err := r.station.call(http.MethodPost, "/v1/messages", m.body(), "Idempotency-Key", m.key())
-		var again struct{ ID string }
-		if err != nil || status != http.StatusAccepted || json.Unmarshal(answer, &again) != nil {
-			r.t.Errorf("repeat message %d: %d: %v: %s", m.n, status, err, answer)
+		again, err := r.station.hand(m)
+		if err != nil {
+			r.t.Errorf("repeat message %d: %v", m.n, err)
 			continue
 		}
-		if again.ID != m.id {
-			res.breach(keyTwice, m.id+" and "+again.ID)
+		if again != m.id {
+			res.breach(keyTwice, m.id+" and "+again)
 		}
 		res.Repeated++
 	}

@@ -1,6 +1,6 @@
 // Package kill ends gatepost by SIGKILL, again and again, while clients hand it mail, and asks whether
-// an acknowledged message was ever lost or sent twice. The judges are the client's own ledger of 202
-// answers, the ledger of the world that takes the mail, and what the API says once everything has come
+// an acknowledged message was ever lost or sent twice. The judges are the clients' own ledger of 202
+// and 250 answers, the ledger of the world that takes the mail, and what the API says once everything has come
 // to rest; never gatepost's tables. It is a test alone: nothing is to be imported from here.
 //
 // Only serve is killed, at random moments and at each of these points; the world lives on:
@@ -8,7 +8,10 @@
 //	K1   the body of a request is half read                  api.body.half
 //	K2   inside the transaction, before COMMIT               commit.before
 //	K3   after COMMIT, before the answer                     commit.after, api.answer.before
-//	K4   after the answer                                    api.answer.after
+//	K4   after the answer                                    api.answer.after, smtp.answer.after
+//	K5   over SMTP, the content is half read                 smtp.body.half
+//	K6   over SMTP, after the final dot, before COMMIT       commit.before
+//	K7   over SMTP, after COMMIT, before the 250             commit.after, smtp.answer.before
 //	K8   claimed: here the claim is the attempt's record, so K8 is K9
 //	K9   the claim is committed, nothing is dialled          commit.after; connected: nothing was said yet
 //	K10  the draft is made, its id is not stored             draft.made
@@ -18,7 +21,7 @@
 //	K14  the answer is read, the outcome is not committed    answer.read
 //	K15  the outcome is committed                            commit.after
 //
-// K5 to K7 (SMTP in) and K16 (webhooks) are points of parts that gatepost does not have yet.
+// K16 (webhooks) is a point of a part that gatepost does not have yet.
 //
 // GATEPOST_KILL=full runs the long form (make kill). GATEPOST_KILL_SEED repeats a plan of kills, and
 // GATEPOST_KILL_REPORT names a file for the tables (.json: as JSON, else Markdown).

@@ -1,11 +1,8 @@
 package kill
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,16 +17,27 @@ const clients = 16
 type submission struct {
 	n     int
 	class class
-	keyed bool   // with an Idempotency-Key, which makes repeating a request safe
-	id    string // of the 202; "" until there is one
+	keyed bool      // with an Idempotency-Key, over SMTP a Message-ID, which makes repeating a request safe
+	id    string    // of the 202 or 250; "" until there is one
+	tried time.Time // when the last request began
 	// unanswered requests: without a key each may have left a message that the client does not know of
 	unanswered int
+	cut        int // requests that ended before the message did: nothing may come of them
 }
 
 // marker is the message's only recipient: it shows in the world's ledger.
 func (m *submission) marker() string { return fmt.Sprintf("marker-%05d@example.com", m.n) }
 
 func (m *submission) key() string { return fmt.Sprintf("order-%05d", m.n) }
+
+// text is what it says, of about so many bytes, or many.
+func (m *submission) text(size int) string {
+	if m.n%longEvery == 0 {
+		size = longText
+	}
+	line := fmt.Sprintf("Message %05d shall arrive.\r\n", m.n)
+	return strings.Repeat(line, size/len(line))
+}
 
 // Texts: most messages are short, some are larger than what the database keeps by itself.
 const (
@@ -39,7 +47,7 @@ const (
 )
 
 func (m *submission) body() map[string]any {
-	from, policy, size := gmailSender, "reconcile", shortText
+	from, policy := gmailSender, "reconcile"
 	switch m.class {
 	case gmailDraft:
 		from = draftSender
@@ -48,13 +56,8 @@ func (m *submission) body() map[string]any {
 	case relayHold:
 		from, policy = relaySender, "hold"
 	}
-	if m.n%longEvery == 0 {
-		size = longText
-	}
-	line := fmt.Sprintf("Message %05d shall arrive.\r\n", m.n)
 	return map[string]any{
-		"from": from, "to": m.marker(), "subject": fmt.Sprintf("Message %05d", m.n), "on_unknown": policy,
-		"text": strings.Repeat(line, size/len(line)),
+		"from": from, "to": m.marker(), "subject": fmt.Sprintf("Message %05d", m.n), "on_unknown": policy, "text": m.text(shortText),
 	}
 }
 
@@ -107,21 +110,21 @@ func (l *load) client() {
 // submit repeats a request until it is acknowledged, as an application with a full outbox would: also
 // without a key, and then it knows that it may send twice.
 func (l *load) submit(m *submission) {
-	var header []string
-	if m.keyed {
-		header = []string{"Idempotency-Key", m.key()}
-	}
 	for {
-		status, answer, err := l.s.call(http.MethodPost, "/v1/messages", m.body(), header...)
+		m.tried = time.Now()
+		id, err := l.s.hand(m)
 		switch {
-		case err == nil && status == http.StatusAccepted:
-			l.acknowledged(m, answer)
+		case err == nil:
+			m.id = id
+			l.acked.Add(1)
 			return
-		case err == nil && status != http.StatusServiceUnavailable:
-			l.s.t.Errorf("message %d was refused: %d: %s", m.n, status, answer)
-			return
-		case err != nil && !neverBegan(err):
+		case errors.Is(err, errUnanswered):
 			m.unanswered++
+		case errors.Is(err, errCut):
+			m.cut++
+		case !errors.Is(err, errLater):
+			l.s.t.Errorf("message %d: %v", m.n, err)
+			return
 		}
 		select {
 		case <-l.over:
@@ -129,20 +132,4 @@ func (l *load) submit(m *submission) {
 		case <-time.After(10 * time.Millisecond): // serve is dead, or busy
 		}
 	}
-}
-
-func (l *load) acknowledged(m *submission, answer []byte) {
-	var made struct{ ID string }
-	if err := json.Unmarshal(answer, &made); err != nil || made.ID == "" {
-		l.s.t.Errorf("202 without an id: %s", answer)
-		return
-	}
-	m.id = made.ID
-	l.acked.Add(1)
-}
-
-// neverBegan says that there was nobody to talk to.
-func neverBegan(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }

@@ -13,9 +13,14 @@ const (
 	gmailDraft class = "Gmail, by drafts"
 	relayRetry class = "relay, on_unknown retry"
 	relayHold  class = "relay, on_unknown hold"
+	gmailSMTP  class = "Gmail, SMTP in" // handed over at the SMTP door, all others over HTTP
 )
 
-func classes() []class { return []class{gmail, gmailDraft, relayRetry, relayHold} }
+func classes() []class { return []class{gmail, gmailDraft, relayRetry, relayHold, gmailSMTP} }
+
+// told tells whether the copies in Sent, or a draft, say what became of an unknown outcome: nothing is
+// held then.
+func (c class) told() bool { return c == gmail || c == gmailDraft || c == gmailSMTP }
 
 // kill is the end of one life of serve: at a named point, or at a random moment.
 type kill struct {
@@ -35,18 +40,22 @@ type phase struct {
 	kills []kill
 }
 
-// wholePlan spreads the messages over the lives of serve: half of them go by Gmail, a quarter by the
-// relay with each policy.
+// wholePlan spreads the messages over the lives of serve: about six of ten go by Gmail, a fifth by the
+// relay with each policy. One in ten is a draft first, one in ten is handed over by SMTP. The drafts come
+// early: those that kills leave behind are swept while the other phases go on.
 func wholePlan(f form, r *rand.Rand) []phase {
 	door := doorKills(r, 20)
 	ownPhase := f.messages / 5
-	mixed := phase{mix: []class{gmail, relayRetry, gmail, relayHold}, each: (f.messages - 2*ownPhase - ownPhase/2) / (f.random + len(door))}
+	mixed := phase{mix: []class{gmail, relayRetry, gmail, relayHold}, each: (f.messages - 3*ownPhase) / (f.random + len(door))}
 	for i := range f.random {
 		mixed.kills = append(mixed.kills, randomKill(r, mixed.each, i%3 == 0))
 	}
 	mixed.kills = append(mixed.kills, door...)
 	r.Shuffle(len(mixed.kills), func(i, j int) { mixed.kills[i], mixed.kills[j] = mixed.kills[j], mixed.kills[i] })
-	return []phase{mixed, exitPhase([]class{gmail}, ownPhase, r), draftPhase(ownPhase/2, r), exitPhase([]class{relayRetry, relayHold}, ownPhase, r)}
+	return []phase{
+		mixed, exitPhase([]class{gmail}, ownPhase, r), draftPhase(ownPhase/2, r),
+		exitPhase([]class{relayRetry, relayHold}, ownPhase, r), smtpPhase(ownPhase/2, r),
+	}
 }
 
 // randomKill hits while mail comes in, or, late, when gatepost looks for what earlier lives left behind
@@ -68,6 +77,20 @@ func doorKills(r *rand.Rand, spread int) []kill {
 		{label: "K3", point: "api.answer.before", nth: 1 + r.IntN(spread)},
 		{label: "K4", point: "api.answer.after", nth: 1 + r.IntN(spread)},
 	}
+}
+
+// smtpPhase has the points around taking a message over SMTP, and a random moment there. Among the commits
+// are claims and outcomes; those of the door's own points are messages each time.
+func smtpPhase(messages int, r *rand.Rand) phase {
+	kills := []kill{
+		{label: "K5", point: "smtp.body.half", nth: 1 + r.IntN(10)},
+		{label: "K6", point: "commit.before", nth: 4 + r.IntN(8)},
+		{label: "K7", point: "commit.after", nth: 4 + r.IntN(8)},
+		{label: "K7", point: "smtp.answer.before", nth: 1 + r.IntN(10)},
+		{label: "K4", point: "smtp.answer.after", nth: 1 + r.IntN(10)},
+	}
+	each := messages / (1 + len(kills))
+	return phase{mix: []class{gmailSMTP}, each: each, kills: append(kills, randomKill(r, each, false))}
 }
 
 // draftPhase has the points of an account that makes each message a draft first.

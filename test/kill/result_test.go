@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // result is the verdict on one run.
@@ -29,6 +30,8 @@ type tally struct {
 	Unanswered   int   `json:"unanswered"`    // requests without an answer
 	Ambiguous    int   `json:"ambiguous"`     // of those, without a key: the client knows that it may send twice
 	Unasked      int   `json:"unasked"`       // messages in the world that came of those
+	Recognised   int   `json:"recognised"`    // kept without an answer, and recognised when they came again
+	Cut          int   `json:"cut"`           // requests that ended before the message did
 	Arrived      int   `json:"arrived"`       // acknowledged and in the world
 	Unknown      int   `json:"unknown"`       // outcomes
 	Found        int   `json:"found"`         // settled by the copy in Sent
@@ -46,11 +49,15 @@ func (r *result) breach(promise, about string) {
 	}
 }
 
-// acknowledged judges a message that was answered 202.
+// acknowledged judges a message that was answered 202, or 250.
 func (r *result) acknowledged(m *submission, copies int, seen shown, released bool) {
 	t := r.class[m.class]
 	t.Acknowledged++
 	t.Unanswered += m.unanswered
+	t.Cut += m.cut
+	if m.recognised(seen) {
+		t.Recognised++
+	}
 	if !m.keyed {
 		t.Ambiguous += m.unanswered
 	}
@@ -72,8 +79,14 @@ func (r *result) acknowledged(m *submission, copies int, seen shown, released bo
 	r.copies(m.class, m.id, copies, seen)
 }
 
+// recognised tells whether the request that was acknowledged found the message there. Times in the API end
+// with milliseconds.
+func (m *submission) recognised(seen shown) bool {
+	return m.unanswered > 0 && seen.known && seen.CreatedAt.Before(m.tried.Truncate(time.Millisecond))
+}
+
 // unasked judges messages of which the client was never told: each needs a request without a key that
-// had no answer.
+// had no answer. A request that ended before the message did explains none.
 func (r *result) unasked(m *submission, ids []string) {
 	r.class[m.class].Unasked += len(ids)
 	switch {
@@ -130,6 +143,8 @@ func (r *result) mustBeVisited(t *testing.T) {
 		"a relayed message of unknown outcome that was sent again":   r.class[relayRetry].Unknown,
 		"a relayed message of unknown outcome that was held":         r.class[relayHold].Held,
 		"a held message that was not in the world, and was released": r.class[relayHold].Released,
+		"a message over SMTP that was cut before its end":            r.class[gmailSMTP].Cut,
+		"a message over SMTP that was kept without an answer":        r.class[gmailSMTP].Recognised + r.class[gmailSMTP].Unasked,
 	} {
 		if n == 0 {
 			t.Errorf("the kills never met %s: they show less than they should", what)
@@ -141,15 +156,16 @@ func (r *result) mustBeVisited(t *testing.T) {
 func (r *result) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n%d kills: %s. %.0f s.\n\n", r.Database, len(r.Kills), strings.Join(counted(r.Kills), ", "), r.Seconds)
-	b.WriteString("| | acknowledged | requests without answer | of those without a key | which made a further message | arrived | unknown outcomes | found in Sent | looked for, not sent | held | released | second copies | marked |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | acknowledged | requests without answer | of those without a key | which made a further message | kept, and recognised when they came again | arrived | unknown outcomes | found in Sent | looked for, not sent | held | released | second copies | marked |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range classes() {
 		t := r.class[c]
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", c, t.Acknowledged, t.Unanswered,
-			t.Ambiguous, t.Unasked, t.Arrived, t.Unknown, t.Found, t.NotSent, t.Held, t.Released, t.SecondCopies, t.Marked)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", c, t.Acknowledged, t.Unanswered,
+			t.Ambiguous, t.Unasked, t.Recognised, t.Arrived, t.Unknown, t.Found, t.NotSent, t.Held, t.Released, t.SecondCopies, t.Marked)
 	}
-	fmt.Fprintf(&b, "\nLost: %d. Promises broken: %d. Requests repeated under their key at the end, with the same id: %d.\n",
-		len(r.Breaches[lost]), len(r.Breaches), r.Repeated)
+	fmt.Fprintf(&b, "\nLost: %d. Promises broken: %d. Requests repeated under their key, or Message-ID, at the end, with the same id: %d. "+
+		"Messages over SMTP that a kill cut before their final dot, of which nothing came: %d.\n",
+		len(r.Breaches[lost]), len(r.Breaches), r.Repeated, r.class[gmailSMTP].Cut)
 	return b.String()
 }
 

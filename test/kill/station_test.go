@@ -25,6 +25,7 @@ type station struct {
 	bin    string
 	env    []string
 	url    string
+	smtp   string // address
 	key    string
 	log    *os.File
 	client *http.Client
@@ -49,11 +50,11 @@ func (p *process) over() bool {
 func newStation(t *testing.T, p program, database string, w *world) *station {
 	t.Helper()
 	dir := t.TempDir()
-	s := &station{t: t, bin: p.path, url: "http://" + running.Address(t), client: &http.Client{
+	s := &station{t: t, bin: p.path, url: "http://" + running.Address(t), smtp: running.Address(t), client: &http.Client{
 		Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients},
 	}}
 	s.env = append(os.Environ(), "GATEPOST_DATA="+filepath.Join(dir, "data"), "GATEPOST_DATABASE="+database,
-		"GATEPOST_MASTER_KEY=", "GATEPOST_MASTER_KEY_FILE=", "GATEPOST_LISTEN="+s.url[len("http://"):],
+		"GATEPOST_MASTER_KEY=", "GATEPOST_MASTER_KEY_FILE=", "GATEPOST_LISTEN="+s.url[len("http://"):], "GATEPOST_SMTP_LISTEN="+s.smtp,
 		"GATEPOST_GOOGLE_URL="+w.GoogleURL, "GATEPOST_CA_FILE="+w.CAFile, "GATEPOST_LOOKS=500ms,1s,3s", "GATEPOST_SEND_TIMEOUT=10s", "GATEPOST_LOG_LEVEL=warn",
 		mutationVariable+"="+p.mutation)
 	var err error

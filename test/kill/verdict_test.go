@@ -42,7 +42,12 @@ func TestVerdictSeesBrokenPromises(t *testing.T) {
 		"retry, held":                    {relayRetry, 1, seen("held", false, unknown), nil, []string{restless}},
 		"hold, sent and held":            {relayHold, 1, seen("held", false, unknown), nil, nil},
 		"hold, twice":                    {relayHold, 2, seen("accepted", true, unknown), nil, []string{secondCopy}},
+		"SMTP, found in Sent":            {gmailSMTP, 1, seen("accepted", false, unknown), nil, nil},
+		"SMTP, accepted and not there":   {gmailSMTP, 0, seen("accepted", false), nil, []string{lost}},
+		"SMTP, held":                     {gmailSMTP, 1, seen("held", false, unknown), nil, []string{restless}},
+		"SMTP, twice":                    {gmailSMTP, 2, seen("accepted", true, unknown), nil, []string{secondCopy}},
 		"a second message":               {gmail, 1, seen("accepted", false), []string{"msg_2"}, []string{keyTwice}},
+		"a second message over SMTP":     {gmailSMTP, 1, seen("accepted", false), []string{"msg_2"}, []string{keyTwice}},
 	} {
 		r := &result{Breaches: map[string][]string{}, class: map[class]*tally{c.class: {}}}
 		m := &submission{class: c.class, keyed: true, id: "msg_1"}
@@ -61,6 +66,18 @@ func TestRequestsWithoutKeyExplainFurtherMessages(t *testing.T) {
 		r.unasked(&submission{class: gmail, id: "msg_1", unanswered: unanswered}, []string{"msg_2"})
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(r.Breaches))); diff != "" {
 			t.Errorf("%d requests without an answer: %s", unanswered, diff)
+		}
+	}
+}
+
+// TestMessageCutBeforeItsEndExplainsNothing: its client never sent the final dot, so nothing may have been
+// kept of it, with a Message-ID or without.
+func TestMessageCutBeforeItsEndExplainsNothing(t *testing.T) {
+	for keyed, want := range map[bool]string{true: keyTwice, false: stranger} {
+		r := &result{Breaches: map[string][]string{}, class: map[class]*tally{gmailSMTP: {}}}
+		r.unasked(&submission{class: gmailSMTP, keyed: keyed, id: "msg_1", cut: 1}, []string{"msg_2"})
+		if diff := cmp.Diff([]string{want}, slices.Sorted(maps.Keys(r.Breaches))); diff != "" {
+			t.Errorf("keyed: %t: %s", keyed, diff)
 		}
 	}
 }
