@@ -98,7 +98,7 @@ func (b *batch) prepare(ctx context.Context, subs []Submission) {
 // one prepares a message, unless its idempotency key has an answer already, from
 // before or from this batch. Two messages under one key are one, or a mistake.
 func (b *batch) one(ctx context.Context, i int, sub Submission, u *uploads) (*store.NewMessage, *Submitted, error) {
-	print, first, err := b.e.firstUse(ctx, b.g, &sub)
+	print, first, err := b.e.firstUse(ctx, b.g, sub)
 	if err != nil || first != nil {
 		s, err := b.e.replay(ctx, b.g, print, first, err)
 		return nil, &s, err

@@ -2,13 +2,11 @@ package queue
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
-	"gatepost/internal/store"
 )
 
 // A program that speaks SMTP and does not hear the 250 sends its message again, and
@@ -23,26 +21,25 @@ const recognisedFor = time.Hour
 // stands tells whether a submission is its own key.
 func (s *Submission) stands() bool { return s.Recognise && s.IdempotencyKey == "" && hasID(s.Raw) }
 
-// ownKeys are the idempotency keys that a submission stands for itself: of this hour,
-// and of the one before. They have the hour in them, so that the same message may be
-// sent again later.
-func ownKeys(g access.Grant, print []byte, now time.Time) (present, before string) {
-	key := func(at time.Time) string {
-		return fmt.Sprintf("smtp:%s:%d:%s", g.Key, at.Unix()/int64(recognisedFor/time.Second), hex.EncodeToString(print))
+// recognise takes a submission that is its own key. The store tells whether it came
+// before; it is asked again where the message is refused, because what took the first
+// may refuse its repetition: a key that has nothing left, or an account that is gone.
+func (e *Engine) recognise(ctx context.Context, g access.Grant, sub Submission) (Submitted, error) {
+	print, err := e.fingerprint(ctx, g, sub)
+	if err != nil {
+		return Submitted{}, fmt.Errorf("fingerprint the message: %w", err)
 	}
-	return key(now), key(now.Add(-recognisedFor))
-}
-
-// recognise is firstUse for a submission that is its own key.
-func (e *Engine) recognise(ctx context.Context, g access.Grant, sub *Submission, print []byte) (*store.FirstUse, error) {
-	now := e.cfg.Now()
-	present, before := ownKeys(g, print, now)
-	sub.IdempotencyKey = present
-	first, err := e.cfg.Store.FirstUse(ctx, g.Team, present, before)
-	if err == nil && now.Sub(first.CreatedAt) >= recognisedFor {
-		return nil, store.ErrNotFound
+	sub.IdempotencyKey = fmt.Sprintf("smtp:%s:%x", g.Key, print)
+	use := keyUse{print, e.cfg.Now().Add(-recognisedFor)}
+	got, err := e.take(ctx, g, sub, use)
+	if err == nil {
+		return got, nil
 	}
-	return first, err
+	first, none := e.cfg.Store.FirstUse(ctx, g.Team, sub.IdempotencyKey)
+	if none != nil || first.CreatedAt.Before(use.since) {
+		return Submitted{}, err
+	}
+	return e.replay(ctx, g, print, first, nil)
 }
 
 func hasID(raw []byte) bool {

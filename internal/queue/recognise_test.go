@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/store"
 	"gatepost/internal/store/storetest"
@@ -48,6 +49,31 @@ func TestRecognisesRepeats(t *testing.T) {
 		}
 		if got := take(one); !got.Replayed || got.ID != again.ID {
 			t.Errorf("the second is not recognised: %+v", got)
+		}
+	})
+}
+
+// What took a message may refuse its repetition: it is recognised all the same, and
+// costs the key nothing.
+func TestRecognisesRepeatsThatWouldBeRefused(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		w := newWorld(t, opt, nil, nil)
+		w.bind(func(g *access.Grant) { g.Daily = 1 })
+		bob, _ := email.ParseAddress("bob@example.com")
+		sub := Submission{To: []email.Address{bob}, Recognise: true, Raw: []byte("From: ada@acme.example\r\nTo: bob@example.com\r\nMessage-ID: <1@acme.example>\r\n\r\nx\r\n")}
+		first := w.take(sub)
+		if got := w.take(sub); !got.Replayed || got.ID != first.ID {
+			t.Errorf("when the key has nothing left: %+v", got)
+		}
+		w.grant.Senders = []string{"shop@acme.example"}
+		if got := w.take(sub); !got.Replayed || got.ID != first.ID {
+			t.Errorf("when the key is bound to another sender: %+v", got)
+		}
+		w.grant.Senders = nil
+		w.now = w.now.Add(recognisedFor + time.Second)
+		w.over(sub)
+		if n := w.kept(); n != 1 {
+			t.Errorf("%d messages", n)
 		}
 	})
 }

@@ -95,17 +95,31 @@ func (e *Engine) Submit(ctx context.Context, g access.Grant, sub Submission) (Su
 		return Submitted{}, err
 	}
 	defer release()
-	print, first, err := e.firstUse(ctx, g, &sub)
+	if sub.stands() {
+		return e.recognise(ctx, g, sub)
+	}
+	print, first, err := e.firstUse(ctx, g, sub)
 	if err != nil || first != nil {
 		return e.replay(ctx, g, print, first, err)
 	}
+	return e.take(ctx, g, sub, keyUse{print: print})
+}
+
+// keyUse is how a submission uses its idempotency key.
+type keyUse struct {
+	print []byte
+	since time.Time // uses before do not count; zero: all do
+}
+
+// take composes a message and keeps it.
+func (e *Engine) take(ctx context.Context, g access.Grant, sub Submission, use keyUse) (Submitted, error) {
 	u := e.newUploads(g.Team)
 	defer u.release()
 	m, err := e.prepare(ctx, g, sub, u)
 	if err != nil {
 		return Submitted{}, err
 	}
-	m.Fingerprint = print
+	m.Fingerprint, m.KeySince = use.print, use.since
 	return e.keep(ctx, g, m)
 }
 
@@ -138,25 +152,20 @@ func withKey(err error, key string) error {
 	return all
 }
 
-// firstUse looks whether the submission came before, before the work of composing is
-// done: by its idempotency key, or by the one that it stands for itself and is given
-// then. The store decides in the end.
-func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub *Submission) (print []byte, first *store.FirstUse, err error) {
-	stands := sub.stands()
-	if sub.IdempotencyKey == "" && !stands {
+// firstUse looks whether the idempotency key was used, before the work of
+// composing is done. The store decides in the end.
+func (e *Engine) firstUse(ctx context.Context, g access.Grant, sub Submission) (print []byte, first *store.FirstUse, err error) {
+	key := sub.IdempotencyKey
+	if key == "" {
 		return nil, nil, nil
 	}
-	if checkKey(sub.IdempotencyKey) != nil {
-		return nil, nil, e.CheckSubmission(ctx, g, *sub)
+	if checkKey(key) != nil {
+		return nil, nil, e.CheckSubmission(ctx, g, sub)
 	}
-	if print, err = e.fingerprint(ctx, g, *sub); err != nil {
+	if print, err = e.fingerprint(ctx, g, sub); err != nil {
 		return nil, nil, fmt.Errorf("fingerprint the request: %w", err)
 	}
-	if stands {
-		first, err = e.recognise(ctx, g, sub, print)
-	} else {
-		first, err = e.cfg.Store.FirstUse(ctx, g.Team, sub.IdempotencyKey)
-	}
+	first, err = e.cfg.Store.FirstUse(ctx, g.Team, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return print, nil, nil
 	}

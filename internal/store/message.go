@@ -49,6 +49,7 @@ type NewMessage struct {
 	ReportSuccess     bool      // and also of what was taken
 	IdempotencyKey    string    // empty: none
 	Fingerprint       []byte    // of the request, to be compared under the same key
+	KeySince          time.Time // uses of the key before do not count; zero: all do
 
 	// Existing is set by AddMessages when the key was used before: nothing was
 	// added, and this is what the first use made.
@@ -238,21 +239,25 @@ func addKeys(ctx context.Context, t *tx, ms []*NewMessage) (fresh []*NewMessage,
 	return fresh, nil
 }
 
-// firstUse looks for one key or two.
-func firstUse(ctx context.Context, q querier, team email.ID, keys ...string) (*FirstUse, error) {
+// overOldKey lets an idempotency record take the place of one from before a time.
+func overOldKey(since string) string {
+	return `ON CONFLICT (team_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, message_id = excluded.message_id, created_at = excluded.created_at
+		WHERE idempotency.created_at < ` + since
+}
+
+func firstUse(ctx context.Context, q querier, team email.ID, key string) (*FirstUse, error) {
 	var u FirstUse
 	var at int64
-	err := q.QueryRowContext(ctx, `SELECT message_id, fingerprint, created_at FROM idempotency WHERE team_id = $1 AND key IN ($2, $3)
-		ORDER BY created_at DESC LIMIT 1`, team, keys[0], keys[len(keys)-1]).Scan(&u.Message, &u.Fingerprint, &at)
+	err := q.QueryRowContext(ctx, `SELECT message_id, fingerprint, created_at FROM idempotency WHERE team_id = $1 AND key = $2`,
+		team, key).Scan(&u.Message, &u.Fingerprint, &at)
 	u.CreatedAt = fromMillis(at)
 	return &u, found(err)
 }
 
-// FirstUse returns what an idempotency key of a team stands for, or the later of two
-// keys, or ErrNotFound. It saves composing a message that would not be added;
-// AddMessages decides.
-func (s *Store) FirstUse(ctx context.Context, team email.ID, key string, or ...string) (*FirstUse, error) {
-	return firstUse(ctx, s.read, team, append([]string{key}, or...)...)
+// FirstUse returns what an idempotency key of a team stands for, or ErrNotFound.
+// It saves composing a message that would not be added; AddMessages decides.
+func (s *Store) FirstUse(ctx context.Context, team email.ID, key string) (*FirstUse, error) {
+	return firstUse(ctx, s.read, team, key)
 }
 
 // addLanded looks for all messages of a request: they came in one transaction.

@@ -149,16 +149,17 @@ func insertKeysBatch(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessag
 	})
 	var teams, keys, ids []string
 	var prints [][]byte
-	var at []int64
+	var at, since []int64
 	for _, m := range ms {
 		teams, keys, ids = append(teams, m.Team), append(keys, m.IdempotencyKey), append(ids, m.ID)
-		prints, at = append(prints, m.Fingerprint), append(at, millis(m.CreatedAt))
+		prints, at, since = append(prints, m.Fingerprint), append(at, millis(m.CreatedAt)), append(since, millis(m.KeySince))
 	}
 	fresh := map[email.ID]bool{}
 	err := onPgx(t, func(c *pgx.Conn) error {
 		rows, err := c.Query(ctx, `INSERT INTO idempotency (team_id, key, fingerprint, message_id, created_at)
 			SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
-			ON CONFLICT DO NOTHING RETURNING message_id`, teams, keys, prints, ids, at)
+			`+overOldKey(`(SELECT since FROM unnest($1::text[], $2::text[], $6::bigint[]) AS k (team, key, since)
+			WHERE k.team = excluded.team_id AND k.key = excluded.key)`)+` RETURNING message_id`, teams, keys, prints, ids, at, since)
 		if err != nil {
 			return err
 		}

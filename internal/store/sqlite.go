@@ -97,7 +97,7 @@ func insertKeysEach(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage
 	var taken []*NewMessage
 	for _, m := range ms {
 		r, err := t.ExecContext(ctx, `INSERT INTO idempotency (team_id, key, fingerprint, message_id, created_at)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`, m.Team, m.IdempotencyKey, m.Fingerprint, m.ID, millis(m.CreatedAt))
+			VALUES ($1, $2, $3, $4, $5) `+overOldKey("$6"), m.Team, m.IdempotencyKey, m.Fingerprint, m.ID, millis(m.CreatedAt), millis(m.KeySince))
 		if err != nil {
 			return nil, err
 		}

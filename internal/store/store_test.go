@@ -160,6 +160,52 @@ func TestIdempotencyKeyMakesOneMessage(t *testing.T) {
 	})
 }
 
+// A use of a key that is older than a request lets count is forgotten: for that request
+// alone, whatever else is in its group.
+func TestOldUsesOfAKey(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s := storetest.Open(t, opt)
+		route := addAccount(t, s)
+		group := func(at time.Time, life map[string]time.Duration) map[string]*store.NewMessage {
+			all := map[string]*store.NewMessage{}
+			var ms []*store.NewMessage
+			for _, key := range []string{"forever", "hour", "minute"} {
+				m := newMessage(t, route, "a@b.example")
+				m.CreatedAt, m.IdempotencyKey, m.Fingerprint = at, key, []byte("print")
+				if d := life[key]; d > 0 {
+					m.KeySince = at.Add(-d)
+				}
+				all[key], ms = m, append(ms, m)
+			}
+			must(t, s.AddMessages(t.Context(), ms...)...)
+			return all
+		}
+		life := map[string]time.Duration{"hour": time.Hour, "minute": time.Minute}
+		first := group(start, life)
+		later := group(start.Add(time.Hour), life)
+		last := group(start.Add(time.Hour+time.Minute), life)
+		for _, c := range []struct {
+			what    string
+			is, was *store.NewMessage
+		}{
+			{"forever, an hour later", later["forever"], first["forever"]},
+			{"an hour, an hour later", later["hour"], first["hour"]},
+			{"a minute, an hour later", later["minute"], nil},
+			{"forever, at last", last["forever"], first["forever"]},
+			{"an hour, at last", last["hour"], nil},
+			{"a minute, a minute later", last["minute"], later["minute"]},
+		} {
+			switch {
+			case c.was == nil && c.is.Existing != nil:
+				t.Errorf("%s: taken for %+v", c.what, c.is.Existing)
+			case c.was != nil && (c.is.Existing == nil || c.is.Existing.Message != c.was.ID):
+				t.Errorf("%s: %+v, want %s", c.what, c.is.Existing, c.was.ID)
+			}
+		}
+		checkCounts(t, s)
+	})
+}
+
 func TestOneBadRowDoesNotSpoilItsGroup(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
 		s := storetest.Open(t, opt)
