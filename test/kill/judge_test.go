@@ -25,7 +25,7 @@ const (
 // shown is a message as the API shows it.
 type shown struct {
 	known      bool
-	CreatedAt  time.Time `json:"created_at"`
+	Submitted  time.Time `json:"submitted_at"`
 	Duplicate  bool      `json:"possible_duplicate"`
 	Recipients []struct{ Status string }
 	Events     []struct {

@@ -82,7 +82,7 @@ func (r *result) acknowledged(m *submission, copies int, seen shown, released bo
 // recognised tells whether the request that was acknowledged found the message there. Times in the API end
 // with milliseconds.
 func (m *submission) recognised(seen shown) bool {
-	return m.unanswered > 0 && seen.known && seen.CreatedAt.Before(m.tried.Truncate(time.Millisecond))
+	return m.unanswered > 0 && !seen.Submitted.IsZero() && seen.Submitted.Before(m.tried.Truncate(time.Millisecond))
 }
 
 // unasked judges messages of which the client was never told: each needs a request without a key that

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -78,6 +79,27 @@ func TestMessageCutBeforeItsEndExplainsNothing(t *testing.T) {
 		r.unasked(&submission{class: gmailSMTP, keyed: keyed, id: "msg_1", cut: 1}, []string{"msg_2"})
 		if diff := cmp.Diff([]string{want}, slices.Sorted(maps.Keys(r.Breaches))); diff != "" {
 			t.Errorf("keyed: %t: %s", keyed, diff)
+		}
+	}
+}
+
+// TestRecognisedIsWhatWasThereBefore: a message that came into being by the request that was acknowledged
+// was not recognised.
+func TestRecognisedIsWhatWasThereBefore(t *testing.T) {
+	tried := time.Date(2026, 11, 21, 12, 0, 0, 5_900_000, time.UTC)
+	for _, c := range []struct {
+		unanswered int
+		seen       shown
+		want       bool
+	}{
+		{1, shown{known: true, Submitted: tried.Add(-time.Second)}, true},
+		{1, shown{known: true, Submitted: tried.Truncate(time.Millisecond)}, false},
+		{0, shown{known: true, Submitted: tried.Add(-time.Second)}, false},
+		{1, shown{}, false},
+	} {
+		m := &submission{unanswered: c.unanswered, tried: tried}
+		if got := m.recognised(c.seen); got != c.want {
+			t.Errorf("submitted at %s, asked for at %s: recognised: %t", c.seen.Submitted, tried, got)
 		}
 	}
 }
