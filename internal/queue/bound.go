@@ -43,6 +43,26 @@ func MaySendAs(g access.Grant, from email.Address) bool {
 	})
 }
 
+// maySteer refuses what a key may not do to a message: one that is bound to senders or
+// to an account has a part in such mail alone.
+func (e *Engine) maySteer(ctx context.Context, g access.Grant, id email.ID) error {
+	if err := maySend(g); err != nil || !boundToSome(g) {
+		return err
+	}
+	m, err := e.cfg.Store.Message(ctx, g.Team, id)
+	if err != nil {
+		return err
+	}
+	from, err := email.ParseAddress(m.Sender)
+	if err != nil || !MaySendAs(g, from) || g.Account != "" && g.Account != askedOf(m) && g.Account != m.Account {
+		return fmt.Errorf("%w: it is bound to other senders, or to another account, than this message has", ErrForbidden)
+	}
+	return nil
+}
+
+// boundToSome tells whether a key is for some of a team's mail.
+func boundToSome(g access.Grant) bool { return g.Account != "" || len(g.Senders) > 0 }
+
 // AccountNamed finds what a caller means by a name: the id or the address of an
 // account, or the id or the name of a pool. ErrNotFound says that there is none,
 // ErrForbidden that the caller's key is bound to another one.

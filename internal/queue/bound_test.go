@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,6 +100,50 @@ func TestKeySenders(t *testing.T) {
 	raw.Raw = []byte("From: shop@acme.example\r\nSender: ada@acme.example\r\nTo: bob@example.com\r\n\r\nx\r\n")
 	_, err := w.Submit(t.Context(), w.grant, raw)
 	wantProblem(t, err, "raw", "the field Sender: this API key may not send as ada@acme.example")
+}
+
+// A key for some of the mail steers such mail alone, message by message: the queue has
+// everybody's.
+func TestBoundKeysSteerTheirOwnMail(t *testing.T) {
+	w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Headroom})
+	w.allow(ada, "shop@acme.example")
+	later := func(account email.ID) email.ID {
+		sub := toBob()
+		sub.Account, sub.SendAt = account, w.now.Add(time.Hour)
+		return w.take(sub).ID
+	}
+	free := w.grant
+	free.Scopes = append(slices.Clone(free.Scopes), access.ScopeMessagesWrite)
+	for _, c := range []struct {
+		name string
+		bind func(*access.Grant)
+	}{
+		{"account", func(g *access.Grant) { g.Account = bob }},
+		{"senders", func(g *access.Grant) { g.Senders = []string{"bob@acme.example"} }},
+	} {
+		bound, own, others := free, later(bob), later(ada)
+		c.bind(&bound)
+		for verb, do := range map[string]func(email.ID) error{
+			"cancel":  func(id email.ID) error { return w.Cancel(t.Context(), bound, id) },
+			"release": func(id email.ID) error { return w.Release(t.Context(), bound, id) },
+			"retry":   func(id email.ID) error { return w.RetryMessage(t.Context(), bound, id) },
+		} {
+			if err := do(others); !errors.Is(err, ErrForbidden) {
+				t.Errorf("%s: %s of others' mail: %v", c.name, verb, err)
+			}
+			if err := do(own); errors.Is(err, ErrForbidden) {
+				t.Errorf("%s: %s of its own: %v", c.name, verb, err)
+			}
+		}
+		_, ordered := w.Operate(t.Context(), bound, Order{Verb: MoveMail, Selection: Selection{Route: bob}, To: ada})
+		_, paused := w.Pause(t.Context(), bound, Pause{Account: bob, Lane: EveryLane})
+		if !errors.Is(ordered, ErrForbidden) || !errors.Is(paused, ErrForbidden) {
+			t.Errorf("%s: the queue: %v, %v", c.name, ordered, paused)
+		}
+		if m := w.message(others); m.State() != email.Scheduled {
+			t.Errorf("%s: others' mail is %s", c.name, m.State())
+		}
+	}
 }
 
 // A key that is bound to an account sends by that alone, without naming it, and

@@ -64,7 +64,7 @@ func (e *Engine) Messages(ctx context.Context, g access.Grant, q MessageQuery) (
 
 // Release lets a held message go on; see store.Release.
 func (e *Engine) Release(ctx context.Context, g access.Grant, id email.ID) error {
-	if err := maySend(g); err != nil {
+	if err := e.maySteer(ctx, g, id); err != nil {
 		return err
 	}
 	ev, err := e.event(email.EventReleased, store.EventData{})

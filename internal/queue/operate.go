@@ -15,7 +15,7 @@ import (
 // recipients become canceled, and nothing leaves any more. ErrTooLate: an attempt
 // is recorded, or nothing waits.
 func (e *Engine) Cancel(ctx context.Context, g access.Grant, id email.ID) error {
-	if err := maySend(g); err != nil {
+	if err := e.maySteer(ctx, g, id); err != nil {
 		return err
 	}
 	ev, err := e.event(email.EventCanceled, store.EventData{})
@@ -34,7 +34,7 @@ func (e *Engine) Cancel(ctx context.Context, g access.Grant, id email.ID) error 
 // is ErrNothingToRetry; ErrShredded when the content is gone; ErrTooLate when the
 // message's time is over or it is on its way to other recipients.
 func (e *Engine) RetryMessage(ctx context.Context, g access.Grant, id email.ID) error {
-	if err := maySend(g); err != nil {
+	if err := e.maySteer(ctx, g, id); err != nil {
 		return err
 	}
 	ev, err := e.event(email.EventRetried, store.EventData{})

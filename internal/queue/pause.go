@@ -14,6 +14,9 @@ func mayWrite(g access.Grant) error {
 	if !g.May(access.ScopeMessagesWrite) {
 		return fmt.Errorf("%w: it lacks the scope %s", ErrForbidden, access.ScopeMessagesWrite)
 	}
+	if boundToSome(g) {
+		return fmt.Errorf("%w: it is bound to senders or to an account, and the queue has everybody's mail", ErrForbidden)
+	}
 	return nil
 }
 
