@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"gatepost/internal/store"
+	"gatepost/internal/store/storetest"
 )
 
 // refusing is a server that answers each connection as PgBouncer does one that brings
@@ -34,6 +35,23 @@ func refusing(t *testing.T) (address string) {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// A direct way that leads through the pooler too, or elsewhere, is refused at the start.
+func TestDirectWayThatIsNone(t *testing.T) {
+	here, elsewhere := storetest.Postgres(t), storetest.Postgres(t)
+	for direct, want := range map[string]string{
+		"postgres://u@" + refusing(t) + "/d?sslmode=disable": "database-direct (GATEPOST_DATABASE_DIRECT): ",
+		elsewhere: "not the same database",
+	} {
+		_, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Database: here, Direct: direct})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Database: here, Direct: here})
+	must(t, err)
+	must(t, s.Close())
 }
 
 // Who leads gatepost through a pooler and leaves out the way past it is told to set it.

@@ -88,11 +88,15 @@ func connectPostgres(s *Store) error {
 	db.SetMaxIdleConns(readers + s.dialect.writers)
 	s.read, s.write, s.direct = newReader(db), db, direct
 	s.read.unprepared = s.dialect.unprepared
-	if err := db.Ping(); err != nil {
-		_ = db.Close()
-		return unreachable(rows, err)
+	if err = db.Ping(); err != nil {
+		err = unreachable(rows, err)
+	} else if s.opt.Direct != "" {
+		err = checkDirect(context.Background(), db, direct)
 	}
-	return nil
+	if err != nil {
+		_ = db.Close()
+	}
+	return err
 }
 
 // pooler tells whether an answer to a connection is that of a pooler in transaction

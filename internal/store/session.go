@@ -2,7 +2,10 @@ package store
 
 import (
 	"cmp"
+	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -40,8 +43,33 @@ func (s *Store) sessions() (rows, direct *pgx.ConnConfig, err error) {
 	}
 	// Described once, then sent whole with each use: what a session forgets does no harm.
 	rows.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	direct, err = parsePostgres(s.opt.Direct)
-	return rows, direct, err
+	if direct, err = parsePostgres(s.opt.Direct); err != nil {
+		return nil, nil, err
+	}
+	maps.Copy(direct.RuntimeParams, session()) // which a pooler would refuse: see pooler
+	return rows, direct, nil
+}
+
+// whichDatabase tells databases apart, whatever way led to them.
+const whichDatabase = `SELECT current_database() || ', oid ' || (SELECT oid FROM pg_database WHERE datname = current_database())
+	|| ', of a server started at ' || pg_postmaster_start_time()`
+
+// checkDirect refuses a direct way that is none, or leads to another database than the
+// rows are in: what it was told would be missed, and the schema be made where no mail is.
+func checkDirect(ctx context.Context, db *sql.DB, direct *pgx.ConnConfig) error {
+	c, err := pgx.ConnectConfig(ctx, direct.Copy())
+	if err != nil {
+		return fmt.Errorf("database-direct (GATEPOST_DATABASE_DIRECT): %w", unreachable(direct, err))
+	}
+	defer c.Close(ctx) //nolint:errcheck // it has said what it was asked
+	var there, here string
+	if err := errors.Join(c.QueryRow(ctx, whichDatabase).Scan(&there), db.QueryRowContext(ctx, whichDatabase).Scan(&here)); err != nil {
+		return fmt.Errorf("compare database and database-direct: %w", err)
+	}
+	if there != here {
+		return fmt.Errorf("database and database-direct are not the same database (%s; %s): database-direct is the same one, past the pooler", here, there)
+	}
+	return nil
 }
 
 // parsePostgres reads a URL. Only a server that takes writes will do: of several
