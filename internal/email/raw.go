@@ -3,6 +3,7 @@ package email
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,8 @@ type Raw struct {
 	Attachments []string // the file names of all parts that have one, also within attached messages
 	Bytes       []byte   // the message with CRLF line ends, Bcc still in it
 
+	authors   []Address // all of From, where that is to be replaced
+	nobody    bool      // a To or Cc that named nobody was left out
 	header Header
 	body   []byte
 }
@@ -26,7 +29,7 @@ const maxFaults = 20
 // rawCheck collects what is wrong with a raw message.
 type rawCheck struct {
 	raw    Raw
-	anyone bool // From and Sender are to be replaced: they may be missing, or no addresses
+	anyone bool // written by a device: see CheckRawByAnyone
 	faults []fault
 	more   int // faults that are only counted
 
@@ -57,7 +60,7 @@ func CheckRaw(raw []byte) (Raw, []Problem) { return checkRaw(&rawCheck{}, raw) }
 
 // CheckRawByAnyone is CheckRaw for a message whose From is to be replaced: it may be
 // missing, or nothing that can be replied to, as what cron writes ("root (Cron Daemon)").
-// From is zero then.
+// From is zero then. A To, Cc or Bcc that names nobody ("root") is left out; see AddressTo.
 func CheckRawByAnyone(raw []byte) (Raw, []Problem) { return checkRaw(&rawCheck{anyone: true}, raw) }
 
 func checkRaw(c *rawCheck, raw []byte) (Raw, []Problem) {
@@ -167,6 +170,9 @@ func (c *rawCheck) fields() {
 			r.MessageID = f.Value()
 		}
 	}
+	if c.anyone {
+		r.header = slices.DeleteFunc(r.header, c.namesNobody)
+	}
 	if len(r.header.Values("From")) == 0 && !c.anyone {
 		c.add(1, "there is no field From")
 	}
@@ -175,6 +181,9 @@ func (c *rawCheck) fields() {
 // mailbox reads a field that must hold exactly one address.
 func (c *rawCheck) mailbox(f Field, a *Address) {
 	list, err := ParseAddressList(f.Value())
+	if f.Is("From") {
+		c.raw.authors = list
+	}
 	switch {
 	case c.anyone && (err != nil || len(list) != 1):
 	case err != nil:
@@ -192,10 +201,21 @@ func (c *rawCheck) list(f Field, to *[]Address) {
 		return
 	}
 	list, err := ParseAddressList(f.Value())
-	if err != nil {
+	if err != nil && !c.anyone {
 		c.add(f.Line, "the field %s: %v", f.Name, err)
 	}
 	*to = append(*to, list...)
+}
+
+// namesNobody tells whether a field of recipients is not to leave as it is. Whoever reads
+// it could not answer, and some providers would refuse the message for it.
+func (c *rawCheck) namesNobody(f Field) bool {
+	if !f.Is("To") && !f.Is("Cc") && !f.Is("Bcc") || f.Value() == "" {
+		return false
+	}
+	_, err := ParseAddressList(f.Value())
+	c.raw.nobody = c.raw.nobody || err != nil
+	return err != nil
 }
 
 func (c *rawCheck) subject(f Field) {

@@ -13,9 +13,7 @@ func (r *Raw) SendAs(a Address) {
 	if a.Name == "" {
 		a.Name = old.Name
 	}
-	if !old.IsZero() && !old.Equal(a) && len(r.header.Values("Reply-To")) == 0 {
-		r.header = append(r.header, newLine("Reply-To", fieldOf(old)))
-	}
+	r.replyTo(a)
 	from := newLine("From", fieldOf(a))
 	i := slices.IndexFunc(r.header, func(f Field) bool { return f.Is("From") })
 	if i < 0 {
@@ -25,6 +23,31 @@ func (r *Raw) SendAs(a Address) {
 	}
 	r.header = slices.DeleteFunc(r.header, func(f Field) bool { return f.Is("Sender") })
 	r.From, r.Sender = a, Address{}
+}
+
+// replyTo names the old authors where nothing says yet where answers go.
+func (r *Raw) replyTo(author Address) {
+	if r.header.Value("Reply-To") != "" {
+		return
+	}
+	r.header = slices.DeleteFunc(r.header, func(f Field) bool { return f.Is("Reply-To") })
+	if len(r.authors) == 0 || len(r.authors) == 1 && r.authors[0].Equal(author) {
+		return
+	}
+	all := make([]string, len(r.authors))
+	for i, a := range r.authors {
+		all[i] = fieldOf(a)
+	}
+	r.header = append(r.header, newLine("Reply-To", strings.Join(all, ",\r\n ")))
+}
+
+// AddressTo names the one whom a message goes to, where CheckRawByAnyone left out what
+// named nobody. Several are not named: they may not be meant to see each other.
+func (r *Raw) AddressTo(all []Address) {
+	if r.nobody && len(all) == 1 && len(r.To)+len(r.Cc) == 0 {
+		r.header = append(r.header, newLine("To", all[0].Addr()))
+		r.To = all
+	}
 }
 
 func newLine(name, value string) Field {

@@ -179,6 +179,7 @@ func (d *draft) readRaw() {
 	if len(d.sub.To)+len(d.sub.Cc)+len(d.sub.Bcc) == 0 {
 		d.sub.To, d.sub.Cc, d.sub.Bcc = d.raw.To, d.raw.Cc, d.raw.Bcc
 	}
+	d.raw.AddressTo(slices.Concat(d.sub.To, d.sub.Cc, d.sub.Bcc))
 }
 
 // chooseAccount finds the account that is named, or the one that may send as

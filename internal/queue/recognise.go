@@ -3,10 +3,12 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/store"
 )
 
 // A program that speaks SMTP and does not hear the 250 sends its message again, and
@@ -32,14 +34,33 @@ func (e *Engine) recognise(ctx context.Context, g access.Grant, sub Submission) 
 	sub.IdempotencyKey = fmt.Sprintf("smtp:%s:%x", g.Key, print)
 	use := keyUse{print, e.cfg.Now().Add(-recognisedFor)}
 	got, err := e.take(ctx, g, sub, use)
-	if err == nil {
+	switch {
+	case err != nil:
+		first, none := e.cfg.Store.FirstUse(ctx, g.Team, sub.IdempotencyKey)
+		if none != nil || first.CreatedAt.Before(use.since) {
+			return Submitted{}, err
+		}
+		return e.replay(ctx, g, print, first, nil)
+	case !got.Replayed:
 		return got, nil
 	}
-	first, none := e.cfg.Store.FirstUse(ctx, g.Team, sub.IdempotencyKey)
-	if none != nil || first.CreatedAt.Before(use.since) {
-		return Submitted{}, err
+	// A 250 says that the message leaves: one that will not is not what was meant.
+	if over, err := e.endedUnsent(ctx, g.Team, got.ID); err != nil || !over {
+		return got, err
 	}
-	return e.replay(ctx, g, print, first, nil)
+	use.since = got.CreatedAt.Add(time.Millisecond)
+	return e.take(ctx, g, sub, use)
+}
+
+// endedUnsent tells whether a message has come to its end and nobody got it.
+func (e *Engine) endedUnsent(ctx context.Context, team, id email.ID) (bool, error) {
+	m, err := e.cfg.Store.Message(ctx, team, id)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(m.Recipients, func(r store.RecipientStatus) bool {
+		return r.State != email.Failed && r.State != email.Expired && r.State != email.Canceled
+	}), nil
 }
 
 func hasID(raw []byte) bool {

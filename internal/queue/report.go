@@ -55,7 +55,7 @@ func (d *draft) reportOf() (text string, success bool) {
 		return "", false
 	}
 	to, err := email.NewAddress("", d.sub.Report.To)
-	if err != nil || !d.account.maySendAs(to) {
+	if err != nil || !d.account.maySendAs(to) || !MaySendAs(d.g, to) {
 		return "", false
 	}
 	b, err := json.Marshal(d.sub.Report)

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,8 +64,8 @@ type Submission struct {
 	// Recognise takes a whole message with a Message-ID that comes again within an hour
 	// for the same one.
 	Recognise bool `json:",omitempty"`
-	// Outlined compares whole messages under an idempotency key by their author, recipients
-	// and subject.
+	// Outlined compares whole messages under an idempotency key without what programs make
+	// anew each time: see email.Outline.
 	Outlined bool `json:",omitempty"`
 	// Report says whom to tell by mail what became of the message; nil: nobody.
 	Report *Report `json:",omitempty"`
@@ -181,18 +182,18 @@ func (e *Engine) fingerprint(ctx context.Context, g access.Grant, sub Submission
 	return e.cfg.Vault.Fingerprint(ctx, g.Team, []byte("submit/1"), request)
 }
 
-// outline is what tells submissions under one key apart. A program that speaks SMTP and
-// repeats a message makes a new Date, a new Message-ID and new boundaries each time: there
-// its author, recipients and subject do.
+// outline is what tells submissions apart. A program that speaks SMTP and repeats a
+// message under its own key makes a new Date, a new Message-ID and new boundaries each
+// time; one that repeats the very same bytes may name the recipients in another order,
+// and wish for other reports.
 func (s Submission) outline() Submission {
-	if !s.Outlined || s.IdempotencyKey == "" || s.Recognise {
-		return s
+	switch {
+	case s.stands():
+		s.To = slices.SortedFunc(slices.Values(s.To), func(a, b email.Address) int { return cmp.Compare(a.Key(), b.Key()) })
+		s.Report = nil
+	case s.Outlined && s.IdempotencyKey != "":
+		s.Raw, s.Report = email.Outline(s.Raw), nil
 	}
-	h, err := email.HeaderOf(s.Raw)
-	if err != nil {
-		return s
-	}
-	s.Subject, s.Text, s.Raw, s.Report = h.Value("Subject"), h.Value("From"), nil, nil
 	return s
 }
 
