@@ -17,10 +17,10 @@ type Raw struct {
 	Attachments []string // the file names of all parts that have one, also within attached messages
 	Bytes       []byte   // the message with CRLF line ends, Bcc still in it
 
-	authors   []Address // all of From, where that is to be replaced
-	nobody    bool      // a To or Cc that named nobody was left out
-	header Header
-	body   []byte
+	authors []Address // all of From, where that is to be replaced
+	nobody  bool      // a To or Cc that named nobody was left out
+	header  Header
+	body    []byte
 }
 
 // maxFaults bounds how many problems are told of one message.

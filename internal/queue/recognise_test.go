@@ -96,7 +96,9 @@ func TestRepeatsOfWhatEndedUnsent(t *testing.T) {
 		if got := w.take(sub); !got.Replayed || got.ID != again.ID {
 			t.Errorf("of one that waits: %+v", got)
 		}
-		w.send = func(env email.Envelope, _ email.Content) (provider.Receipt, error) { return provider.AcceptedBy(env, "", "250 OK"), nil }
+		w.send = func(env email.Envelope, _ email.Content) (provider.Receipt, error) {
+			return provider.AcceptedBy(env, "", "250 OK"), nil
+		}
 		w.sendOne()
 		if got := w.take(sub); !got.Replayed || got.ID != again.ID {
 			t.Errorf("of one that arrived: %+v", got)
