@@ -31,7 +31,9 @@ type UserPublic struct {
 func WithGoogle(endpoints oauth.Endpoints, client *http.Client) Option {
 	return func(v *Vault) {
 		g := &google{v: v, endpoints: endpoints, http: client}
-		v.tokens.plan, v.tokens.mint, v.tokens.transient = g.plan, g.mint, oauth.Passing
+		v.tokens.serve(KindServiceAccount, issuer{plan: asAsked, mint: g.sign})
+		v.tokens.serve(KindGoogleUser, issuer{plan: planGoogleUser, mint: g.refresh})
+		v.tokens.transient = oauth.Passing
 	}
 }
 
@@ -42,27 +44,20 @@ type google struct {
 	http      *http.Client
 }
 
-// plan looks at a request before anything is asked: a user's token serves all
-// the scopes that were granted, and one that was not is refused at once.
-func (g *google) plan(row store.Credential, r TokenRequest) (TokenRequest, error) {
-	switch row.Kind {
-	case KindServiceAccount:
-		return r, nil
-	case KindGoogleUser:
-		public, err := readUser(row)
-		if err != nil {
-			return r, err
-		}
-		for _, scope := range r.Scopes {
-			if !oauth.Covers(strings.Fields(public.Scopes), scope) {
-				return r, scopeMissing(scope, public)
-			}
-		}
-		r.Subject, r.Scopes = "", nil
-		return r, nil
+// planGoogleUser makes one token serve all the scopes that a user granted, and
+// refuses at once what was not.
+func planGoogleUser(row store.Credential, r TokenRequest) (TokenRequest, error) {
+	public, err := readUser(row)
+	if err != nil {
+		return r, err
 	}
-	return r, oauth.Held("wrong_credential", fmt.Sprintf("A credential of the kind %s gives no tokens.", row.Kind),
-		fmt.Sprintf("Give the account a credential of the kind %s or %s.", KindServiceAccount, KindGoogleUser), nil)
+	for _, scope := range r.Scopes {
+		if !oauth.Covers(strings.Fields(public.Scopes), scope) {
+			return r, scopeMissing(scope, public)
+		}
+	}
+	r.Subject, r.Scopes = "", nil
+	return r, nil
 }
 
 func readUser(row store.Credential) (UserPublic, error) {
@@ -99,11 +94,8 @@ func wanted(scope string) []oauth.Purpose {
 	return nil
 }
 
-// mint gets a new token by one call.
-func (g *google) mint(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error) {
-	if row.Kind == KindGoogleUser {
-		return g.refresh(ctx, row, secret)
-	}
+// sign asks with a service account's key.
+func (g *google) sign(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error) {
 	account, err := oauth.ParseServiceAccount([]byte(secret.Reveal()), g.endpoints.TokenURL())
 	if err != nil {
 		return minted{}, unusable(row.ID, err, "Download the key again and store it in place of this one.")
@@ -112,7 +104,8 @@ func (g *google) mint(ctx context.Context, row store.Credential, secret email.Se
 	return minted{access: t.Access, expires: t.Expires}, err
 }
 
-func (g *google) refresh(ctx context.Context, row store.Credential, secret email.Secret) (minted, error) {
+// refresh asks with what a user consented to.
+func (g *google) refresh(ctx context.Context, row store.Credential, secret email.Secret, _ TokenRequest) (minted, error) {
 	public, err := readUser(row)
 	if err != nil {
 		return minted{}, err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gatepost/internal/email"
-	"gatepost/internal/store"
 )
 
 const (
@@ -30,11 +29,9 @@ const (
 type tokens struct {
 	now       func() time.Time
 	transient func(error) bool
-	lease     time.Duration // how long other processes wait for one that died
-	// plan looks at a request before anything is asked, and says which token serves it.
-	plan func(row store.Credential, r TokenRequest) (TokenRequest, error)
-	// mint gets a new token by one call; nil: this vault has no tokens.
-	mint func(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error)
+	lease     time.Duration     // how long other processes wait for one that died
+	issuers   map[string]issuer // by kind of credential
+	any       *issuer           // for all other kinds; nil: they give no tokens
 
 	mu   sync.Mutex
 	live map[tokenKey]*liveToken

@@ -33,8 +33,8 @@ const (
 
 // sharedToken gives the token that the processes of this database share, and
 // makes the call for a new one when it is this process's turn.
-func (v *Vault) sharedToken(ctx context.Context, r TokenRequest, refused email.Secret) (kept, error) {
-	place := sharedPlace{v: v, request: r, key: r.key().stored(), refused: refused}
+func (v *Vault) sharedToken(ctx context.Context, r TokenRequest, by issuer, refused email.Secret) (kept, error) {
+	place := sharedPlace{v: v, by: by, request: r, key: r.key().stored(), refused: refused}
 	for wait := pollFirst; ; wait = min(2*wait, pollMost) {
 		got, err := place.turn(ctx)
 		if !errors.Is(err, errNotNow) {
@@ -55,6 +55,7 @@ var errNotNow = errors.New("not now")
 // sharedPlace is one token in the database, and who asks for it.
 type sharedPlace struct {
 	v       *Vault
+	by      issuer
 	request TokenRequest
 	key     store.TokenKey
 	refused email.Secret
@@ -184,7 +185,7 @@ func (p *sharedPlace) mint(ctx context.Context, cred store.Credential) (minted, 
 	if err != nil {
 		return minted{}, err
 	}
-	return p.v.tokens.mint(ctx, cred, secret, p.request)
+	return p.by.mint(ctx, cred, secret, p.request)
 }
 
 // keep stores a token, and a new refresh token with it, before the token is

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,25 +25,18 @@ type TokenRequest struct {
 // means that the provider did not say when the token expires.
 type Fetch func(ctx context.Context, cred store.Credential, secret email.Secret, subject string, scopes []string) (access email.Secret, expires time.Time, err error)
 
-// WithTokens says how tokens are fetched, in place of WithGoogle. transient tells
+// WithTokens says how tokens are fetched, for every kind of credential that no
+// other option serves. transient tells
 // errors of the road (a broken connection, a server overloaded) from refusals of
 // the credential; nil takes all for refusals.
 func WithTokens(fetch Fetch, transient func(error) bool) Option {
 	return func(v *Vault) {
 		v.tokens.transient = transient
-		v.tokens.plan = func(_ store.Credential, r TokenRequest) (TokenRequest, error) { return r, nil }
-		v.tokens.mint = func(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error) {
+		v.tokens.any = &issuer{plan: asAsked, mint: func(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error) {
 			access, expires, err := fetch(ctx, row, secret, r.Subject, slices.Clone(r.Scopes))
 			return minted{access: access, expires: expires}, err
-		}
+		}}
 	}
-}
-
-// minted is what a call for a token brought.
-type minted struct {
-	access  email.Secret
-	expires time.Time
-	rotated email.Secret // a refresh token that replaces the credential's secret
 }
 
 // Token gives a live access token. Tokens are kept in memory and, sealed, in the
@@ -58,19 +50,20 @@ type minted struct {
 // With Renew the token that was refused is replaced by another: one fetch for
 // all callers that report it within a minute.
 func (v *Vault) Token(ctx context.Context, r TokenRequest) (email.Secret, error) {
-	if v.tokens.mint == nil {
-		return email.Secret{}, errors.New("this vault was given no way to fetch tokens")
-	}
 	row, err := v.store.Credential(ctx, r.Team, r.Credential)
 	if err != nil {
 		return email.Secret{}, fmt.Errorf("read credential %s: %w", r.Credential, err)
 	}
-	if r, err = v.tokens.plan(row, r); err != nil {
+	by, err := v.tokens.issuer(row)
+	if err != nil {
+		return email.Secret{}, err
+	}
+	if r, err = by.plan(row, r); err != nil {
 		return email.Secret{}, err
 	}
 	ask := tokenAsk{key: r.key(), version: row.UpdatedAt, renew: r.Renew}
 	return v.tokens.get(ctx, ask, func(ctx context.Context, refused email.Secret) (kept, error) {
-		return v.sharedToken(ctx, r, refused)
+		return v.sharedToken(ctx, r, by, refused)
 	})
 }
 
