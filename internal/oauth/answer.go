@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth/endpoint"
 	"gatepost/internal/provider"
 )
 
@@ -27,8 +28,8 @@ type answer struct {
 func readAnswer(resp *http.Response, body []byte, about provider.About, now time.Time) (Token, error) {
 	var a answer
 	parsed := json.Unmarshal(body, &a) == nil
-	if resp.StatusCode == http.StatusOK && parsed && a.AccessToken != "" && bearer(a.TokenType) {
-		return Token{Access: email.NewSecret(a.AccessToken), Expires: now.Add(lifeOf(a.ExpiresIn))}, nil
+	if resp.StatusCode == http.StatusOK && parsed && a.AccessToken != "" && endpoint.Bearer(a.TokenType) {
+		return Token{Access: email.NewSecret(a.AccessToken), Expires: now.Add(endpoint.Life(a.ExpiresIn, lifetime))}, nil
 	}
 	said := provider.Answer{Stage: provider.StageToken, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"), About: about}
 	switch {
@@ -37,34 +38,9 @@ func readAnswer(resp *http.Response, body []byte, about provider.About, now time
 	case parsed && a.Error != "":
 		said.Reason, said.Text = a.Error, join(a.Description, a.Subtype)
 	default:
-		said.Code, said.Text = strange(resp.StatusCode), resp.Status+" "+string(body)
+		said.Code, said.Text = endpoint.Strange(resp.StatusCode), resp.Status+" "+string(body)
 	}
 	return Token{}, provider.Classify(said, now)
-}
-
-// strange keeps a refusal that is not the endpoint's own JSON from counting as
-// one: a proxy's 403 must not hold the account as if the key were bad.
-func strange(status int) int {
-	if status >= 400 && status < 500 && status != http.StatusTooManyRequests {
-		return 0
-	}
-	return status
-}
-
-func bearer(tokenType string) bool { return tokenType == "" || strings.EqualFold(tokenType, "Bearer") }
-
-// lifeOf reads expires_in within sense: a token that names no end is used for
-// five minutes, one that is said to have ended for one (or gatepost would ask in
-// a loop), none longer than was asked for.
-func lifeOf(n json.Number) time.Duration {
-	seconds, err := n.Float64()
-	if err != nil {
-		return 5 * time.Minute
-	}
-	if seconds > lifetime.Seconds() {
-		return lifetime
-	}
-	return max(time.Duration(seconds*float64(time.Second)), time.Minute)
 }
 
 func join(description, subtype string) string {

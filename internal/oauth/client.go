@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth/endpoint"
 	"gatepost/internal/provider"
 )
 
@@ -174,11 +175,4 @@ func (f clientFile) checkGoogle(e Endpoints) (wrong KeyFileError) {
 }
 
 // clip keeps words from outside short in a sentence.
-func clip(s string) string { return clipTo(s, 60) }
-
-func clipTo(s string, most int) string {
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return endpoint.Clip(s, 60) }

@@ -1,45 +1,27 @@
 package oauth
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth/endpoint"
 )
-
-// clockSlack is how far clocks may be apart when an ID token is judged.
-const clockSlack = 5 * time.Minute
 
 // claims are what is read of an ID token (OpenID Connect Core section 2).
 type claims struct {
-	Issuer   string   `json:"iss"`
-	Audience audience `json:"aud"`
-	Party    string   `json:"azp"`
-	Subject  string   `json:"sub"`
-	Expires  int64    `json:"exp"`
-	Nonce    string   `json:"nonce"`
-	Email    string   `json:"email"`
-	Verified yes      `json:"email_verified"`
-}
-
-// audience is one name or a list of them.
-type audience []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
+	Issuer   string            `json:"iss"`
+	Audience endpoint.Audience `json:"aud"`
+	Party    string            `json:"azp"`
+	Subject  string            `json:"sub"`
+	Expires  int64             `json:"exp"`
+	Nonce    string            `json:"nonce"`
+	Email    string            `json:"email"`
+	Verified yes               `json:"email_verified"`
 }
 
 // yes is a truth that Google also writes as text.
@@ -68,28 +50,10 @@ func (c Consent) identity(t *oauth2.Token, now time.Time) (claims, error) {
 	return who, nil
 }
 
-// parseIDToken reads the claims of a JWT in compact form (RFC 7515 section 3.1).
-// Errors show nothing of the token.
-func parseIDToken(text string) (claims, error) {
-	if text == "" {
-		return claims{}, errors.New("there is no ID token")
-	}
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 || parts[2] == "" {
-		return claims{}, errors.New("the ID token is not a signed one")
-	}
-	var header struct {
-		Algorithm string `json:"alg"`
-	}
-	var who claims
-	for i, into := range []any{&header, &who} {
-		raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[i], "="))
-		if err != nil || json.Unmarshal(raw, into) != nil {
-			return claims{}, errors.New("the ID token cannot be read")
-		}
-	}
-	if header.Algorithm != "RS256" { // the only one that Google signs with
-		return claims{}, fmt.Errorf("the ID token is signed with %q, not RS256", clip(header.Algorithm))
+// parseIDToken reads the claims; errors show nothing of the token.
+func parseIDToken(text string) (who claims, err error) {
+	if err := endpoint.ReadIDToken(text, &who); err != nil {
+		return claims{}, err
 	}
 	return who, nil
 }
@@ -101,7 +65,7 @@ func (w claims) check(c Consent, now time.Time) error {
 		return fmt.Errorf("the ID token is from %q", clip(w.Issuer))
 	case !slices.Contains(w.Audience, c.Client.id), w.Party != "" && w.Party != c.Client.id, len(w.Audience) > 1 && w.Party == "":
 		return errors.New("the ID token is for another OAuth client")
-	case !now.Before(time.Unix(w.Expires, 0).Add(clockSlack)):
+	case !now.Before(time.Unix(w.Expires, 0).Add(endpoint.ClockSlack)):
 		return errors.New("the ID token has expired")
 	case w.Nonce != c.Nonce:
 		return errors.New("the ID token answers another request")

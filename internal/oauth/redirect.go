@@ -1,12 +1,12 @@
 package oauth
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"gatepost/internal/oauth/endpoint"
 )
 
 // CheckRedirectURI tells whether Google will send a browser back to uri for this
@@ -17,46 +17,23 @@ import (
 // What is registered is known from the client's file; where it was not told,
 // only the form is checked.
 func CheckRedirectURI(client *Client, uri string) error {
-	u, err := parseRedirect(uri)
+	u, err := endpoint.ParseRedirect(uri)
 	if err != nil {
 		return err
 	}
 	if client.kind == ClientInstalled {
-		if u.Scheme != "http" || !loopback(u.Hostname()) {
+		if u.Scheme != "http" || !endpoint.Loopback(u.Hostname()) {
 			return fmt.Errorf("redirect %s: a desktop client is sent back to this machine alone, http://127.0.0.1:PORT/; make a client of the type Web application at %s", clip(uri), consolePage)
 		}
 		return nil
 	}
-	if u.Scheme != "https" && !loopback(u.Hostname()) {
+	if u.Scheme != "https" && !endpoint.Loopback(u.Hostname()) {
 		return fmt.Errorf("redirect %s: Google takes https alone for other hosts than localhost; give gatepost a public address with TLS", clip(uri))
 	}
 	if len(client.redirects) == 0 || slices.Contains(client.redirects, uri) {
 		return nil
 	}
 	return notRegistered(client.redirects, uri)
-}
-
-func parseRedirect(uri string) (*url.URL, error) {
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("redirect %q is not an address such as https://mail.example.com/connect/callback", clip(uri))
-	case u.Fragment != "" || strings.Contains(uri, "#"):
-		return nil, errors.New("a redirect address has no # part (RFC 6749 section 3.1.2): take it away")
-	case u.User != nil:
-		return nil, errors.New("a redirect address holds no user name: take it away")
-	case strings.Contains(uri, "*"):
-		return nil, errors.New("a redirect address holds no wildcard: Google compares it letter by letter")
-	}
-	return u, nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }
 
 // notRegistered says how the nearest registered address differs.
@@ -68,7 +45,7 @@ func notRegistered(registered []string, uri string) error {
 		}
 	}
 	return fmt.Errorf("redirect %s is not among the client's registered ones (%s): add it under Authorized redirect URIs at %s, "+
-		"then download the client's file again", uri, clipTo(strings.Join(registered, ", "), 300), consolePage)
+		"then download the client's file again", uri, endpoint.Clip(strings.Join(registered, ", "), 300), consolePage)
 }
 
 // differsBy names the usual small differences between two addresses.

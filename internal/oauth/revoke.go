@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth/endpoint"
 	"gatepost/internal/provider"
 )
 
@@ -97,16 +97,9 @@ func (r *refusal) invalid() error {
 
 // ask sends a form once and reads the answer.
 func ask(ctx context.Context, client *http.Client, to string, form url.Values) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	resp, err := post(ctx, client, to, form)
+	resp, body, err := endpoint.Post(ctx, client, to, form)
 	if err != nil {
-		return nil, provider.NoAnswer(provider.StageToken, false, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, provider.NoAnswer(provider.StageToken, false, fmt.Errorf("read the answer: %w", err))
+		return nil, err
 	}
 	if resp.StatusCode == http.StatusOK {
 		return body, nil

@@ -9,13 +9,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth/endpoint"
 	"gatepost/internal/provider"
 )
 
@@ -30,10 +30,6 @@ const (
 	lifetime = time.Hour
 	// backdate allows for a clock that is a little ahead of Google's.
 	backdate = 10 * time.Second
-	// maxAnswer bounds what is read of an answer.
-	maxAnswer = 64 << 10
-	// patience bounds one request when the context does not.
-	patience = 30 * time.Second
 )
 
 // Token asks for a token with these scopes that acts for the user subject
@@ -43,8 +39,6 @@ const (
 // The signing is our own, over crypto/rsa, because x/oauth2/jwt takes the time
 // from the system and follows redirects with the signed request.
 func (s *ServiceAccount) Token(ctx context.Context, client *http.Client, subject string, scopes []string, now time.Time) (Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	assertion, err := s.assertion(subject, scopes, now)
 	if err != nil {
 		return Token{}, &provider.Error{
@@ -52,39 +46,13 @@ func (s *ServiceAccount) Token(ctx context.Context, client *http.Client, subject
 			Text: "The service account's key cannot sign.", Fix: "Make a new key and store it in place of this one.",
 		}
 	}
-	resp, err := post(ctx, client, s.tokenURL, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}})
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
+	resp, body, err := endpoint.Post(ctx, client, s.tokenURL, form)
 	if err != nil {
-		return Token{}, provider.NoAnswer(provider.StageToken, false, err)
+		return Token{}, err
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return Token{}, provider.NoAnswer(provider.StageToken, false, fmt.Errorf("read the token endpoint's answer: %w", err))
-	}
-	about := provider.About{ClientID: s.clientID, KeyID: s.keyID, Scopes: scopes, Subject: subject, ClockOffset: clockOffset(resp, now)}
+	about := provider.About{ClientID: s.clientID, KeyID: s.keyID, Scopes: scopes, Subject: subject, ClockOffset: endpoint.ClockOffset(resp, now)}
 	return readAnswer(resp, body, about, now)
-}
-
-// post sends a form once.
-func post(ctx context.Context, client *http.Client, to string, form url.Values) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, fmt.Errorf("address of the endpoint: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("User-Agent", "gatepost")
-	return direct(client).Do(req)
-}
-
-// direct is the client without redirects: they are answers, not directions, and
-// what is signed or secret must not reach another host.
-func direct(client *http.Client) *http.Client {
-	var once http.Client
-	if client != nil {
-		once = *client
-	}
-	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &once
 }
 
 // assertion is the signed request (RFC 7515 compact form, RS256).
@@ -113,17 +81,4 @@ func (s *ServiceAccount) assertion(subject string, scopes []string, now time.Tim
 		return "", fmt.Errorf("sign the token request: %w", err)
 	}
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
-}
-
-// clockOffset is this machine's clock minus the provider's, by the answer's
-// Date, where they differ by more than a minute.
-func clockOffset(resp *http.Response, now time.Time) time.Duration {
-	date, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	if d := now.Sub(date); d.Abs() > time.Minute {
-		return d
-	}
-	return 0
 }

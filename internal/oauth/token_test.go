@@ -22,8 +22,8 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// endpoint starts a token endpoint and parses an account that uses it.
-func endpoint(t testing.TB, handler http.HandlerFunc) *ServiceAccount {
+// accountAt starts a token endpoint and parses an account that uses it.
+func accountAt(t testing.TB, handler http.HandlerFunc) *ServiceAccount {
 	t.Helper()
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)
@@ -38,7 +38,7 @@ func endpoint(t testing.TB, handler http.HandlerFunc) *ServiceAccount {
 // the key of the file.
 func TestAssertion(t *testing.T) {
 	var form url.Values
-	account := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+	account := accountAt(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		form = r.PostForm
 		fmt.Fprint(w, `{"access_token":"ya29.secret","expires_in":3599,"token_type":"Bearer"}`)
@@ -89,7 +89,7 @@ func TestTokenLife(t *testing.T) {
 		`3599`: 3599 * time.Second, `"1800"`: 30 * time.Minute, `0`: time.Minute, `-5`: time.Minute,
 		`315360000`: time.Hour, `null`: 5 * time.Minute, `1e99`: time.Hour,
 	} {
-		account := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
+		account := accountAt(t, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"access_token":"x","token_type":"bearer","expires_in":%s}`, expires)
 		})
 		token, err := account.Token(t.Context(), nil, "a@b", []string{"s"}, noon)
@@ -123,7 +123,7 @@ func TestTokenErrors(t *testing.T) {
 		{200, `{"access_token":"ya29.secret","token_type":"mac"}`, provider.Retry, "token_answer_unreadable", ""},
 		{200, `{"access_token":"ya29.secret`, provider.Retry, "token_answer_unreadable", ""},
 	} {
-		account := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		account := accountAt(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/token" {
 				t.Errorf("asked %s: a redirect was followed", r.URL)
 			}
@@ -147,7 +147,7 @@ func TestTokenErrors(t *testing.T) {
 // TestTokenUnreachable: an endpoint that is away or silent is tried again.
 func TestTokenUnreachable(t *testing.T) {
 	release := make(chan struct{})
-	silent := endpoint(t, func(http.ResponseWriter, *http.Request) { <-release })
+	silent := accountAt(t, func(http.ResponseWriter, *http.Request) { <-release })
 	t.Cleanup(func() { close(release) })
 	client := &http.Client{Timeout: 50 * time.Millisecond}
 	for name, c := range map[string]struct {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth/endpoint"
 	"gatepost/internal/provider"
 )
 
@@ -59,20 +60,20 @@ func (c *Client) config(endpoints Endpoints) *oauth2.Config {
 
 // withClient makes x/oauth2 use an HTTP client that follows no redirect.
 func withClient(ctx context.Context, client *http.Client) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	return context.WithValue(ctx, oauth2.HTTPClient, direct(client)), cancel
+	ctx, cancel := context.WithTimeout(ctx, endpoint.Patience)
+	return context.WithValue(ctx, oauth2.HTTPClient, endpoint.Direct(client)), cancel
 }
 
 // tokenOf takes the time from the caller's clock, which x/oauth2 does not.
 func tokenOf(t *oauth2.Token, about provider.About, now time.Time) (Token, error) {
-	if t.AccessToken == "" || !bearer(t.TokenType) {
+	if t.AccessToken == "" || !endpoint.Bearer(t.TokenType) {
 		return Token{}, unusable(about, now)
 	}
 	life := json.Number("")
 	if t.ExpiresIn != 0 || !t.Expiry.IsZero() {
 		life = json.Number(strconv.FormatInt(t.ExpiresIn, 10))
 	}
-	return Token{Access: email.NewSecret(t.AccessToken), Expires: now.Add(lifeOf(life))}, nil
+	return Token{Access: email.NewSecret(t.AccessToken), Expires: now.Add(endpoint.Life(life, lifetime))}, nil
 }
 
 func scopesOf(t *oauth2.Token) []string {
@@ -104,7 +105,7 @@ func secondsOf(v any) time.Duration {
 // userError makes a *provider.Error of what x/oauth2 reports.
 func userError(err error, about provider.About, now time.Time) error {
 	if said, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		about.ClockOffset = clockOffset(said.Response, now)
+		about.ClockOffset = endpoint.ClockOffset(said.Response, now)
 		_, err := readAnswer(said.Response, said.Body, about, now)
 		return inWordsOfUsers(err, about)
 	}
