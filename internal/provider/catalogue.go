@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,9 +20,12 @@ const (
 	StageRcpt    Stage = "rcpt"    // RCPT TO
 	StageData    Stage = "data"    // the DATA command, before any content
 	StageBody    Stage = "body"    // the final dot: the content was handed over
-	StageUpload  Stage = "upload"  // an upload session of the Gmail API: the last bytes have not left
-	StageSend    Stage = "send"    // Gmail messages.send: the content was handed over
-	StageCall    Stage = "call"    // any other call of the Gmail API
+	StageUpload  Stage = "upload"  // an upload session: the last bytes have not left
+	StageSend    Stage = "send"    // messages.send of the Gmail API, sendMail and send of Graph: the content was handed over
+	StageCall    Stage = "call"    // any other call of the Gmail API or of Graph
+	// StageProgram is no conversation: a client library has refused its own caller. Only
+	// Explain meets it.
+	StageProgram Stage = "program"
 )
 
 // Answer is what a provider said other than yes, in the parts that the catalogue
@@ -31,8 +33,8 @@ const (
 type Answer struct {
 	Stage Stage
 	Code  int // HTTP status or SMTP reply code
-	// Reason is the enhanced status code (RFC 3463: "5.7.8") or Google's word for
-	// the error ("invalid_grant", "rateLimitExceeded").
+	// Reason is the enhanced status code (RFC 3463: "5.7.8") or the provider's word for
+	// the error ("invalid_grant", "rateLimitExceeded", "ErrorAccessDenied").
 	Reason     string
 	Text       string // the provider's words
 	RetryAfter string // the HTTP header of that name
@@ -41,7 +43,15 @@ type Answer struct {
 
 // About names what an advice must name. Empty fields are described in words.
 type About struct {
-	ClientID    string        // numeric id of the OAuth client or service account
+	// Vendor is whose answer it is. Empty: the scopes and the provider's words tell, as far
+	// as they do.
+	Vendor      Vendor
+	Tenant      string        // Microsoft's id or domain of the organisation
+	ObjectID    string        // of the enterprise application in that tenant
+	Sender      string        // the address in From
+	RedirectURI string        // where the browser was to be sent back to
+	Login       string        // base URL of Microsoft's sign-in, of the account's cloud
+	ClientID    string        // id of the OAuth client, app registration or service account
 	KeyID       string        // id of the key that signed
 	Scopes      []string      // what was asked for
 	Subject     string        // the user to act for
@@ -51,12 +61,13 @@ type About struct {
 // Classify says what an answer means, by the first row of the catalogue that
 // matches on stage, code, reason and text. What no row knows gets the safe class
 // of its stage: Unknown when the content was handed over, else one that keeps
-// the mail.
+// the mail; Error.Unlisted says so.
 func Classify(a Answer, now time.Time) *Error {
+	a.About.Vendor = vendorOf(a)
 	r := find(a)
 	e := &Error{
-		Class: r.class, Scope: r.scope, Cause: r.cause,
-		Text: fill(r.says, a), Fix: fill(r.fix, a), Reply: CleanReply(words(a)),
+		Class: r.class, Scope: r.scope, Cause: r.cause, Action: r.action, No: r.no, Unlisted: r.rest,
+		Text: fill(r.says, a), Fix: fill(r.fix, a), Link: fill(r.link, a), Reply: CleanReply(words(a)),
 	}
 	if e.Scope == "" {
 		e.Scope = ScopeAccount
@@ -68,21 +79,28 @@ func Classify(a Answer, now time.Time) *Error {
 
 // row is one line of the catalogue. An empty condition matches anything.
 type row struct {
+	// no is the number of the case, which never changes; several rows may be of one
+	// case. Empty for what the standards' codes say alone.
+	no     string
+	vendor origin
 	stages string // stages, separated by |
 	code   string // codes, separated by |; y and z stand for any digit: "5yz"
-	reason string // reasons, separated by |; one that ends in a dot is a prefix
+	reason string // reasons, separated by |; one that ends in a dot is a prefix; "5.7.606-649" is a range
 	text   string // stable parts of the text in lower case, separated by |
 	by     credential
 
-	class Class
-	scope Scope // empty: account
-	cause string
-	wait  wait
-	quota Quota
-	// says (the error's text) and fix may hold {client_id}, {key_id}, {scopes}, {subject}, {offset}
-	// and {link} (the first address in the provider's text).
+	class  Class
+	scope  Scope // empty: account
+	cause  string
+	action Action
+	wait   wait
+	quota  Quota
+	// rest marks the rows that take what no other row of their stage knows.
+	rest bool
+	// says (the error's text), fix and link may hold blanks: see fill.
 	says string
 	fix  string
+	link string // the provider's page about it
 }
 
 // credential is what was presented to the token endpoint, where the same answer
@@ -97,102 +115,24 @@ const (
 
 func (c credential) matches(a About) bool { return c == byAny || (c == byKey) == (a.KeyID != "") }
 
+// tables are the whole catalogue of answers, in the order in which rows are tried: first
+// what is Microsoft's alone, last what all SMTP servers say.
+func tables() [][]row {
+	return [][]row{entraRows, graphRows, exchangeRows, googleRows, gmailRows, smtpRows, programRows}
+}
+
 // find returns the first matching row; the tables end in rows that match all the
 // rest of their stages.
 func find(a Answer) *row {
-	for _, table := range [][]row{googleRows, smtpRows} {
+	text := strings.ToLower(a.Text)
+	for _, table := range tables() {
 		for i := range table {
-			if table[i].matches(a) {
+			if table[i].matches(a, text) {
 				return &table[i]
 			}
 		}
 	}
-	return &row{class: Retry, cause: "unexpected_answer", says: "The provider gave an answer that gatepost does not know."}
-}
-
-func (r *row) matches(a Answer) bool {
-	return anyOf(r.stages, func(s string) bool { return s == string(a.Stage) }) &&
-		r.by.matches(a.About) &&
-		anyOf(r.code, func(s string) bool { return matchCode(s, a.Code) }) &&
-		anyOf(r.reason, func(s string) bool { return matchReason(s, a.Reason) }) &&
-		anyOf(r.text, func(s string) bool { return strings.Contains(strings.ToLower(a.Text), s) })
-}
-
-// anyOf tells whether one of the alternatives fits, or there is no condition.
-func anyOf(alternatives string, fits func(string) bool) bool {
-	if alternatives == "" {
-		return true
-	}
-	for s := range strings.SplitSeq(alternatives, "|") {
-		if fits(s) {
-			return true
-		}
-	}
-	return false
-}
-
-func matchCode(pattern string, code int) bool {
-	s := strconv.Itoa(code)
-	if len(s) != len(pattern) {
-		return false
-	}
-	for i := range len(s) {
-		if p := pattern[i]; p != 'y' && p != 'z' && p != s[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func matchReason(pattern, reason string) bool {
-	if strings.HasSuffix(pattern, ".") {
-		return strings.HasPrefix(reason, pattern)
-	}
-	return strings.EqualFold(pattern, reason)
-}
-
-// fill puts the names of the case into a text of the catalogue.
-func fill(s string, a Answer) string {
-	if !strings.Contains(s, "{") {
-		return s
-	}
-	return strings.NewReplacer(
-		"{client_id}", orWords(a.About.ClientID, "(see the credential)"),
-		"{key_id}", orWords(a.About.KeyID, "the key in use"),
-		"{scopes}", orWords(strings.Join(a.About.Scopes, ","), "the scopes that gatepost asks for"),
-		"{subject}", orWords(a.About.Subject, "the user"),
-		"{link}", orWords(firstLink(a.Text), "the link in the reply"),
-		"{offset}", offsetWords(a.About.ClockOffset),
-	).Replace(s)
-}
-
-func orWords(s, words string) string {
-	if s == "" {
-		return words
-	}
-	return s
-}
-
-func offsetWords(d time.Duration) string {
-	switch d = d.Round(time.Second); {
-	case d > 0:
-		return "this machine's clock is " + d.String() + " ahead"
-	case d < 0:
-		return "this machine's clock is " + (-d).String() + " behind"
-	}
-	return "this machine's clock seems to be off"
-}
-
-func firstLink(text string) string {
-	i := strings.Index(text, "https://")
-	if i < 0 {
-		return ""
-	}
-	link := text[i:]
-	if end := strings.IndexAny(link, " \t\r\n\"'<>"); end >= 0 {
-		link = link[:end]
-	}
-	return strings.TrimRight(link, ".,;)")
+	return &row{class: Retry, cause: "unexpected_answer", rest: true, says: "The provider gave an answer that gatepost does not know."}
 }
 
 // The causes that a provider asks for by name, because it may use its credential

@@ -250,23 +250,3 @@ func TestSameAnswerOtherCredential(t *testing.T) {
 		}
 	}
 }
-
-// TestRows: every row of the catalogue is whole.
-func TestRows(t *testing.T) {
-	for _, table := range [][]row{googleRows, smtpRows} {
-		for _, r := range table {
-			if r.stages == "" || r.class == 0 || r.cause == "" || r.says == "" {
-				t.Errorf("row %+v lacks a stage, class, cause or text", r)
-			}
-			if r.class == Hold && r.fix == "" {
-				t.Errorf("%s: held for a person who is not told what to do", r.cause)
-			}
-			if r.class == Park && r.wait == waitNamed {
-				t.Errorf("%s: parked without a time", r.cause)
-			}
-			if r.text != strings.ToLower(r.text) {
-				t.Errorf("%s: text %q must be in lower case", r.cause, r.text)
-			}
-		}
-	}
-}

@@ -7,7 +7,7 @@ import "slices"
 // words of its own.
 func Causes() []string {
 	var all []string
-	for _, table := range [][]row{googleRows, smtpRows} {
+	for _, table := range tables() {
 		for i := range table {
 			all = append(all, table[i].cause)
 		}

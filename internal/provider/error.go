@@ -58,6 +58,18 @@ const (
 	quotaByTime Quota = "by_time"
 )
 
+// Action is what can be done at once about an error, beside what its class says.
+type Action string
+
+// The actions.
+const (
+	ActionNone    Action = ""
+	ActionRefresh Action = "refresh_once"     // nothing was taken: get a new token and ask once more
+	ActionSplit   Action = "split_recipients" // the rest of the recipients goes in another transaction
+	ActionText    Action = "text_only"        // nothing to do for a queue: it is explained to a person
+	ActionLink    Action = "link"             // a person opens a link that is in the fix, and that is all
+)
+
 // Error is a provider's answer other than yes, in the words that the engine
 // decides by.
 type Error struct {
@@ -70,6 +82,14 @@ type Error struct {
 	Quota Quota
 	// Cause is a stable code in snake_case: "rate_limited", "credential_refused".
 	Cause string
+	// Action is what helps at once, where something does.
+	Action Action
+	// No is the number of the case in the catalogue, Link the provider's page about it;
+	// both may be empty. Unlisted says that no row knows the words: the class is the safe one
+	// of the stage.
+	No, Link string
+	Unlisted bool
+
 	Text  string // what happened, one plain sentence
 	Fix   string // what to do about it; empty where nothing helps but waiting
 	Reply string // the provider's own words, secrets removed, at most 512 bytes

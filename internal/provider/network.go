@@ -5,11 +5,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // NoAnswer is the error of a conversation that broke off without an answer.
@@ -24,7 +22,7 @@ func NoAnswer(stage Stage, handedOver bool, err error) *Error {
 	}
 	for i := range networkRows {
 		if r := &networkRows[i]; r.matches(err) {
-			return &Error{Class: r.class, Scope: ScopeAccount, Cause: r.cause, Text: r.text, Fix: adviceAt(stage, r.fix), Reply: CleanReply(err.Error()), Err: err}
+			return r.problem(stage, err)
 		}
 	}
 	e := &Error{
@@ -35,6 +33,13 @@ func NoAnswer(stage Stage, handedOver bool, err error) *Error {
 		e.Cause, e.Text = "unreachable", "The provider could not be reached."
 	}
 	return e
+}
+
+// problem is the row's error.
+func (r *networkRow) problem(stage Stage, err error) *Error {
+	return &Error{
+		Class: r.class, Scope: ScopeAccount, Cause: r.cause, No: r.no, Text: r.text, Fix: adviceAt(stage, r.fix), Reply: CleanReply(err.Error()), Err: err,
+	}
 }
 
 // web tells whether the conversation is HTTPS.
@@ -52,40 +57,6 @@ func adviceAt(stage Stage, fix string) string {
 		return "Check this machine's network, DNS and firewall: HTTPS to the provider's address must be possible."
 	}
 	return ""
-}
-
-const smtpAdvice = "Check port and TLS mode"
-
-const (
-	blockedPort = smtpAdvice + ". Many hosting providers block the SMTP ports 25, 465 and 587: ask them to open the port, or send through an account that uses HTTPS (Gmail API)."
-	trustIt     = "Give the authority's certificate: as ca of the account (gatepost connect relay --relay-ca FILE), or as ca_file of the server for all."
-	wrongMode   = smtpAdvice + ": port 465 speaks TLS at once (implicit), ports 587 and 25 start plain (starttls)."
-)
-
-// networkRow is a line of the catalogue for errors that are not answers.
-type networkRow struct {
-	matches   func(error) bool
-	class     Class
-	cause     string
-	text, fix string
-}
-
-// networkRows are tried in order: certificates before anything that wraps them.
-var networkRows = []networkRow{
-	{as[x509.HostnameError], Hold, "tls_wrong_host", "The server's certificate is for another host name.", "Use the host name that the certificate names, or correct the certificate."},
-	{expired, Hold, "tls_certificate_expired", "The server's certificate is expired or not valid yet.", "Renew the certificate on the server; check this machine's clock."},
-	{as[x509.UnknownAuthorityError], Hold, "tls_unknown_authority", "The server's certificate comes from an authority that this machine does not know.", trustIt + " If the server should have a public certificate, something between may be intercepting TLS."},
-	{as[*tls.CertificateVerificationError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server. " + trustIt},
-	{as[x509.CertificateInvalidError], Hold, "tls_certificate_refused", "The server's certificate cannot be verified.", "Correct the certificate on the server. " + trustIt},
-	{as[tls.RecordHeaderError], Hold, "tls_wrong_mode", "The server does not speak TLS where it was expected to.", wrongMode},
-	{refusedTLS, Hold, "tls_refused", "The server refused the TLS handshake.", "The server must speak TLS 1.2 or later with a common cipher; check its TLS settings."},
-	{as[*net.DNSError], Retry, "host_not_found", "The provider's host name could not be resolved.", "Check the host name and this machine's DNS."},
-	{is(syscall.ECONNREFUSED), Retry, "connection_refused", "The provider refused the connection.", blockedPort},
-	{is(context.Canceled), Retry, "interrupted", "The send was called off before the message was handed over.", ""},
-	{timedOut, Retry, "timeout", "The provider did not answer in time.", wrongMode + " Many hosting providers block these ports: ask them to open one, or send through an account that uses HTTPS (Gmail API)."},
-	{is(syscall.EHOSTUNREACH), Retry, "unreachable", "There is no way to the provider's host.", "Check this machine's network."},
-	{is(syscall.ENETUNREACH), Retry, "unreachable", "There is no way to the provider's network.", "Check this machine's network."},
-	{is(io.EOF), Retry, "connection_closed", "The provider closed the connection before the message was handed over.", ""},
 }
 
 func as[E error](err error) bool {

@@ -36,6 +36,9 @@ account waits, with the account (` + "`gatepost accounts list`" + `).
 | fail | this message or recipient is refused for good; ` + "`gatepost messages retry`" + ` sends it again after the cause is gone |
 | unknown | the message was handed over and no answer came: gatepost looks in Sent before it decides |
 
+The number names the case for good, in ` + "`GET /v1/errors`" + ` and ` + "`gatepost explain`" + `, which find the row for a text from a log: ` + "`gatepost explain '535 5.7.3 …'`" + `.
+Where a row is about words, capitals do not count. ` + "`any other`" + ` is what no row above knows: its class is the safe one of its stage.
+
 Errors of the API itself are in [api.md](api.md). This page is made from the program.
 `
 
@@ -45,25 +48,28 @@ func errorsPage() string {
 	b.WriteString(errorsIntro)
 	for _, section := range []struct {
 		title  string
+		rows   []row
 		stages string
 	}{
-		{"Google's token endpoint", "token"},
-		{"The Gmail API", "send|call|upload"},
-		{"SMTP: connecting and signing in", "connect|auth|bearer"},
-		{"SMTP: sending", "mail|rcpt|data|body"},
+		{"Google: signing in", googleRows, ""},
+		{"The Gmail API", gmailRows, ""},
+		{"Microsoft: signing in (Entra ID)", entraRows, ""},
+		{"Microsoft Graph", graphRows, ""},
+		{"Exchange Online by SMTP", exchangeRows, ""},
+		{"SMTP: connecting and signing in", smtpRows, "connect|auth|bearer"},
+		{"SMTP: sending", smtpRows, "mail|rcpt|data|body"},
+		{"Programs that were to send", programRows, ""},
 	} {
-		fmt.Fprintf(&b, "\n## %s\n\n| answer | cause | class | what it means | what to do |\n|---|---|---|---|---|\n", section.title)
-		for _, table := range [][]row{googleRows, smtpRows} {
-			for i := range table {
-				if r := &table[i]; about(r, section.stages) {
-					fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", conditions(r), r.cause, r.class, cell(r.says), cell(r.fix))
-				}
+		fmt.Fprintf(&b, "\n## %s\n\n| no. | answer | cause | class | what it means | what to do |\n|---|---|---|---|---|---|\n", section.title)
+		for i := range section.rows {
+			if r := &section.rows[i]; section.stages == "" || about(r, section.stages) {
+				fmt.Fprintf(&b, "| %s | %s | `%s` | %s | %s | %s |\n", numbers(r.no), conditions(r), r.cause, r.class, cell(r.says), advice(r.fix, r.link))
 			}
 		}
 	}
-	b.WriteString("\n## No answer at all\n\n| cause | class | what it means | what to do |\n|---|---|---|---|\n")
+	b.WriteString("\n## No answer at all\n\n| no. | cause | class | what it means | what to do |\n|---|---|---|---|---|\n")
 	for _, r := range networkRows {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.cause, r.class, cell(r.text), cell(r.fix))
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", numbers(r.no), r.cause, r.class, cell(r.text), cell(r.fix))
 	}
 	return b.String()
 }
@@ -90,8 +96,23 @@ func conditions(r *row) string {
 	return cell(strings.Join(parts, " "))
 }
 
+// numbers are those of the cases that a row is of.
+func numbers(no string) string { return strings.ReplaceAll(no, "|", ", ") }
+
+// advice is what to do, and the provider's page.
+func advice(fix, link string) string {
+	if fix = cell(fix); link == "" || strings.Contains(fix, link) {
+		return fix
+	}
+	link = strings.NewReplacer("{login}", loginPage, "{aadsts}", "").Replace(link)
+	return strings.TrimSpace(fix + " [More](" + link + ")")
+}
+
 // names are what stands in the texts where the program fills in the account's own.
 var names = strings.NewReplacer("{client_id}", "*client id*", "{key_id}", "*key id*", "{scopes}", "*the scopes*", "{subject}", "*the user*",
-	"{offset}", "*how far the clock is off*", "{link}", "*the link in the answer*", "|", "\\|")
+	"{offset}", "*how far the clock is off*", "{sender}", "*the sender*",
+	"{redirect_uri}", "*the address that gatepost prints*", "{mailbox}", "*mailbox*", "{from}", "*From*", "{app}", "*client id*", "{tenant}", "*tenant*",
+	"{object_id}", "*object id of the enterprise application*", "{login}", loginPage,
+	"{link}", "*the link in the answer*", "|", "\\|")
 
 func cell(s string) string { return names.Replace(s) }

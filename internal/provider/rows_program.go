@@ -1,0 +1,18 @@
+package provider
+
+// programRows are what client libraries tell their own callers before anything is sent:
+// nobody's answer, but pasted into gatepost explain as often.
+var programRows = []row{
+	{
+		no: "74n", stages: "program", text: "missing credentials for",
+		class: Hold, cause: "client_credentials_missing", action: ActionText,
+		says: "The program's own mail library (Nodemailer) was given no user and password, or lacks fields for OAuth; no server was asked.",
+		fix:  "Set auth.user and auth.pass; for OAuth auth.type \"OAuth2\" with user, clientId, clientSecret and refreshToken, or accessToken. Or let the program hand its mail to gatepost, which signs in itself.",
+		link: "https://nodemailer.com/smtp/oauth2/",
+	},
+	{
+		stages: "program",
+		class:  Retry, cause: "unexpected_answer", rest: true,
+		says: "A program gave an error that gatepost does not know.",
+	},
+}
