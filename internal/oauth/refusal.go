@@ -32,6 +32,11 @@ type refusalText struct {
 	Text  string         `json:"text"`
 	Fix   string         `json:"fix"`
 	Reply string         `json:"reply"`
+
+	Action   provider.Action `json:"action,omitempty"`
+	No       string          `json:"no,omitempty"`
+	Link     string          `json:"link,omitempty"`
+	Unlisted bool            `json:"unlisted,omitempty"`
 }
 
 // MarshalError writes an error of this package as text, so that another process
@@ -41,7 +46,7 @@ func MarshalError(err error) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	text, err := json.Marshal(refusalText{e.Class, e.Scope, e.Until, e.Cause, e.Text, e.Fix, e.Reply})
+	text, err := json.Marshal(refusalText{e.Class, e.Scope, e.Until, e.Cause, e.Text, e.Fix, e.Reply, e.Action, e.No, e.Link, e.Unlisted})
 	return string(text), err == nil
 }
 
@@ -51,5 +56,8 @@ func UnmarshalError(text string) error {
 	if json.Unmarshal([]byte(text), &f) != nil || f.Class == 0 {
 		return nil
 	}
-	return &provider.Error{Class: f.Class, Scope: f.Scope, Until: f.Until, Cause: f.Cause, Text: f.Text, Fix: f.Fix, Reply: f.Reply}
+	return &provider.Error{
+		Class: f.Class, Scope: f.Scope, Until: f.Until, Cause: f.Cause, Text: f.Text, Fix: f.Fix, Reply: f.Reply,
+		Action: f.Action, No: f.No, Link: f.Link, Unlisted: f.Unlisted,
+	}
 }
