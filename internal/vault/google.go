@@ -14,14 +14,15 @@ import (
 	"gatepost/internal/store"
 )
 
-// UserPublic is what a credential of the kind KindGoogleUser says in public.
-// Lists are words with spaces between them.
+// UserPublic is what a credential of the kind KindGoogleUser or KindMicrosoftUser says
+// in public. Lists are words with spaces between them.
 type UserPublic struct {
 	Email     string   `json:"email"`
-	Subject   string   `json:"subject"`                      // Google's lasting id of the user
+	Subject   string   `json:"subject"`                      // the provider's lasting id of the user
+	Tenant    string   `json:"tenant,omitempty"`             // Microsoft: the user's directory
 	Scopes    string   `json:"scopes"`                       // granted
 	Purposes  string   `json:"purposes"`                     // granted
-	Client    email.ID `json:"client"`                       // the credential of the OAuth client
+	Client    email.ID `json:"client"`                       // the credential of the OAuth client or app registration
 	ClientID  string   `json:"client_id"`                    // which client that was
 	ExpiresAt string   `json:"refresh_expires_at,omitempty"` // RFC 3339; empty: not said to expire
 }
@@ -32,7 +33,7 @@ func WithGoogle(endpoints oauth.Endpoints, client *http.Client) Option {
 	return func(v *Vault) {
 		g := &google{v: v, endpoints: endpoints, http: client}
 		v.tokens.serve(KindServiceAccount, issuer{plan: asAsked, mint: g.sign})
-		v.tokens.serve(KindGoogleUser, issuer{plan: planGoogleUser, mint: g.refresh})
+		v.tokens.serve(KindGoogleUser, issuer{plan: planGoogleUser, mint: g.refresh, uses: usesOfGoogleUser})
 		v.tokens.transient = oauth.Passing
 	}
 }
@@ -58,6 +59,11 @@ func planGoogleUser(row store.Credential, r TokenRequest) (TokenRequest, error) 
 	}
 	r.Subject, r.Scopes = "", nil
 	return r, nil
+}
+
+// usesOfGoogleUser is the one token of a user.
+func usesOfGoogleUser(row store.Credential) ([]TokenRequest, error) {
+	return []TokenRequest{{Team: row.Team, Credential: row.ID}}, nil
 }
 
 func readUser(row store.Credential) (UserPublic, error) {

@@ -20,6 +20,9 @@ type issuer struct {
 	plan func(row store.Credential, r TokenRequest) (TokenRequest, error)
 	// mint gets a new token by one call.
 	mint func(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error)
+	// uses lists the tokens that are made with a refresh token, which ends when none
+	// is asked for long enough; nil: the secret of this kind does not end so.
+	uses func(row store.Credential) ([]TokenRequest, error)
 }
 
 // minted is what a call for a token brought.

@@ -10,6 +10,12 @@ const (
 	KindOAuthClient = "google_oauth_client"
 	// KindGoogleUser is the refresh token of a user who consented.
 	KindGoogleUser = "google_user"
+	// KindMicrosoftApp is an app registration of Entra ID, as entra.App.Marshal writes
+	// it. It gives tokens by itself where it has a secret or certificate, and is the
+	// client that users' consents name.
+	KindMicrosoftApp = "microsoft_app"
+	// KindMicrosoftUser is the refresh token of a user who consented.
+	KindMicrosoftUser = "microsoft_user"
 	// KindPassword is a password for SMTP.
 	KindPassword = "smtp_password"
 )
