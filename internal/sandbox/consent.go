@@ -172,11 +172,14 @@ type Decision struct {
 
 // Decide opens the address of an authorization request as a browser would, lets
 // the user decide, and returns the address that the browser is sent to. An error
-// is one that Google shows in the browser.
+// is one that Google, or Microsoft, shows in the browser.
 func (w *World) Decide(authURL string, d Decision) (string, error) {
 	u, err := url.Parse(authURL)
 	if err != nil {
 		return "", fmt.Errorf("read the address: %w", err)
+	}
+	if strings.HasPrefix(authURL, w.MicrosoftURL) {
+		return w.microsoft.decideAs(u, d)
 	}
 	q, bad := w.google.readAuthRequest(u.Query())
 	if bad != nil {

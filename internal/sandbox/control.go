@@ -13,10 +13,12 @@ type control struct {
 	faults *faults
 	google *google
 	pages  pages
+
+	microsoft *microsoft
 }
 
-func newControl(post *office, f *faults, g *google) *control {
-	return &control{post: post, faults: f, google: g, pages: newPages()}
+func newControl(post *office, f *faults, g *google, m *microsoft) *control {
+	return &control{post: post, faults: f, google: g, microsoft: m, pages: newPages()}
 }
 
 func (c *control) handler() http.Handler {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -19,11 +18,7 @@ type door struct {
 	tls    *tls.Config
 	name   string
 	relay  bool
-
-	mu     sync.Mutex
-	talks  map[net.Conn]bool
-	ended  bool
-	talked sync.WaitGroup
+	*reception
 }
 
 // Names of Google's SMTP servers.
@@ -35,57 +30,13 @@ const (
 func newDoor(ctx context.Context, g *google, config *tls.Config, name string) *door {
 	return &door{
 		ctx: ctx, google: g, tls: config, name: name, relay: name == nameRelay,
-		talks: map[net.Conn]bool{},
+		reception: newReception(),
 	}
 }
 
 // serve takes connections until the listener is closed.
 func (d *door) serve(l net.Listener, implicit bool) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		if !d.open(conn) {
-			_ = conn.Close()
-			return
-		}
-		go func() {
-			defer d.talked.Done()
-			defer d.shut(conn)
-			newTalk(d, conn, implicit).run()
-		}()
-	}
-}
-
-func (d *door) open(c net.Conn) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ended {
-		return false
-	}
-	d.talked.Add(1)
-	d.talks[c] = true
-	return true
-}
-
-func (d *door) shut(c net.Conn) {
-	_ = c.Close()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.talks, c)
-}
-
-// Close cuts all connections and waits for those who served them.
-func (d *door) Close() error {
-	d.mu.Lock()
-	d.ended = true
-	for c := range d.talks {
-		_ = c.Close()
-	}
-	d.mu.Unlock()
-	d.talked.Wait()
-	return nil
+	d.take(l, func(conn net.Conn) { newTalk(d, conn, implicit).run() })
 }
 
 // Limits of Google's SMTP servers.

@@ -41,6 +41,13 @@ const (
 	// Of the Gmail API's drafts alone, when one is made.
 	faultDraftErrorAfter = "draft_error_after"
 	faultDraftGone       = "draft_gone"
+
+	// Of the simulated Microsoft alone.
+	faultAADSTS     = "aadsts"      // Entra's token endpoint
+	faultAADSTSPage = "aadsts_page" // Entra's consent page
+	faultGraph      = "graph"       // Microsoft Graph
+	faultExchange   = "exchange"    // Exchange's SMTP server
+	faultDataCut    = "data_cut"    // Exchange's SMTP server, in the middle of DATA
 )
 
 // faultNames lists the faults.
@@ -51,6 +58,7 @@ func faultNames() []string {
 		faultLateSent, faultNewMessageID, faultSlow,
 		faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled, faultRotate, faultTokenError, faultTokenSlow,
 		faultUploadCut, faultTooManyLogins, faultDraftErrorAfter, faultDraftGone,
+		faultAADSTS, faultAADSTSPage, faultGraph, faultExchange, faultDataCut,
 	}
 }
 
@@ -58,7 +66,7 @@ func faultNames() []string {
 func (f fault) ofToken() bool {
 	switch f.name {
 	case faultTokenRefused, faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled,
-		faultRotate, faultTokenError, faultTokenSlow:
+		faultRotate, faultTokenError, faultTokenSlow, faultAADSTS:
 		return true
 	}
 	return false
@@ -66,7 +74,16 @@ func (f fault) ofToken() bool {
 
 // ofOneDoor tells whether a fault has a stage of its own.
 func (f fault) ofOneDoor() bool {
-	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins || f.ofDraft()
+	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins || f.ofDraft() || f.ofMicrosoft()
+}
+
+// ofMicrosoft tells whether a fault is of the simulated Microsoft alone.
+func (f fault) ofMicrosoft() bool {
+	switch f.name {
+	case faultAADSTS, faultAADSTSPage, faultGraph, faultExchange, faultDataCut:
+		return true
+	}
+	return false
 }
 
 // ofDraft tells whether a fault concerns the making of drafts alone.
@@ -113,6 +130,9 @@ const maxFaultNumber = 24 * 60 * 60 * 1000
 func (f fault) check() error {
 	if !slices.Contains(faultNames(), f.name) {
 		return fmt.Errorf("no fault is called %q; there are %s", f.name, strings.Join(faultNames(), ", "))
+	}
+	if f.named() {
+		return f.checkName()
 	}
 	if f.arg == "" {
 		return nil

@@ -12,7 +12,7 @@ import (
 type Rule struct {
 	Fault     string  `json:"fault"`
 	Arg       string  `json:"arg"`
-	Via       string  `json:"via"`       // "gmail", "gmail_smtp", "smtp" or "" for all
+	Via       string  `json:"via"`       // "gmail", "gmail_smtp", "microsoft", "microsoft_smtp", "smtp" or "" for all
 	Account   string  `json:"account"`   // the sending mailbox, login or MAIL FROM; "" for all
 	Recipient string  `json:"recipient"` // "" for all
 	Count     int     `json:"count"`     // how often; 0 until deleted
@@ -32,6 +32,9 @@ const (
 	atMail
 	atRcpt
 	atData // SMTP, message read
+
+	atConsent   // Entra's consent page
+	atDataBegin // Exchange, before the message is read
 )
 
 // question is what is known about a message at a stage.
@@ -146,7 +149,7 @@ func (f *faults) addAddress(p *plan, q question, to string) {
 		return
 	}
 	one, once, ok := addressFault(to)
-	if !ok || !one.actsForAddress(q.stage, once) {
+	if !ok || !one.actsForAddress(q, once) {
 		return
 	}
 	key := q.key + "\x00" + strings.ToLower(to)
@@ -168,7 +171,7 @@ func (r *Rule) applies(q question) bool {
 	if r.Recipient != "" && !containsFold(q.recipients, r.Recipient) {
 		return false
 	}
-	if !(fault{name: r.Fault}).actsForRule(q.stage, r.Recipient != "") {
+	if !(fault{r.Fault, r.Arg}).actsForRule(q, r.Recipient != "") {
 		return false
 	}
 	return r.Rate <= 0 || rand.Float64() < r.Rate
@@ -181,8 +184,8 @@ func containsFold(list []string, s string) bool {
 // check says what is wrong with a rule that was asked for.
 func (r Rule) check() error {
 	switch {
-	case r.Via != "" && r.Via != viaGmail && r.Via != viaGmailSMTP && r.Via != viaSMTP:
-		return errors.New("via must be gmail, gmail_smtp, smtp or empty")
+	case !slices.Contains([]string{"", viaGmail, viaGmailSMTP, viaMicrosoft, viaMicrosoftSMTP, viaSMTP}, r.Via):
+		return errors.New("via must be gmail, gmail_smtp, microsoft, microsoft_smtp, smtp or empty")
 	case r.Count < 0:
 		return errors.New("count must not be negative; 0 means until deleted")
 	case r.Rate < 0 || r.Rate > 1:

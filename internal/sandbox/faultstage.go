@@ -3,8 +3,11 @@ package sandbox
 // actsForAddress tells whether a fault named by a recipient's address acts at a
 // stage. SMTP refuses a recipient at RCPT, but the one-time form must know the
 // message, which only DATA shows.
-func (f fault) actsForAddress(at stage, once bool) bool {
-	switch at {
+func (f fault) actsForAddress(q question, once bool) bool {
+	if f.ofMicrosoft() {
+		return f.actsAtMicrosoft(q)
+	}
+	switch q.stage {
 	case atDraft:
 		return f.ofDraft()
 	case atSend:
@@ -19,8 +22,11 @@ func (f fault) actsForAddress(at stage, once bool) bool {
 
 // actsForRule tells whether a fault asked for through the control endpoint acts
 // at a stage. Without a recipient it meets SMTP at MAIL, else at that RCPT.
-func (f fault) actsForRule(at stage, oneRecipient bool) bool {
-	switch at {
+func (f fault) actsForRule(q question, oneRecipient bool) bool {
+	if f.ofMicrosoft() {
+		return f.actsAtMicrosoft(q)
+	}
+	switch q.stage {
 	case atToken:
 		return f.ofToken()
 	case atUpload:

@@ -34,7 +34,7 @@ type google struct {
 	uploads   map[string]*upload  // by upload_id
 	drafts    drafts
 	order     uint64 // of consents
-	calls     []TokenCall
+	calls     *callLog
 }
 
 func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *faults) *google {
@@ -52,6 +52,7 @@ func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *fau
 		consents:  map[grantKey][]string{},
 		aliases:   map[string][]SendAs{},
 		uploads:   map[string]*upload{},
+		calls:     &callLog{},
 	}
 }
 

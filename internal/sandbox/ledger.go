@@ -13,12 +13,15 @@ const (
 	viaGmail     = "gmail"      // the Gmail API
 	viaGmailSMTP = "gmail_smtp" // smtp.gmail.com
 	viaSMTP      = "smtp"       // the relays
+
+	viaMicrosoft     = "microsoft"      // Microsoft Graph
+	viaMicrosoftSMTP = "microsoft_smtp" // Exchange Online
 )
 
 // Entry is a line of the ledger: one message that the world took.
 type Entry struct {
 	At         time.Time `json:"at"`
-	Via        string    `json:"via"`         // "gmail", "gmail_smtp" or "smtp"
+	Via        string    `json:"via"`         // "gmail", "gmail_smtp", "microsoft", "microsoft_smtp" or "smtp"
 	Account    string    `json:"account"`     // the mailbox, or the relay's login
 	ProviderID string    `json:"provider_id"` // the world's own id of the message
 	GatepostID string    `json:"gatepost_id"` // from X-Gatepost-Id

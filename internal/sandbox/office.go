@@ -30,6 +30,7 @@ type parcel struct {
 	sent                   []byte // the Sent copy; nil where the sender has none
 	sentDelay              time.Duration
 	thread                 string // that the Sent copy shall continue; "" for any
+	id                     string // that nextID gave before; "" for a new one
 }
 
 // taken names a message that was taken: its id, and the sender's conversation.
@@ -39,10 +40,14 @@ type taken struct{ id, thread string }
 func (o *office) take(in parcel) (taken, error) {
 	at := o.now()
 	sum := sha256.Sum256(in.raw)
+	id := o.store.nextID() // the order of arrival is of now in any case
+	if in.id != "" {
+		id = in.id
+	}
 	m := &message{
 		Entry: Entry{
 			At: at, Via: in.via, Account: in.account,
-			ProviderID: o.store.nextID(),
+			ProviderID: id,
 			GatepostID: in.header.first(email.HeaderID),
 			MessageID:  in.header.first("Message-Id"),
 			MailFrom:   in.mailFrom, Recipients: in.recipients,

@@ -32,6 +32,9 @@ type Config struct {
 	// GmailSMTP and GmailSMTPS are those of the simulated smtp.gmail.com, and
 	// RelayOpen that of smtp-relay.gmail.com.
 	GmailSMTP, GmailSMTPS, RelayOpen string
+	// Microsoft is that of the simulated Entra ID and Microsoft Graph, ExchangeSMTP
+	// that of smtp.office365.com, and Metadata that of Google's metadata server.
+	Microsoft, ExchangeSMTP, Metadata string
 	// Log gets one line for each outcome; nil discards them.
 	Log *slog.Logger
 	// SentDelay is how long a message takes to show up in the sender's Sent mail.
@@ -55,6 +58,18 @@ type World struct {
 	// RelayOpenAddr is smtp-relay.gmail.com: STARTTLS, and no login, because this
 	// machine's address is on the list.
 	RelayOpenAddr string
+	// MicrosoftURL is https://127.0.0.1:PORT: Entra ID is at /{tenant}/oauth2/v2.0/…,
+	// Microsoft Graph at /v1.0/….
+	MicrosoftURL string
+	// ExchangeSMTPAddr is smtp.office365.com: STARTTLS and XOAUTH2.
+	ExchangeSMTPAddr string
+	// STSURL is the token endpoint of Google's Security Token Service, and
+	// IAMCredentialsURL the base of its IAM Credentials API
+	// (/v1/projects/-/serviceAccounts/…); both are of GoogleURL.
+	STSURL, IAMCredentialsURL string
+	// MetadataURL is http://127.0.0.1:PORT, Google's metadata server:
+	// /computeMetadata/v1/….
+	MetadataURL string
 	// SMTPAddr takes STARTTLS, and AUTH PLAIN after it.
 	SMTPAddr string
 	// SMTPSAddr speaks TLS from the first byte.
@@ -76,6 +91,8 @@ type World struct {
 	google  *google
 	relay   *relay
 	control *control
+
+	microsoft *microsoft
 
 	stop    context.CancelFunc
 	serving sync.WaitGroup
@@ -99,7 +116,7 @@ func Start(cfg Config) (*World, error) {
 }
 
 func (c Config) withDefaults() Config {
-	for _, a := range []*string{&c.Google, &c.SMTP, &c.SMTPS, &c.Control, &c.GmailSMTP, &c.GmailSMTPS, &c.RelayOpen} {
+	for _, a := range []*string{&c.Google, &c.SMTP, &c.SMTPS, &c.Control, &c.GmailSMTP, &c.GmailSMTPS, &c.RelayOpen, &c.Microsoft, &c.ExchangeSMTP, &c.Metadata} {
 		if *a == "" {
 			*a = "127.0.0.1:0"
 		}
@@ -137,12 +154,14 @@ func (w *World) start(cfg Config) error {
 	}
 	w.name(sockets)
 	w.google = newGoogle(ctx, w.GoogleURL, cfg, w.post, w.faults)
+	w.microsoft = newMicrosoft(ctx, w.MicrosoftURL, cfg, w.google)
 	w.servers = tlsConfig
 	w.relay = newRelay(ctx, tlsConfig, w.post, w.faults)
-	w.control = newControl(w.post, w.faults, w.google)
+	w.control = newControl(w.post, w.faults, w.google, w.microsoft)
 	w.serve(sockets, tlsConfig)
 	w.serveDoors(sockets,
 		newDoor(ctx, w.google, tlsConfig, nameSubmission), newDoor(ctx, w.google, tlsConfig, nameRelay))
+	w.serveMicrosoft(sockets, tlsConfig, newExchangeDoor(ctx, w.microsoft, tlsConfig))
 	return nil
 }
 
@@ -178,6 +197,8 @@ func (w *World) SMTPLogin() (user, password string) { return w.relay.user, w.rel
 type sockets struct {
 	google, smtp, smtps, control     net.Listener
 	gmailSMTP, gmailSMTPS, relayOpen net.Listener
+
+	microsoft, exchange, metadata net.Listener
 }
 
 func (w *World) listen(cfg Config) (sockets, error) {
@@ -193,6 +214,9 @@ func (w *World) listen(cfg Config) (sockets, error) {
 		{"smtp.gmail.com", cfg.GmailSMTP, &s.gmailSMTP},
 		{"smtp.gmail.com over TLS", cfg.GmailSMTPS, &s.gmailSMTPS},
 		{"smtp-relay.gmail.com", cfg.RelayOpen, &s.relayOpen},
+		{"Microsoft", cfg.Microsoft, &s.microsoft},
+		{"smtp.office365.com", cfg.ExchangeSMTP, &s.exchange},
+		{"the metadata server", cfg.Metadata, &s.metadata},
 	} {
 		l, err := net.Listen("tcp", one.address)
 		if err != nil {
@@ -212,6 +236,10 @@ func (w *World) name(s sockets) {
 	w.GmailSMTPAddr = reachable(s.gmailSMTP)
 	w.GmailSMTPSAddr = reachable(s.gmailSMTPS)
 	w.RelayOpenAddr = reachable(s.relayOpen)
+	w.MicrosoftURL = "https://" + reachable(s.microsoft)
+	w.ExchangeSMTPAddr = reachable(s.exchange)
+	w.MetadataURL = "http://" + reachable(s.metadata)
+	w.STSURL, w.IAMCredentialsURL = w.GoogleURL+"/v1/token", w.GoogleURL
 	w.ControlURL = "http://" + reachable(s.control)
 	w.MailboxURL = w.ControlURL + "/mailbox"
 	w.LedgerURL = w.ControlURL + "/ledger"

@@ -30,6 +30,13 @@ func (w *World) serveDoors(s sockets, submission, relay *door) {
 	w.serving.Go(func() { relay.serve(s.relayOpen, false) })
 }
 
+// serveMicrosoft starts Entra ID with Graph, and smtp.office365.com.
+func (w *World) serveMicrosoft(s sockets, tlsConfig *tls.Config, exchange *exchangeDoor) {
+	w.run(newServer(w.microsoft.handler()), tls.NewListener(s.microsoft, tlsConfig))
+	w.closers = append(w.closers, exchange.Close)
+	w.serving.Go(func() { exchange.serve(s.exchange) })
+}
+
 func (w *World) run(srv *http.Server, l net.Listener) {
 	w.closers = append(w.closers, func() error { return shut(srv) })
 	w.serving.Go(func() { _ = srv.Serve(l) })

@@ -3,24 +3,19 @@ package sandbox
 import (
 	"bufio"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
-	"time"
 )
 
 // talk is one SMTP connection, served by one goroutine.
 type talk struct {
-	door   *door
-	conn   net.Conn
-	in     *bufio.Reader
-	id     string // of the session, in replies
-	secure bool   // TLS is on
-	hello  string // "" before EHLO
-	user   string // who signed in
-	over   bool
+	wire
+	door  *door
+	id    string // of the session, in replies
+	hello string // "" before EHLO
+	user  string // who signed in
 
 	from       string
 	begun      bool // after MAIL
@@ -30,12 +25,8 @@ type talk struct {
 }
 
 func newTalk(d *door, conn net.Conn, implicit bool) *talk {
-	t := &talk{door: d, conn: conn, secure: implicit}
+	t := &talk{wire: newWire(conn, d.tls, implicit), door: d}
 	t.id = strings.ToLower(rand.Text()[:12]) + "sm" + randomDigits(9) + "pgb." + randomDigits(2)
-	if implicit {
-		t.conn = tls.Server(conn, d.tls)
-	}
-	t.in = newReader(t.conn)
 	return t
 }
 
@@ -52,23 +43,6 @@ func (t *talk) run() {
 			return
 		}
 		t.obey(line)
-	}
-}
-
-// line reads a line without its end.
-func (t *talk) line() (string, error) {
-	_ = t.conn.SetReadDeadline(time.Now().Add(commandPatience))
-	line, err := t.in.ReadSlice('\n')
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(line), "\r\n"), nil
-}
-
-func (t *talk) say(lines ...string) {
-	_ = t.conn.SetWriteDeadline(time.Now().Add(time.Minute))
-	if _, err := t.conn.Write([]byte(strings.Join(lines, "\r\n") + "\r\n")); err != nil {
-		t.over = true
 	}
 }
 
@@ -167,12 +141,6 @@ func realName(name string) bool {
 	return strings.Contains(strings.Trim(name, "."), ".") && !strings.HasPrefix(name, "[") && net.ParseIP(name) == nil
 }
 
-// host is the client's address.
-func (t *talk) host() string {
-	host, _, _ := net.SplitHostPort(t.conn.RemoteAddr().String())
-	return host
-}
-
 // startTLS begins TLS (RFC 3207). What was sent before it must not count after.
 func (t *talk) startTLS() {
 	switch {
@@ -188,13 +156,7 @@ func (t *talk) startTLS() {
 		return
 	}
 	t.reply(220, "2.0.0", "Ready to start TLS")
-	secured := tls.Server(t.conn, t.door.tls)
-	_ = secured.SetDeadline(time.Now().Add(time.Minute))
-	if err := secured.Handshake(); err != nil {
-		t.over = true
-		return
-	}
-	_ = secured.SetDeadline(time.Time{})
-	t.conn, t.in, t.secure, t.hello = secured, newReader(secured), true, ""
+	t.encrypt(t.door.tls)
+	t.hello = ""
 	t.reset()
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -21,7 +20,7 @@ func (t *talk) data() {
 		return
 	}
 	t.say("354 Go ahead " + t.id + " - gsmtp")
-	raw, large, err := t.content()
+	raw, large, err := t.content(maxSMTPSize)
 	if err != nil {
 		t.over = true
 		return
@@ -32,34 +31,6 @@ func (t *talk) data() {
 		return
 	}
 	t.take(raw)
-}
-
-// content reads up to the line with the dot alone and takes the stuffed dots away
-// (section 4.5.2). What is too large is read and forgotten.
-func (t *talk) content() (raw []byte, large bool, err error) {
-	begin := true // of a line
-	half := false // CR was the last byte of a piece of a long line
-	for {
-		_ = t.conn.SetReadDeadline(time.Now().Add(commandPatience))
-		part, err := t.in.ReadSlice('\n')
-		if err != nil && len(part) == 0 {
-			return nil, false, err
-		}
-		if begin && string(part) == ".\r\n" {
-			return raw, large, nil
-		}
-		ended := bytes.HasSuffix(part, []byte("\r\n")) || half && part[0] == '\n'
-		half = part[len(part)-1] == '\r'
-		if begin && part[0] == '.' {
-			part = part[1:]
-		}
-		begin = ended
-		if large = large || len(raw)+len(part) > maxSMTPSize; large {
-			raw = nil
-			continue
-		}
-		raw = append(raw, part...)
-	}
 }
 
 // bdat is BDAT (RFC 3030 section 2).

@@ -71,7 +71,7 @@ func (g *google) createToken(w http.ResponseWriter, r *http.Request) {
 	if bad != nil {
 		made.Error = bad.Code
 	}
-	g.record(made)
+	g.calls.record(made)
 	if bad != nil {
 		g.refuseToken(w, bad)
 		return

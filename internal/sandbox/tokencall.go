@@ -3,13 +3,16 @@ package sandbox
 import (
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 )
 
 // TokenCall is one call of the token endpoint.
 type TokenCall struct {
-	At    time.Time `json:"at"`
-	Grant string    `json:"grant"` // grant_type
+	At time.Time `json:"at"`
+	// Provider is "microsoft" for Entra ID and empty for Google.
+	Provider string `json:"provider,omitempty"`
+	Grant    string `json:"grant"` // grant_type
 	// Client is the OAuth client's id, or the service account's address.
 	Client string `json:"client"`
 	// Subject is the mailbox, as far as it was found out.
@@ -21,26 +24,32 @@ type TokenCall struct {
 // maxTokenCalls bounds the log of a world that runs for long.
 const maxTokenCalls = 100_000
 
-// record notes a call of the token endpoint before it is answered.
-func (g *google) record(c TokenCall) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.calls) >= maxTokenCalls {
-		g.calls = slices.Delete(g.calls, 0, maxTokenCalls/2)
-	}
-	g.calls = append(g.calls, c)
+// callLog is the list of all calls.
+type callLog struct {
+	mu   sync.Mutex
+	list []TokenCall
 }
 
-func (g *google) tokenCalls() []TokenCall {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return slices.Clone(g.calls)
+// record notes a call of the token endpoint before it is answered.
+func (l *callLog) record(c TokenCall) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) >= maxTokenCalls {
+		l.list = slices.Delete(l.list, 0, maxTokenCalls/2)
+	}
+	l.list = append(l.list, c)
+}
+
+func (l *callLog) all() []TokenCall {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
 }
 
 // TokenCalls lists the calls of the token endpoint, oldest first. A call stands
 // in the list before the client has its answer.
-func (w *World) TokenCalls() []TokenCall { return w.google.tokenCalls() }
+func (w *World) TokenCalls() []TokenCall { return w.google.calls.all() }
 
 func (c *control) listTokenCalls(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"token_calls": append([]TokenCall{}, c.google.tokenCalls()...)})
+	writeJSON(w, http.StatusOK, map[string]any{"token_calls": append([]TokenCall{}, c.google.calls.all()...)})
 }
