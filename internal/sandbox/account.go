@@ -53,6 +53,11 @@ func (g *google) newAccount(scopes []string) []byte {
 	if err != nil {
 		panic("sandbox: make a key: " + err.Error()) // the system's random source cannot fail
 	}
+	return g.keyFile(g.keepAccount(scopes, key), key)
+}
+
+// keepAccount makes the service account of a key.
+func (g *google) keepAccount(scopes []string, key *rsa.PrivateKey) *serviceAccount {
 	a := &serviceAccount{
 		email:    "gatepost-" + strings.ToLower(rand.Text()[:8]) + "@" + sandboxProject + ".iam.gserviceaccount.com",
 		clientID: randomDigits(21),
@@ -66,7 +71,17 @@ func (g *google) newAccount(scopes []string) []byte {
 	g.mu.Lock()
 	g.accounts[a.email] = a
 	g.mu.Unlock()
-	return g.keyFile(a, key)
+	return a
+}
+
+// keyID is the id of an account's key.
+func (g *google) keyID(address string) string {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if a := g.accounts[address]; a != nil {
+		return a.keyID
+	}
+	return ""
 }
 
 func (g *google) keyFile(a *serviceAccount, key *rsa.PrivateKey) []byte {

@@ -35,6 +35,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("GET /ledger", c.showLedger)
 	mux.HandleFunc("GET /api/messages", c.listMessages)
 	mux.HandleFunc("GET /api/messages/{id}", c.showMessage)
+	c.addMicrosoft(mux)
 	c.addPages(mux)
 	// Pages of other sites must not be able to change anything here.
 	return http.NewCrossOriginProtection().Handler(mux)

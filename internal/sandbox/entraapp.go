@@ -189,7 +189,10 @@ func (a *entraApp) admits(u *entraUser) bool {
 // ChangeApp changes a registered app from now on: expired secrets, other
 // permissions, disabled. What the administrator has agreed to stays.
 func (w *World) ChangeApp(clientID string, change func(*AppOptions)) error {
-	m := w.microsoft
+	return w.microsoft.changeApp(clientID, change)
+}
+
+func (m *microsoft) changeApp(clientID string, change func(*AppOptions)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.apps[clientID]

@@ -177,7 +177,10 @@ func (m *microsoft) showDevice(w http.ResponseWriter, r *http.Request) {
 
 // DecideDevice lets a user type the code of a device sign-in and decide.
 func (w *World) DecideDevice(userCode string, d Decision) error {
-	m := w.microsoft
+	return w.microsoft.decideDevice(userCode, d)
+}
+
+func (m *microsoft) decideDevice(userCode string, d Decision) error {
 	m.mu.Lock()
 	q, bad := m.requestOf(userCode)
 	m.mu.Unlock()

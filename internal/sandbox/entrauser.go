@@ -126,10 +126,12 @@ func (u *entraUser) owns(address string) bool {
 
 // RevokeMicrosoft ends all sessions of a user, as an administrator can: refresh
 // tokens are refused with AADSTS50173.
-func (w *World) RevokeMicrosoft(address string) {
-	w.microsoft.mu.Lock()
-	defer w.microsoft.mu.Unlock()
-	if u := w.microsoft.user(address); u != nil {
+func (w *World) RevokeMicrosoft(address string) { w.microsoft.revoke(address) }
+
+func (m *microsoft) revoke(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u := m.user(address); u != nil {
 		u.revoked++
 	}
 }

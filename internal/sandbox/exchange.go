@@ -35,36 +35,37 @@ func newExchange() exchange {
 }
 
 // AddServicePrincipal is New-ServicePrincipal of Exchange, in a tenant named by id
-// or domain. objectID must be that of the enterprise application; with another one
+// or domain ("" for MicrosoftDomain). objectID must be that of the enterprise application; with another one
 // Exchange takes the line and refuses the app later, as the real one does.
 func (w *World) AddServicePrincipal(tenant, clientID, objectID string) error {
-	return w.microsoft.change(tenant, func(e *exchange) { e.principals[clientID] = objectID })
+	_, err := w.microsoft.addPrincipal(exchangeLine{Tenant: tenant, ClientID: clientID, ObjectID: objectID})
+	return err
 }
 
 // AddMailboxPermission is Add-MailboxPermission -AccessRights FullAccess. The
 // trustee is a user's address, or the object id of a service principal.
 func (w *World) AddMailboxPermission(mailbox, trustee string) error {
-	return w.microsoft.change(domainOf(mailbox), func(e *exchange) {
-		e.full = append(e.full, mailboxRight{strings.ToLower(mailbox), strings.ToLower(trustee)})
-	})
+	_, err := w.microsoft.addPermission(exchangeLine{Mailbox: mailbox, Trustee: trustee})
+	return err
 }
 
 // AddSendAs is Add-RecipientPermission -AccessRights SendAs.
 func (w *World) AddSendAs(mailbox, trustee string) error {
-	return w.microsoft.change(domainOf(mailbox), func(e *exchange) {
-		e.sendAs = append(e.sendAs, mailboxRight{strings.ToLower(mailbox), strings.ToLower(trustee)})
-	})
+	_, err := w.microsoft.addSendAs(exchangeLine{Mailbox: mailbox, Trustee: trustee})
+	return err
 }
 
 // AddRoleAssignment is New-ManagementRoleAssignment -App.
 func (w *World) AddRoleAssignment(tenant string, a RoleAssignment) error {
-	return w.microsoft.change(tenant, func(e *exchange) { e.roles = append(e.roles, a) })
+	_, err := w.microsoft.addRole(exchangeLine{Tenant: tenant, ClientID: a.ClientID, Role: a.Role, Mailboxes: a.Mailboxes})
+	return err
 }
 
 // AddAccessPolicy is New-ApplicationAccessPolicy -AccessRight RestrictAccess: the app
 // may use these mailboxes alone.
 func (w *World) AddAccessPolicy(tenant, clientID string, mailboxes ...string) error {
-	return w.microsoft.change(tenant, func(e *exchange) { e.policies[clientID] = mailboxes })
+	_, err := w.microsoft.addPolicy(exchangeLine{Tenant: tenant, ClientID: clientID, Mailboxes: mailboxes})
+	return err
 }
 
 func (m *microsoft) change(tenant string, change func(*exchange)) error {

@@ -35,10 +35,11 @@ type google struct {
 	drafts    drafts
 	order     uint64 // of consents
 	calls     *callLog
+	keyless   *keyless
 }
 
 func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *faults) *google {
-	return &google{
+	g := &google{
 		ctx: ctx, url: url, sentDelay: cfg.SentDelay, post: post, faults: f, now: cfg.Now, log: cfg.Log,
 		accounts: map[string]*serviceAccount{},
 		tokens:   map[string]grant{},
@@ -54,6 +55,8 @@ func newGoogle(ctx context.Context, url string, cfg Config, post *office, f *fau
 		uploads:   map[string]*upload{},
 		calls:     &callLog{},
 	}
+	g.keyless = newKeyless(g)
+	return g
 }
 
 func (g *google) tokenURL() string { return g.url + "/token" }
@@ -62,6 +65,7 @@ func (g *google) handler() http.Handler {
 	mux := http.NewServeMux()
 	g.addOAuth(mux)
 	g.addTokenCare(mux)
+	g.keyless.addKeyless(mux)
 	mux.Handle("POST /gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendJSON))
 	mux.HandleFunc("POST /upload/gmail/v1/users/{user}/messages/send", g.postUpload)
 	mux.Handle("POST /resumable/upload/gmail/v1/users/{user}/messages/send", g.as(methodSend(), g.sendUpload))

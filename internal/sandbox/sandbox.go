@@ -93,6 +93,7 @@ type World struct {
 	control *control
 
 	microsoft *microsoft
+	keyless   *keyless
 
 	stop    context.CancelFunc
 	serving sync.WaitGroup
@@ -154,6 +155,7 @@ func (w *World) start(cfg Config) error {
 	}
 	w.name(sockets)
 	w.google = newGoogle(ctx, w.GoogleURL, cfg, w.post, w.faults)
+	w.keyless = w.google.keyless
 	w.microsoft = newMicrosoft(ctx, w.MicrosoftURL, cfg, w.google)
 	w.servers = tlsConfig
 	w.relay = newRelay(ctx, tlsConfig, w.post, w.faults)

@@ -30,9 +30,11 @@ func (w *World) serveDoors(s sockets, submission, relay *door) {
 	w.serving.Go(func() { relay.serve(s.relayOpen, false) })
 }
 
-// serveMicrosoft starts Entra ID with Graph, and smtp.office365.com.
+// serveMicrosoft starts Entra ID with Graph, smtp.office365.com, and the metadata
+// server of Google.
 func (w *World) serveMicrosoft(s sockets, tlsConfig *tls.Config, exchange *exchangeDoor) {
 	w.run(newServer(w.microsoft.handler()), tls.NewListener(s.microsoft, tlsConfig))
+	w.run(newServer(w.keyless.metadata()), s.metadata)
 	w.closers = append(w.closers, exchange.Close)
 	w.serving.Go(func() { exchange.serve(s.exchange) })
 }
