@@ -26,6 +26,7 @@ type question struct {
 	at       Endpoints
 	tenant   string // empty: the app's
 	form     url.Values
+	public   bool // asked as a public client, whatever the app has
 	scopes   []string
 	subject  string // the mailbox, for the words of errors
 	redirect string // for the words of errors
@@ -52,8 +53,11 @@ type answer struct {
 // own stands what it said.
 func (q question) ask(ctx context.Context, client *http.Client, now time.Time) (answer, error) {
 	to := q.at.Token(q.app.cloud, q.tenantOrOwn())
-	if err := q.app.prove(q.form, to, now); err != nil {
-		return answer{}, err
+	q.form.Set("client_id", q.app.id)
+	if !q.public {
+		if err := q.app.prove(q.form, to, now); err != nil {
+			return answer{}, err
+		}
 	}
 	resp, body, err := endpoint.Post(ctx, client, to, q.form)
 	if err != nil {

@@ -26,10 +26,9 @@ const (
 )
 
 // prove adds to a request what shows that it is the app that asks: its secret or a
-// signed assertion for this token endpoint; a public client has its id alone. Errors
-// are *provider.Error.
+// signed assertion for this token endpoint; a public client has neither. Errors are
+// *provider.Error.
 func (a *App) prove(form url.Values, tokenURL string, now time.Time) error {
-	form.Set("client_id", a.id)
 	if a.certificate == nil {
 		if !a.secret.Empty() {
 			form.Set("client_secret", a.secret.Reveal())

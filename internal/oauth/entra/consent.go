@@ -41,6 +41,9 @@ type Grant struct {
 	// Subject is the user's lasting id in the tenant (oid), Tenant the directory (tid),
 	// Email the mailbox: compare it with the expected one before anything is kept.
 	Subject, Tenant, Email string
+	// Public tells that it was given to the app as a public client (a device code): its
+	// refresh token is to be used so too (User.Public).
+	Public bool
 }
 
 // URL is where the user's browser is sent. PKCE is always S256. The user chooses the

@@ -17,7 +17,7 @@ import (
 
 // Device is a request for a user's consent on another machine (RFC 8628;
 // learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code). The app must
-// allow public client flows, or have a secret or certificate.
+// allow public client flows; a secret or certificate is not shown.
 type Device struct {
 	App       *App
 	Endpoints Endpoints
@@ -43,8 +43,8 @@ var (
 
 // Start asks for a code to show to the user. Every error is a *provider.Error.
 func (d Device) Start(ctx context.Context, client *http.Client, now time.Time) (DeviceCode, error) {
-	if _, err := OneResource(d.Scopes); err != nil {
-		return DeviceCode{}, wrongScopes(d.Scopes, err)
+	if _, err := ResourceOf(d.Scopes); err != nil {
+		return DeviceCode{}, err
 	}
 	q := d.question(url.Values{})
 	form := url.Values{"client_id": {d.App.id}, "scope": {strings.Join(withOpenID(d.Scopes), " ")}}
@@ -62,7 +62,7 @@ func (d Device) Start(ctx context.Context, client *http.Client, now time.Time) (
 }
 
 func (d Device) question(form url.Values) question {
-	return question{app: d.App, at: d.Endpoints, scopes: d.Scopes, form: form}
+	return question{app: d.App, at: d.Endpoints, scopes: d.Scopes, public: true, form: form}
 }
 
 // readDeviceCode reads the answer (RFC 8628 section 3.2).
@@ -101,9 +101,9 @@ func within(n json.Number, usual, least, most time.Duration) time.Duration {
 // which is ErrDeclined or ErrExpired besides where it is that; after a passing one the
 // code may be asked for again.
 func (d Device) Poll(ctx context.Context, client *http.Client, code DeviceCode, now time.Time) (Grant, error) {
-	resource, err := OneResource(d.Scopes)
+	resource, err := ResourceOf(d.Scopes)
 	if err != nil {
-		return Grant{}, wrongScopes(d.Scopes, err)
+		return Grant{}, err
 	}
 	q := d.question(url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code.Code.Reveal()},
@@ -112,7 +112,9 @@ func (d Device) Poll(ctx context.Context, client *http.Client, code DeviceCode, 
 	if err != nil {
 		return Grant{}, deviceError(got.Error, err)
 	}
-	return d.App.grant(got, grantCheck{at: d.Endpoints, scopes: d.Scopes, resource: resource}, now)
+	g, err := d.App.grant(got, grantCheck{at: d.Endpoints, scopes: d.Scopes, resource: resource}, now)
+	g.Public = true
+	return g, err
 }
 
 // deviceError reads the words that say how far a user is.
@@ -135,6 +137,3 @@ func deviceError(word string, err error) error {
 	}
 	return err
 }
-
-// Left tells how long a code may still be asked for.
-func (c DeviceCode) Left(now time.Time) time.Duration { return max(c.Expires.Sub(now), 0) }

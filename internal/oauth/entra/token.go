@@ -54,12 +54,22 @@ func wrongScopes(scopes []string, err error) error {
 	return oauth.Held(cause, "No token can be asked for: "+err.Error()+".", "Correct the scopes.", err)
 }
 
+// ResourceOf is OneResource with a *provider.Error, as requests for tokens give it.
+func ResourceOf(scopes []string) (string, error) {
+	resource, err := OneResource(scopes)
+	if err != nil {
+		return "", wrongScopes(scopes, err)
+	}
+	return resource, nil
+}
+
 // User is a mailbox whose user has consented.
 type User struct {
 	App     *App
 	Refresh email.Secret
 	Tenant  string // the user's own, Grant.Tenant; empty: the app's
 	Email   string // the mailbox, for the words of errors
+	Public  bool   // Grant.Public: the app's secret or certificate is not shown
 }
 
 // Token asks for an access token for scopes of one resource
@@ -70,11 +80,11 @@ type User struct {
 // each time; it serves all resources. It must be kept before the access token is used.
 // granted is nil where the answer names no scopes: then they are those asked for.
 func (u User) Token(ctx context.Context, client *http.Client, at Endpoints, scopes []string, now time.Time) (t oauth.Token, rotated email.Secret, granted []string, err error) {
-	resource, err := OneResource(scopes)
+	resource, err := ResourceOf(scopes)
 	if err != nil {
-		return oauth.Token{}, email.Secret{}, nil, wrongScopes(scopes, err)
+		return oauth.Token{}, email.Secret{}, nil, err
 	}
-	q := question{app: u.App, at: at, tenant: u.Tenant, scopes: scopes, subject: u.Email, form: url.Values{
+	q := question{app: u.App, at: at, tenant: u.Tenant, scopes: scopes, subject: u.Email, public: u.Public, form: url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {u.Refresh.Reveal()}, "scope": {strings.Join(withOpenID(scopes), " ")},
 	}}
 	got, err := q.ask(ctx, client, now)
