@@ -24,6 +24,7 @@ type UserPublic struct {
 	Purposes  string   `json:"purposes"`                     // granted
 	Client    email.ID `json:"client"`                       // the credential of the OAuth client or app registration
 	ClientID  string   `json:"client_id"`                    // which client that was
+	Public    bool     `json:"public_client,omitempty"`      // Microsoft: entra.Grant.Public
 	ExpiresAt string   `json:"refresh_expires_at,omitempty"` // RFC 3339; empty: not said to expire
 }
 

@@ -59,9 +59,9 @@ func planMicrosoftUser(row store.Credential, r TokenRequest) (TokenRequest, erro
 	if err != nil {
 		return r, err
 	}
-	resource, err := entra.OneResource(r.Scopes)
+	resource, err := entra.ResourceOf(r.Scopes)
 	if err != nil {
-		return r, oauth.Held("scopes_mixed", "No token can be asked for: "+err.Error()+".", "Correct the scopes.", err)
+		return r, err
 	}
 	granted := entra.OfResource(strings.Fields(public.Scopes), resource)
 	for _, scope := range entra.OfResource(r.Scopes, resource) {
@@ -127,7 +127,7 @@ func (m *microsoft) refresh(ctx context.Context, row store.Credential, secret em
 	if err != nil {
 		return minted{}, err
 	}
-	user := entra.User{App: app, Refresh: secret, Tenant: public.Tenant, Email: public.Email}
+	user := entra.User{App: app, Refresh: secret, Tenant: public.Tenant, Email: public.Email, Public: public.Public}
 	t, rotated, _, err := user.Token(ctx, m.http, m.endpoints, r.Scopes, m.v.now())
 	return minted{access: t.Access, expires: t.Expires, rotated: rotated}, err
 }
