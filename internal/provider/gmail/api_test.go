@@ -21,6 +21,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // api is a Gmail API that says what a test wants, and remembers what it was told.
@@ -128,8 +129,8 @@ func TestAnswers(t *testing.T) {
 		"yes as a page":             {200, 200, `<html>`, provider.Unknown, "unreadable_answer", 1, 0},
 		"yes cut off":               {200, 200, `{"id":"18`, provider.Unknown, "unreadable_answer", 1, 0},
 		"yes without an id":         {204, 200, ``, provider.Unknown, "unreadable_answer", 1, 0},
-		"yes that never ends":       {200, 200, `{"id":"` + strings.Repeat("x", 2*maxAnswer) + `"}`, provider.Unknown, "unreadable_answer", 1, 0},
-		"an error that never ends":  {500, 200, strings.Repeat("x", 2*maxAnswer), provider.Unknown, "ambiguous_answer", 1, 0},
+		"yes that never ends":       {200, 200, `{"id":"` + strings.Repeat("x", 2*webcall.MaxAnswer) + `"}`, provider.Unknown, "unreadable_answer", 1, 0},
+		"an error that never ends":  {500, 200, strings.Repeat("x", 2*webcall.MaxAnswer), provider.Unknown, "ambiguous_answer", 1, 0},
 		"error in two other shapes": {400, 200, `{"error":"invalid_request"}`, provider.Retry, "unexpected_answer", 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -439,7 +440,7 @@ func FuzzEncoder(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if want := shape.head + base64.URLEncoding.EncodeToString(b) + shape.tail; string(got) != want || u.size != int64(len(want)) {
+		if want := shape.head + base64.URLEncoding.EncodeToString(b) + shape.tail; string(got) != want || u.Size() != int64(len(want)) {
 			t.Errorf("%d bytes: got %d bytes, want %d", len(b), len(got), len(want))
 		}
 	})

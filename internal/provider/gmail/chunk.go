@@ -10,6 +10,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // put sends one chunk from the byte at. The guard is asked before the message's
@@ -19,21 +20,21 @@ func (s *session) put(at int64) news {
 	last := at+size == s.msg.Size()
 	src, err := s.src.from(at)
 	if err != nil {
-		return news{problem: unreadable(err)}
+		return news{problem: webcall.Unreadable(err)}
 	}
-	u := &upload{ctx: s.ctx, trace: s.deps.Trace, size: size, half: s.half(at), last: last, again: s.begun, src: src, left: size}
+	u := webcall.NewUpload(webcall.Part{Ctx: s.ctx, Trace: s.deps.Trace, Size: size, Half: s.half(at), Last: last, Again: s.begun, From: src})
 	defer u.Close()
 	s.begun = true
 	ctx, cancel := s.patience()
 	defer cancel()
-	req, err := s.request(traced(ctx, u), http.MethodPut, s.at, u)
+	req, err := s.request(webcall.Traced(ctx, u), http.MethodPut, s.at, u)
 	if err != nil {
 		return news{problem: provider.NoAnswer(provider.StageUpload, false, err)}
 	}
 	dress(req, s.token, "message/rfc822")
 	req.Header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", at, at+size-1, s.msg.Size()))
 	resp, body, err := s.exchange(req)
-	handedOver, inside := u.stop()
+	handedOver, inside := u.Stop()
 	before := s.open
 	s.open = s.open || handedOver
 	switch {
@@ -63,9 +64,9 @@ func (s *session) half(at int64) int64 {
 
 // brokenChunk judges a chunk without an answer: what stopped it from inside ends
 // the attempt, all else can be asked for.
-func (s *session) brokenChunk(u *upload, handedOver bool, inside, err error) news {
+func (s *session) brokenChunk(u *webcall.Upload, handedOver bool, inside, err error) news {
 	if inside != nil || s.ctx.Err() != nil {
-		return news{problem: broken(u, errors.Join(s.ctx.Err(), err))}
+		return news{problem: webcall.Broken(u, errors.Join(s.ctx.Err(), err))}
 	}
 	return news{lost: provider.NoAnswer(provider.StageUpload, handedOver, err)}
 }

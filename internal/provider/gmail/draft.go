@@ -14,6 +14,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // ScopeDraft allows drafts and sending them, and no reading of other mail
@@ -48,7 +49,7 @@ type (
 
 // CreateDraft implements provider.Drafter.
 func (d drafts) CreateDraft(ctx context.Context, env email.Envelope, msg email.Content) (string, error) {
-	whole, problem := addressed(env, msg)
+	whole, problem := webcall.Addressed(env, msg, "Gmail")
 	if problem != nil {
 		return "", problem
 	}
@@ -75,7 +76,7 @@ func (d drafts) create(ctx context.Context, env email.Envelope, msg email.Conten
 	f := draftForm(env, msg)
 	u, err := newUpload(ctx, f, msg, nil)
 	if err != nil {
-		return "", unreadable(err)
+		return "", webcall.Unreadable(err)
 	}
 	defer u.Close()
 	req, err := d.a.request(ctx, http.MethodPost, d.a.base+f.path, u)
@@ -83,11 +84,11 @@ func (d drafts) create(ctx context.Context, env email.Envelope, msg email.Conten
 		return "", provider.NoAnswer(provider.StageCall, false, err)
 	}
 	dress(req, token, f.contentType)
-	resp, body, err := d.a.exchange(req.WithContext(traced(ctx, u)))
-	handedOver, inside := u.stop()
+	resp, body, err := d.a.exchange(req.WithContext(webcall.Traced(ctx, u)))
+	handedOver, inside := u.Stop()
 	switch {
 	case resp == nil && !handedOver && inside != nil:
-		return "", broken(u, err)
+		return "", webcall.Broken(u, err)
 	case resp == nil:
 		return "", provider.NoAnswer(provider.StageUpload, false, err)
 	case resp.StatusCode/100 != 2:
@@ -137,7 +138,7 @@ func (d drafts) send(ctx context.Context, env email.Envelope, id string, renew b
 	}
 	body, err := json.Marshal(map[string]string{"id": id})
 	if err != nil {
-		return provider.Receipt{}, unreadable(err)
+		return provider.Receipt{}, webcall.Unreadable(err)
 	}
 	f := form{path: draftsPath + "/send", contentType: "application/json", draft: true}
 	return d.a.handIn(ctx, env, f, email.Bytes(body), token)

@@ -3,6 +3,7 @@ package gmail
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"gatepost/internal/email"
+	"gatepost/internal/provider/webcall"
 )
 
 const (
@@ -75,7 +77,7 @@ func (f form) size(msg email.Content) int64 {
 
 func (f form) wrap(r io.Reader) io.Reader {
 	if f.encoded {
-		r = &encoder{src: r}
+		r = webcall.Encode(base64.URLEncoding, r)
 	}
 	if f.head == "" {
 		return r
@@ -86,11 +88,21 @@ func (f form) wrap(r io.Reader) io.Reader {
 // request makes a request that carries the upload. Without GetBody and without an
 // Idempotency-Key header the transport never sends it twice by itself
 // (net/http.Transport).
-func (a *account) request(ctx context.Context, method, to string, u *upload) (*http.Request, error) {
+func (a *account) request(ctx context.Context, method, to string, u *webcall.Upload) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to, u)
 	if err != nil {
 		return nil, fmt.Errorf("address of the Gmail API: %w", err)
 	}
-	req.ContentLength = u.size
+	req.ContentLength = u.Size()
 	return req, nil
+}
+
+// newUpload prepares a whole message in its form.
+func newUpload(ctx context.Context, f form, msg email.Content, trace func(string)) (*webcall.Upload, error) {
+	r, err := msg.Open()
+	if err != nil {
+		return nil, fmt.Errorf("open the message: %w", err)
+	}
+	size := f.size(msg)
+	return webcall.NewUpload(webcall.Part{Ctx: ctx, Trace: trace, Size: size, Half: size - size/2, Last: true, From: f.wrap(r), Close: r}), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // maxPage bounds an answer that lists messages or gives a header.
@@ -70,7 +71,7 @@ func (a *account) getOnce(ctx context.Context, g call, v any) (*provider.Error, 
 	case resp.StatusCode == http.StatusNotFound:
 		return nil, errNotFound
 	case resp.StatusCode != http.StatusOK:
-		return a.refused(provider.StageCall, g.scope, resp, body[:min(len(body), maxAnswer)]), nil
+		return a.refused(provider.StageCall, g.scope, resp, body[:min(len(body), webcall.MaxAnswer)]), nil
 	case err != nil:
 		return provider.NoAnswer(provider.StageCall, false, err), nil
 	}

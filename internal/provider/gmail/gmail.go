@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // The scopes, asked for one purpose at a time, so that one that is missing never
@@ -101,7 +101,7 @@ func newAccount(a provider.Account, deps provider.Deps, parallel int) (*account,
 		deps.Now = time.Now
 	}
 	acc := &account{
-		address: a.Address, deps: deps, base: publicAPI, transport: newTransport(deps, parallel),
+		address: a.Address, deps: deps, base: publicAPI, transport: webcall.NewTransport(deps, parallel),
 		sendScope: ScopeSend, lookScope: ScopeLook, aliasScopes: []string{ScopeRead, ScopeSettings}, pause: pauseBefore,
 	}
 	if deps.BaseURL != "" {
@@ -129,5 +129,4 @@ var (
 	_ provider.Prover   = (*account)(nil)
 	_ provider.Aliaser  = (*account)(nil)
 	_ provider.Closer   = looker{}
-	_ email.Content     = (*withBcc)(nil)
 )

@@ -9,6 +9,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // Prove implements provider.Prover: a token at all, each scope alone, the mailbox
@@ -76,7 +77,7 @@ func (a *account) handInNothing(ctx context.Context, token email.Secret) *provid
 		return provider.NoAnswer(provider.StageCall, false, err)
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what is missing of an error's text does not matter
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, webcall.MaxAnswer)) // what is missing of an error's text does not matter
 	problem := a.refused(provider.StageSend, a.sendScope, resp, body)
 	if problem.Class == provider.Fail && resp.StatusCode == http.StatusBadRequest {
 		return nil
@@ -130,7 +131,7 @@ func (a *account) proveAliases(ctx context.Context) provider.Step {
 func sameMailbox(a, b string) bool { return mailboxKey(a) == mailboxKey(b) }
 
 func mailboxKey(address string) string {
-	local, domain, _ := strings.Cut(fold(strings.TrimSpace(address)), "@")
+	local, domain, _ := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
 	if domain == "gmail.com" || domain == "googlemail.com" {
 		return strings.ReplaceAll(local, ".", "") + "@gmail.com"
 	}

@@ -3,20 +3,17 @@ package gmail
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
-
-// maxAnswer bounds what is read of an answer.
-const maxAnswer = 64 << 10
 
 // Send implements provider.Provider.
 func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Content) (provider.Receipt, error) {
-	whole, problem := addressed(env, msg)
+	whole, problem := webcall.Addressed(env, msg, "Gmail")
 	if problem != nil {
 		return provider.Receipt{}, problem
 	}
@@ -34,7 +31,7 @@ func (a *account) Send(ctx context.Context, env email.Envelope, msg email.Conten
 }
 
 func tooLarge() *provider.Error {
-	return refuse("message_too_large", "The message is larger than the 36,700,160 bytes that Gmail takes.", "Send a link in place of the attachment.")
+	return webcall.Refuse("message_too_large", "The message is larger than the 36,700,160 bytes that Gmail takes.", "Send a link in place of the attachment.")
 }
 
 // worthAgain tells whether Gmail refused before it took anything, for a reason
@@ -60,7 +57,7 @@ func (a *account) attempt(ctx context.Context, env email.Envelope, msg email.Con
 func (a *account) handIn(ctx context.Context, env email.Envelope, f form, msg email.Content, token email.Secret) (provider.Receipt, *provider.Error) {
 	u, err := newUpload(ctx, f, msg, a.deps.Trace)
 	if err != nil {
-		return provider.Receipt{}, unreadable(err)
+		return provider.Receipt{}, webcall.Unreadable(err)
 	}
 	defer u.Close()
 	req, err := a.request(ctx, http.MethodPost, a.base+f.path, u)
@@ -68,14 +65,14 @@ func (a *account) handIn(ctx context.Context, env email.Envelope, f form, msg em
 		return provider.Receipt{}, provider.NoAnswer(provider.StageCall, false, err)
 	}
 	dress(req, token, f.contentType)
-	resp, err := a.transport.RoundTrip(req.WithContext(traced(ctx, u)))
+	resp, err := a.transport.RoundTrip(req.WithContext(webcall.Traced(ctx, u)))
 	if err != nil {
-		return provider.Receipt{}, broken(u, err)
+		return provider.Receipt{}, webcall.Broken(u, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	u.told("answer.read")
-	handedOver, _ := u.stop()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, webcall.MaxAnswer))
+	u.Told("answer.read")
+	handedOver, _ := u.Stop()
 	if resp.StatusCode/100 == 2 {
 		return taken(env, resp, body, err)
 	}
@@ -97,32 +94,6 @@ func (a *account) refusedMessage(stage provider.Stage, env email.Envelope, resp 
 		said.Reason = "threadNotFound"
 	}
 	return provider.Classify(said, a.deps.Now())
-}
-
-// broken judges a request without an answer.
-func broken(u *upload, err error) *provider.Error {
-	handedOver, inside := u.stop()
-	switch {
-	case handedOver:
-		return provider.NoAnswer(provider.StageSend, true, err)
-	case inside == nil:
-		return provider.NoAnswer(provider.StageCall, false, err)
-	case errors.Is(inside, context.DeadlineExceeded), errors.Is(inside, context.Canceled):
-		return provider.NoAnswer(provider.StageSend, false, inside)
-	case u.ended():
-		return &provider.Error{
-			Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "guard", Err: inside,
-			Text: "This node was not sure any more that the attempt was its own, and stopped before the last bytes.",
-		}
-	}
-	return unreadable(inside)
-}
-
-func unreadable(err error) *provider.Error {
-	return &provider.Error{
-		Class: provider.Retry, Scope: provider.ScopeMessage, Cause: "content_unreadable", Err: err,
-		Text: "gatepost could not read the message from its store.", Fix: "See the log of the store.",
-	}
 }
 
 // taken reads the receipt. A yes that cannot be read is no verdict.
@@ -152,18 +123,5 @@ func unreadableYes(resp *http.Response, body []byte, err error) *provider.Error 
 
 // token gets a token for one scope; its errors keep the class that oauth gave.
 func (a *account) token(ctx context.Context, scope string, renew bool) (email.Secret, *provider.Error) {
-	token, err := a.deps.Token(ctx, []string{scope}, renew)
-	if err == nil {
-		return token, nil
-	}
-	if e, ok := errors.AsType[*provider.Error](err); ok {
-		return email.Secret{}, e
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return email.Secret{}, provider.NoAnswer(provider.StageToken, false, err)
-	}
-	return email.Secret{}, &provider.Error{
-		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "token_unavailable", Err: err,
-		Text: "gatepost could not get a token for the account.", Fix: "See the log of the vault.",
-	}
+	return webcall.Token(ctx, a.deps, []string{scope}, renew)
 }

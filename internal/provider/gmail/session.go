@@ -3,7 +3,6 @@ package gmail
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
+	"gatepost/internal/provider/webcall"
 )
 
 // A large message goes in an upload session: its address is asked for once, then
@@ -190,14 +190,5 @@ func (s *session) patience() (context.Context, context.CancelFunc) {
 
 // exchange makes a request and reads its answer.
 func (a *account) exchange(req *http.Request) (*http.Response, []byte, error) {
-	resp, err := a.transport.RoundTrip(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if resp.StatusCode/100 != 2 {
-		err = nil // an error's status says enough
-	}
-	return resp, body, err
+	return webcall.Exchange(a.transport, req, webcall.MaxAnswer)
 }

@@ -2,7 +2,6 @@ package gmail
 
 import (
 	"encoding/json"
-	"strconv"
 
 	"gatepost/internal/provider"
 )
@@ -36,7 +35,7 @@ const (
 // parse reads settings strictly and completes them.
 func parse(config json.RawMessage) (settings, []provider.FieldError) {
 	s := settings{MaxRecipients: defaultRecipients, MaxParallel: defaultParallel}
-	if wrong := decode(config, &s); len(wrong) > 0 {
+	if wrong := provider.DecodeSettings(config, &s); len(wrong) > 0 {
 		return s, wrong
 	}
 	if s.MayLook == nil {
@@ -44,19 +43,12 @@ func parse(config json.RawMessage) (settings, []provider.FieldError) {
 		s.MayLook = &yes
 	}
 	var wrong []provider.FieldError
-	wrong = within(wrong, "max_recipients", s.MaxRecipients, maxRecipients)
-	wrong = within(wrong, "max_parallel", s.MaxParallel, maxParallel)
+	wrong = provider.Within(wrong, "max_recipients", s.MaxRecipients, maxRecipients)
+	wrong = provider.Within(wrong, "max_parallel", s.MaxParallel, maxParallel)
 	return s, append(wrong, s.Limits.Check(true)...)
-}
-
-func within(wrong []provider.FieldError, field string, value, most int) []provider.FieldError {
-	if value >= 1 && value <= most {
-		return wrong
-	}
-	return append(wrong, provider.FieldError{Field: field, Message: "must be between 1 and " + strconv.Itoa(most)})
 }
 
 func validate(config json.RawMessage) (json.RawMessage, []provider.FieldError) {
 	s, wrong := parse(config)
-	return complete(s, wrong)
+	return provider.CompleteSettings(s, wrong)
 }

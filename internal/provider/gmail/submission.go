@@ -1,7 +1,6 @@
 package gmail
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,7 +49,7 @@ type smtpSettings struct {
 // parseSMTP reads settings strictly and completes them.
 func parseSMTP(config json.RawMessage) (smtpSettings, []provider.FieldError) {
 	s := smtpSettings{TLS: "starttls", MaxConnections: defaultParallel, MaxRecipients: smtpRecipients}
-	if wrong := decode(config, &s); len(wrong) > 0 {
+	if wrong := provider.DecodeSettings(config, &s); len(wrong) > 0 {
 		return s, wrong
 	}
 	if s.MayLook == nil {
@@ -64,8 +63,8 @@ func parseSMTP(config json.RawMessage) (smtpSettings, []provider.FieldError) {
 	if s.Mechanism != "" && s.Mechanism != smtp.XOAUTH2 && s.Mechanism != smtp.OAuthBearer {
 		wrong = append(wrong, provider.FieldError{Field: "mechanism", Message: `must be "oauthbearer" or "xoauth2"`})
 	}
-	wrong = within(wrong, "max_connections", s.MaxConnections, maxParallel)
-	wrong = within(wrong, "max_recipients", s.MaxRecipients, smtpRecipients)
+	wrong = provider.Within(wrong, "max_connections", s.MaxConnections, maxParallel)
+	wrong = provider.Within(wrong, "max_recipients", s.MaxRecipients, smtpRecipients)
 	return s, append(wrong, s.Limits.Check(false)...)
 }
 
@@ -75,7 +74,7 @@ const smtpRecipients = 100
 
 func validateSMTP(config json.RawMessage) (json.RawMessage, []provider.FieldError) {
 	s, wrong := parseSMTP(config)
-	return complete(s, wrong)
+	return provider.CompleteSettings(s, wrong)
 }
 
 // server is where to connect.
@@ -156,34 +155,6 @@ func (s *submitter) Prove(ctx context.Context) []provider.Step {
 	}
 	steps = append(steps, s.Login.Prove(ctx)...)
 	return append(steps, optional(s.api.proveMailbox(ctx), !s.mayLook), optional(s.api.proveAliases(ctx), true))
-}
-
-// complete is settings as they are stored.
-func complete(s any, wrong []provider.FieldError) (json.RawMessage, []provider.FieldError) {
-	if len(wrong) > 0 {
-		return nil, wrong
-	}
-	whole, err := json.Marshal(s)
-	if err != nil {
-		return nil, []provider.FieldError{{Field: "", Message: err.Error()}}
-	}
-	return whole, nil
-}
-
-// decode reads settings into s; nothing keeps the defaults.
-func decode(config json.RawMessage, s any) []provider.FieldError {
-	if len(bytes.TrimSpace(config)) == 0 {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(config))
-	d.DisallowUnknownFields()
-	if err := d.Decode(s); err != nil {
-		return []provider.FieldError{{Field: "", Message: "is not valid: " + err.Error()}}
-	}
-	if d.More() {
-		return []provider.FieldError{{Field: "", Message: "is not valid: there is more after its end"}}
-	}
-	return nil
 }
 
 var (

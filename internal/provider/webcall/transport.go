@@ -1,4 +1,4 @@
-package gmail
+package webcall
 
 import (
 	"context"
@@ -15,14 +15,15 @@ import (
 
 const (
 	connectPatience = 30 * time.Second
-	// keepIdle is well below the time after which Google's front ends close idle
-	// connections: a request written to one that is just closing has no outcome.
+	// keepIdle is well below the time after which the front ends of Google and of
+	// Microsoft close idle connections: a request written to one that is just closing
+	// has no outcome.
 	keepIdle = 30 * time.Second
 )
 
-// newTransport is HTTP/1.1 with kept connections, one request at a time on each.
+// NewTransport is HTTP/1.1 with kept connections, one request at a time on each.
 // RoundTrip is used without http.Client, so redirects are answers.
-func newTransport(deps provider.Deps, parallel int) *http.Transport {
+func NewTransport(deps provider.Deps, parallel int) *http.Transport {
 	dial := deps.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: connectPatience}).DialContext
@@ -40,7 +41,7 @@ func newTransport(deps provider.Deps, parallel int) *http.Transport {
 		},
 		MaxIdleConnsPerHost:    parallel,
 		IdleConnTimeout:        keepIdle,
-		MaxResponseHeaderBytes: maxAnswer,
+		MaxResponseHeaderBytes: MaxAnswer,
 		WriteBufferSize:        16 << 10,
 		DisableCompression:     true,
 	}
@@ -53,7 +54,7 @@ func dialTLS(ctx context.Context, deps provider.Deps, dial dialFunc, network, ad
 	defer cancel()
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("address of the Gmail API: %w", err)
+		return nil, fmt.Errorf("address of the API: %w", err)
 	}
 	plain, err := dial(ctx, network, address)
 	if err != nil {
@@ -69,31 +70,60 @@ func dialTLS(ctx context.Context, deps provider.Deps, dial dialFunc, network, ad
 	return &conn{Conn: secure}, nil
 }
 
-// conn tells the upload that it carries when bytes have really been written:
+// carried is a request that wants to know what is written of it.
+type carried interface {
+	connected()                 // it has got a connection
+	before() error              // a write follows; an error keeps it from being made
+	wrote(written int, _ error) // a write was made
+}
+
+// conn tells the request that it carries when bytes have really been written:
 // httptrace.WroteRequest comes before the transport's last flush.
 type conn struct {
 	net.Conn
-	carries atomic.Pointer[upload]
+	carries atomic.Pointer[carried]
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	if u := c.carries.Load(); u != nil {
-		u.wrote(err)
+	of := c.carries.Load()
+	if of == nil {
+		return c.Conn.Write(p)
 	}
+	if err := (*of).before(); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	(*of).wrote(n, err)
 	return n, err
 }
 
-// traced ties the upload to the connection that it gets.
-func traced(ctx context.Context, u *upload) context.Context {
+// request is an Upload or a Trigger.
+type request interface {
+	HandOver
+	carried
+}
+
+// Traced ties an upload or a trigger to the connection that it gets.
+func Traced(ctx context.Context, r request) context.Context {
+	of := carried(r)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) {
 			if c, ok := got.Conn.(*conn); ok {
-				c.carries.Store(u)
+				c.carries.Store(&of)
 			}
-			if u.trace != nil && !u.again {
-				u.trace("connected")
+			of.connected()
+		},
+	})
+}
+
+// Plain is for requests that hand nothing over, on connections that may have carried
+// one that did.
+func Plain(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) {
+			if c, ok := got.Conn.(*conn); ok {
+				c.carries.Store(nil)
 			}
 		},
 	})

@@ -1,4 +1,4 @@
-package gmail
+package webcall
 
 import (
 	"bufio"
@@ -16,14 +16,14 @@ import (
 // maxHeader bounds the header that is read to learn its recipients.
 const maxHeader = 256 << 10
 
-// addressFields are those that Gmail sends to.
+// addressFields are those that a provider may send to.
 var addressFields = map[string]bool{
 	"to": true, "cc": true, "bcc": true,
 	"resent-to": true, "resent-cc": true, "resent-bcc": true,
 }
 
 // headerRecipients returns the addresses that the header sends to. It is strict:
-// where Gmail might read the header differently, it gives an error, because the
+// where the provider might read the header differently, it gives an error, because the
 // message might then reach somebody who is not in the envelope.
 func headerRecipients(msg email.Content) ([]string, error) {
 	lines, err := headerLines(msg)

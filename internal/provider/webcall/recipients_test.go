@@ -1,4 +1,4 @@
-package gmail
+package webcall
 
 import (
 	"io"
@@ -65,7 +65,7 @@ func TestAddressed(t *testing.T) {
 		"unreadable":          {"To: ,;:\r\n", []string{"a@x.example"}, "invalid_header", ""},
 	} {
 		msg := email.Bytes(c.head + "\r\nbody\r\n")
-		got, problem := addressed(email.Envelope{Recipients: c.recipients}, msg)
+		got, problem := Addressed(email.Envelope{Recipients: c.recipients}, msg, "Gmail")
 		if problem != nil {
 			if problem.Cause != c.cause {
 				t.Errorf("%s: %v, want cause %q", name, problem, c.cause)
@@ -105,7 +105,7 @@ func FuzzAddressed(f *testing.F) {
 	f.Add(" folded\r\nTo: g:a@x.example;\r\n", "a@x.example", "b@x.example")
 	f.Fuzz(func(t *testing.T, head, one, two string) {
 		env := email.Envelope{Recipients: []string{one, two}}
-		got, problem := addressed(env, email.Bytes(head+"\r\nbody\r\n"))
+		got, problem := Addressed(env, email.Bytes(head+"\r\nbody\r\n"), "Gmail")
 		if problem != nil {
 			return
 		}
@@ -126,19 +126,6 @@ func FuzzAddressed(f *testing.F) {
 					}
 				}
 			}
-		}
-	})
-}
-
-func FuzzReadError(f *testing.F) {
-	f.Add([]byte(`{"error":{"code":403,"message":"m","errors":[{"reason":"rateLimitExceeded"}],"status":"PERMISSION_DENIED","details":[{"reason":"X"}]}}`))
-	f.Add([]byte(`{"error":"invalid_grant"}`))
-	f.Add([]byte(`<html>502</html>`))
-	f.Add([]byte(`{"error":{"errors":[{}]}}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		a := readError(body)
-		if len(body) > 2 && a.Reason == "" && a.Text == "" {
-			t.Errorf("nothing is left of %q", body)
 		}
 	})
 }

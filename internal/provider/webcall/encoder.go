@@ -1,4 +1,4 @@
-package gmail
+package webcall
 
 import (
 	"encoding/base64"
@@ -6,14 +6,18 @@ import (
 	"io"
 )
 
-// encoder turns bytes into base64url as they are read (RFC 4648 section 5).
+// encoder turns bytes into base64 as they are read (RFC 4648).
 type encoder struct {
+	form *base64.Encoding
 	src  io.Reader
 	in   [3 << 10]byte
 	out  [4 << 10]byte
 	rest []byte
 	end  error
 }
+
+// Encode gives the base64 form of what is read.
+func Encode(form *base64.Encoding, from io.Reader) io.Reader { return &encoder{form: form, src: from} }
 
 // Read implements io.Reader.
 func (e *encoder) Read(p []byte) (int, error) {
@@ -26,8 +30,8 @@ func (e *encoder) Read(p []byte) (int, error) {
 		if errors.Is(e.end, io.ErrUnexpectedEOF) {
 			e.end = io.EOF
 		}
-		base64.URLEncoding.Encode(e.out[:], e.in[:n])
-		e.rest = e.out[:base64.URLEncoding.EncodedLen(n)]
+		e.form.Encode(e.out[:], e.in[:n])
+		e.rest = e.out[:e.form.EncodedLen(n)]
 	}
 	n := copy(p, e.rest)
 	e.rest = e.rest[n:]

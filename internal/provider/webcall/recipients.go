@@ -1,4 +1,4 @@
-package gmail
+package webcall
 
 import (
 	"bytes"
@@ -10,22 +10,24 @@ import (
 	"gatepost/internal/provider"
 )
 
-// The Gmail API has no envelope: it sends to To, Cc and Bcc of the header. So
-// the envelope must be told through the header, and what the header cannot say
-// is refused.
+// The Gmail API and Microsoft Graph have no envelope: they send to To, Cc and Bcc of
+// the header. So the envelope must be told through the header, and what the header
+// cannot say is refused.
 
-// addressed returns the message with a Bcc field for the recipients that its
-// header lacks. Gmail takes the field out before anybody gets the message
-// (developers.google.com/workspace/gmail/api/guides/sending).
-func addressed(env email.Envelope, msg email.Content) (email.Content, *provider.Error) {
+// Addressed returns the message with a Bcc field for the recipients that its
+// header lacks. The provider takes the field out before anybody gets the message
+// (developers.google.com/workspace/gmail/api/guides/sending,
+// learn.microsoft.com/graph/outlook-send-mime-message). service is its name, for the
+// words of a refusal.
+func Addressed(env email.Envelope, msg email.Content, service string) (email.Content, *provider.Error) {
 	present, err := headerRecipients(msg)
 	if err != nil {
-		return nil, refuse("invalid_header", "The recipients in the message's header cannot be read with certainty: "+err.Error()+".", "Correct the header of the message.")
+		return nil, Refuse("invalid_header", "The recipients in the message's header cannot be read with certainty: "+err.Error()+".", "Correct the header of the message.")
 	}
 	if len(env.Recipients) == 0 {
-		return nil, refuse("no_recipients", "The envelope has no recipient.", "")
+		return nil, Refuse("no_recipients", "The envelope has no recipient.", "")
 	}
-	missing, problem := compare(env.Recipients, present)
+	missing, problem := compare(env.Recipients, present, service)
 	if problem != nil {
 		return nil, problem
 	}
@@ -37,12 +39,12 @@ func addressed(env email.Envelope, msg email.Content) (email.Content, *provider.
 
 // compare returns the envelope's recipients that the header lacks, or the refusal
 // when the header names somebody that the envelope leaves out.
-func compare(envelope, header []string) ([]string, *provider.Error) {
+func compare(envelope, header []string, service string) ([]string, *provider.Error) {
 	inHeader, inEnvelope := setOf(header), setOf(envelope)
 	for _, h := range header {
 		if !inEnvelope[fold(h)] {
-			return nil, refuse("subset_of_header",
-				"The header names a recipient whom this sending leaves out; Gmail reads recipients from the header and would send to all of them again.",
+			return nil, Refuse("subset_of_header",
+				"The header names a recipient whom this sending leaves out; "+service+" reads recipients from the header and would send to all of them again.",
 				"Send through an SMTP account, or give each recipient a message of its own.")
 		}
 	}
@@ -52,7 +54,7 @@ func compare(envelope, header []string) ([]string, *provider.Error) {
 			continue
 		}
 		if strings.ContainsFunc(e, unsafeInField) {
-			return nil, refuse("invalid_recipient", fmt.Sprintf("%q is not an address.", e), "Correct the address.")
+			return nil, Refuse("invalid_recipient", fmt.Sprintf("%q is not an address.", e), "Correct the address.")
 		}
 		missing = append(missing, e)
 	}
@@ -78,10 +80,6 @@ func bccField(addresses []string) []byte {
 	return []byte("Bcc: <" + strings.Join(addresses, ">,\r\n <") + ">\r\n")
 }
 
-func refuse(cause, text, fix string) *provider.Error {
-	return &provider.Error{Class: provider.Fail, Scope: provider.ScopeMessage, Cause: cause, Text: text, Fix: fix}
-}
-
 // withBcc is a message with a field before it.
 type withBcc struct {
 	field []byte
@@ -102,3 +100,5 @@ func (w *withBcc) Open() (io.ReadCloser, error) {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(w.field), r), r}, nil
 }
+
+var _ email.Content = (*withBcc)(nil)
