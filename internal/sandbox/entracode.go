@@ -93,7 +93,7 @@ func (m *microsoft) answerCode(c entraCall) (entraAnswer, *entraError) {
 	}
 	code.used = true
 	return m.begin(&entraSignIn{
-		app: app, user: code.user, tenant: code.user.tenant, public: code.public, single: code.single,
+		app: app, user: code.user, tenant: code.user.tenant, public: code.public || code.single, single: code.single,
 		nonce: code.nonce, revoked: code.user.revoked, begun: m.now(),
 	}, a)
 }
