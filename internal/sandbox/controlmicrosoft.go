@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"net/http"
 )
 
@@ -105,24 +108,39 @@ func (m *microsoft) addPolicy(l exchangeLine) (exchangeLine, error) {
 
 // patchTenant changes the fields of a tenant that are named.
 func (c *control) patchTenant(w http.ResponseWriter, r *http.Request) {
-	done := true
-	err := c.microsoft.changeTenant(r.PathValue("id"), func(o *TenantOptions) { done = decode(w, r, o) })
-	patched(w, done, err)
+	patch(w, r, func(change func(any) error) error {
+		return changed(func(f func(*TenantOptions)) error { return c.microsoft.changeTenant(r.PathValue("id"), f) }, change)
+	})
 }
 
 // patchApp changes the fields of an app that are named.
 func (c *control) patchApp(w http.ResponseWriter, r *http.Request) {
-	done := true
-	err := c.microsoft.changeApp(r.PathValue("id"), func(o *AppOptions) { done = decode(w, r, o) })
-	patched(w, done, err)
+	patch(w, r, func(change func(any) error) error {
+		return changed(func(f func(*AppOptions)) error { return c.microsoft.changeApp(r.PathValue("id"), f) }, change)
+	})
 }
 
-func patched(w http.ResponseWriter, done bool, err error) {
-	switch {
-	case !done: // it is answered
-	case err != nil:
-		refuse(w, http.StatusUnprocessableEntity, err.Error())
-	default:
-		w.WriteHeader(http.StatusNoContent)
+// changed lets the body of a request change options; what it does not name stays.
+func changed[T any](in func(func(*T)) error, change func(any) error) error {
+	var bad error
+	err := in(func(o *T) { bad = change(o) })
+	return errors.Join(bad, err)
+}
+
+// patch reads the body before anything is locked.
+func patch(w http.ResponseWriter, r *http.Request, in func(change func(any) error) error) {
+	var body json.RawMessage
+	if !decode(w, r, &body) {
+		return
 	}
+	err := in(func(into any) error {
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		return d.Decode(into)
+	})
+	if err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }

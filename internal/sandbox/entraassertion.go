@@ -3,7 +3,7 @@ package sandbox
 import (
 	"crypto"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the thumbprint x5t is one (RFC 7515 section 4.1.7)
+	"crypto/sha1" // the thumbprint x5t is one (RFC 7515 section 4.1.7)
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -113,7 +113,7 @@ func wrongAudience(t *tenant) int {
 // certificate finds the app's certificate by the thumbprint in the header.
 func (a clientAssertion) certificate(app *entraApp) *x509.Certificate {
 	for _, c := range app.certificates {
-		long, short := sha256.Sum256(c.Raw), sha1.Sum(c.Raw) //nolint:gosec // as above
+		long, short := sha256.Sum256(c.Raw), sha1.Sum(c.Raw)
 		if a.header.SHA256 != "" {
 			if a.header.SHA256 == base64.RawURLEncoding.EncodeToString(long[:]) {
 				return c

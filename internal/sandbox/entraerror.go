@@ -10,13 +10,12 @@ import (
 // entraError is an answer of Entra ID other than the wanted one
 // (learn.microsoft.com/entra/identity-platform/reference-error-codes).
 type entraError struct {
-	status   int
-	code     string // error
-	number   int    // AADSTS
-	sub      string // suberror
-	text     string
-	claims   string
-	noNumber bool // the body has neither number nor description's prefix
+	status int
+	code   string // error
+	number int    // AADSTS
+	sub    string // suberror
+	text   string
+	claims string
 
 	retryAfter int // seconds
 }

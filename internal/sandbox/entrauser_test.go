@@ -207,6 +207,17 @@ func TestTheAdministratorConsentsForAll(t *testing.T) {
 	}
 }
 
+func TestTheConsentPageFailsOnRequest(t *testing.T) {
+	m := microsoftWorld(t)
+	a := m.webApp()
+	m.add(Rule{Fault: faultAADSTSPage, Arg: "53003", Account: adaMS, Count: 1})
+	address := m.authorize("common", a, redirectMS, mailSend)
+	if _, err := m.Decide(address, Decision{Account: adaMS}); err == nil || !strings.HasPrefix(err.Error(), "AADSTS53003: ") {
+		t.Errorf("%v", err)
+	}
+	m.code(address, adaMS)
+}
+
 func TestDiscoveryAndKeys(t *testing.T) {
 	m := microsoftWorld(t)
 	var d map[string]any

@@ -1,7 +1,7 @@
 package sandbox
 
 // exchangeError is a reply of Exchange's SMTP server and the stage at which it
-// comes (facts: learn.microsoft.com/exchange, non-delivery reports and SMTP AUTH).
+// comes (learn.microsoft.com/exchange: non-delivery reports, SMTP AUTH).
 type exchangeError struct {
 	name     string
 	stage    stage

@@ -270,6 +270,14 @@ func TestTheDirectoryTellsOfUsers(t *testing.T) {
 	m.token("common", m.refreshForm(a, got.RefreshToken, "https://graph.microsoft.com/User.Read")).wants(t, "after", 400, "invalid_grant", 50173)
 }
 
+func TestHeadersOfJSONMustBeginWithX(t *testing.T) {
+	m := microsoftWorld(t)
+	_, token := m.writer()
+	body := `{"message":{"toRecipients":[{"emailAddress":{"address":"x@example.net"}}],"internetMessageHeaders":[{"name":"List-Id","value":"x"}]}}`
+	m.graph("POST", "/v1.0/users/"+adaMS+"/sendMail", token, "application/json", body).wants(t, "List-Id", 400, "ErrorInvalidRequest", "should start with 'x-'")
+	m.graph("POST", "/v1.0/users/"+adaMS+"/messages", token, "application/json", body[len(`{"message":`):len(body)-1]).wants(t, "a draft", 400, "ErrorInvalidRequest", "should start with 'x-'")
+}
+
 func FuzzReadGraphID(f *testing.F) {
 	f.Add(graphID(idDraft, "1"))
 	f.Add(graphID(idImmutable, "2"))

@@ -69,9 +69,9 @@ func (m *microsoft) draftOf(r *http.Request, body []byte, who actor) ([]byte, *g
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, m.newGraphError(http.StatusBadRequest, "BadRequest", "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
 	}
-	raw, err := in.mime(who.box.Address, m.now())
-	if err != nil {
-		return nil, m.newGraphError(http.StatusBadRequest, "ErrorInvalidRequest", err.Error())
+	raw, problem := in.mime(who.box.Address, m.now())
+	if problem != "" {
+		return nil, m.newGraphError(http.StatusBadRequest, "ErrorInvalidRequest", problem)
 	}
 	return raw, nil
 }

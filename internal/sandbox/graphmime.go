@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"mime"
 	"mime/quotedprintable"
@@ -59,15 +58,16 @@ type graphAttachment struct {
 // maxCustomHeaders is how many headers of its own a message in JSON may have.
 const maxCustomHeaders = 5
 
-var (
-	errCustomHeader  = errors.New("The internet message header name should start with 'x-' or 'X-'.")                      //nolint:staticcheck // Graph's words
-	errCustomHeaders = errors.New("The number of internet message headers is more than the maximum of 5 that is allowed.") //nolint:staticcheck // Graph's words
+const (
+	textCustomHeader  = "The internet message header name should start with 'x-' or 'X-'."
+	textCustomHeaders = "The number of internet message headers is more than the maximum of 5 that is allowed."
 )
 
-// mime writes the message as RFC 5322 wants it.
-func (g *graphMessage) mime(own string, now time.Time) ([]byte, error) {
+// mime writes the message as RFC 5322 wants it, or says in Graph's words why it
+// cannot be.
+func (g *graphMessage) mime(own string, now time.Time) (raw []byte, problem string) {
 	if len(g.Headers) > maxCustomHeaders {
-		return nil, errCustomHeaders
+		return nil, textCustomHeaders
 	}
 	var b bytes.Buffer
 	from := (&mail.Address{Address: own}).String()
@@ -85,13 +85,13 @@ func (g *graphMessage) mime(own string, now time.Time) ([]byte, error) {
 	putField(&b, "Importance", g.Importance)
 	for _, h := range g.Headers {
 		if !strings.HasPrefix(strings.ToLower(h.Name), "x-") {
-			return nil, errCustomHeader
+			return nil, textCustomHeader
 		}
 		putField(&b, h.Name, h.Value)
 	}
 	b.WriteString("MIME-Version: 1.0\r\n")
 	g.text(&b)
-	return attach(b.Bytes(), g.Attachments), nil
+	return attach(b.Bytes(), g.Attachments), ""
 }
 
 // putField writes a header field; an empty one is left out. Nothing in it ends the line.

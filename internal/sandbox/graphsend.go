@@ -68,9 +68,9 @@ func (m *microsoft) outgoingOf(r *http.Request, body []byte, who actor) (graphOu
 	if in.Message == nil {
 		return graphOutgoing{}, m.newGraphError(http.StatusBadRequest, "ErrorInvalidRequest", "The parameter 'Message' is missing.")
 	}
-	raw, err := in.Message.mime(who.box.Address, m.now())
-	if err != nil {
-		return graphOutgoing{}, m.newGraphError(http.StatusBadRequest, "ErrorInvalidRequest", err.Error())
+	raw, problem := in.Message.mime(who.box.Address, m.now())
+	if problem != "" {
+		return graphOutgoing{}, m.newGraphError(http.StatusBadRequest, "ErrorInvalidRequest", problem)
 	}
 	return graphOutgoing{raw: raw, unsaid: in.Save != nil && !*in.Save}, nil
 }

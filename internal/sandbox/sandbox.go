@@ -1,6 +1,6 @@
 // Package sandbox is the world outside gatepost, in small: a Google that mints
-// tokens and takes mail through the Gmail API, and an SMTP relay, both over real
-// TLS sockets, able to misbehave on purpose. It keeps a ledger of all it took, by
+// tokens and takes mail through the Gmail API, a Microsoft with Entra ID, Graph and
+// Exchange's SMTP server, and an SMTP relay, all over real TLS sockets, able to misbehave on purpose. It keeps a ledger of all it took, by
 // which loss and duplicates are judged without asking gatepost, and shows the
 // mail on a page.
 //
