@@ -11,9 +11,10 @@ import (
 // maxReply is how much of a provider's words is kept.
 const maxReply = 512
 
-// secretShapes are what tokens look like: Google's access and refresh tokens,
-// JWTs, and anything after "Bearer".
-var secretShapes = regexp.MustCompile(`ya29\.[\w.\-]+|1//[\w.\-]+|eyJ[\w\-]+\.[\w\-]+(\.[\w\-]*)?|(?i:bearer\s+)[\w.~+/=\-]{8,}`)
+// secretShapes are what tokens look like: Google's access and refresh tokens, JWTs,
+// Microsoft's refresh tokens (work, personal) and client secrets, and anything after
+// "Bearer".
+var secretShapes = regexp.MustCompile(`ya29\.[\w.\-]+|1//[\w.\-]+|\b[01]\.A[\w.\-]{40,}|\bM\.[A-Z]\w*_[\w.!*$\-]{30,}|[\w.~\-]{3}8Q~[\w.~\-]{30,}|eyJ[\w\-]+\.[\w\-]+(\.[\w\-]*)?|(?i:bearer\s+)[\w.~+/=\-]{8,}`)
 
 // CleanReply makes a provider's words fit to be kept and shown: secrets masked,
 // one line, at most 512 bytes of valid UTF-8.
