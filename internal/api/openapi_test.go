@@ -93,7 +93,7 @@ func TestDocument(t *testing.T) {
 func checkOperation(t *testing.T, o operation, got apiOperation) {
 	if secured := len(got.Security) > 0; secured == o.open {
 		t.Errorf("%s: open %v, security %v", o.pattern, o.open, got.Security)
-	} else if any := o.path() == "/v1/types" || o.path() == "/v1/me"; secured && (len(got.Security[0]["key"]) == 0) != any {
+	} else if any := slices.Contains([]string{"/v1/types", "/v1/errors", "/v1/me"}, o.path()); secured && (len(got.Security[0]["key"]) == 0) != any {
 		t.Errorf("%s names no scope, or one that is not needed: %v", o.pattern, got.Security)
 	}
 	if strings.Contains(o.path(), "{id}") && (len(got.Parameters) == 0 || got.Parameters[0].In != "path" || !got.Parameters[0].Required) {
@@ -242,6 +242,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		"showCredential":  w.get("/v1/credentials/" + w.smtpKey),
 		"explainMessage":  w.get(message + "/explain"),
 		"listTypes":       w.get("/v1/types"),
+		"listErrors":      w.get("/v1/errors"),
 		"createBatch":     w.post("/v1/messages/batch", `{"mode": "each", "messages": [`+simple+`, {}]}`),
 		"createUpload":    w.post("/v1/uploads", `{"filename": "a.txt", "content": "eA=="}`),
 		"listUploads":     w.get("/v1/uploads"),
