@@ -1,8 +1,8 @@
 // Package sandbox is the world outside gatepost, in small: a Google that mints
 // tokens and takes mail through the Gmail API, a Microsoft with Entra ID, Graph and
-// Exchange's SMTP server, and an SMTP relay, all over real TLS sockets, able to misbehave on purpose. It keeps a ledger of all it took, by
-// which loss and duplicates are judged without asking gatepost, and shows the
-// mail on a page.
+// Exchange's SMTP server, and an SMTP relay, all over real TLS sockets, able to
+// misbehave on purpose. It keeps a ledger of all it took, by which loss and
+// duplicates are judged without asking gatepost, and shows the mail on a page.
 //
 // It is for trying gatepost out and for tests. It is not for the internet: it
 // accepts any recipient, keeps mail in memory, forgets it when it ends, and
