@@ -107,8 +107,8 @@ func TestConsentOfTwoResources(t *testing.T) {
 	if err != nil || got.Refresh.Reveal() != "1.AX-canary-new" || got.Access.Access.Reveal() != "eyJ0.canary.one" || !cmp.Equal(got.Scopes, []string{graphSend, smtpSend}) {
 		t.Errorf("scopes %v, %v", got.Scopes, err)
 	}
-	if p.form.Get("refresh_token") != "1.AX-canary-first" || p.form.Get("scope") != smtpSend+" openid profile email offline_access" || p.calls != 2 {
-		t.Errorf("%d calls, form %v", p.calls, p.form)
+	if d := cmp.Diff([]string{graphSend + " openid profile email offline_access", smtpSend + " openid profile email offline_access"}, p.scopes); d != "" || p.form.Get("refresh_token") != "1.AX-canary-first" {
+		t.Errorf("form %v, scopes (-want +got):\n%s", p.form, d)
 	}
 	p.says(200, first)
 	p.says(400, entraError("invalid_grant", "65001", "The user or administrator has not consented."))

@@ -130,6 +130,7 @@ type idp struct {
 	calls  int
 	path   string
 	form   url.Values
+	scopes []string // of all calls
 	status int
 	answer map[string]any
 	header http.Header
@@ -164,6 +165,7 @@ func (p *idp) serve(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	p.calls++
 	p.path, p.form = r.URL.Path, r.PostForm
+	p.scopes = append(p.scopes, r.PostForm.Get("scope"))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", "/elsewhere")
 	maps.Copy(w.Header(), p.header)
