@@ -206,7 +206,13 @@ func secretProblem(secret string) string {
 // AppOnly tells why this app cannot act by itself, as an oauth.KeyFileError; nil where
 // it can.
 func (a *App) AppOnly() error {
-	var wrong oauth.KeyFileError
+	if wrong := a.appOnly(); wrong != nil {
+		return wrong
+	}
+	return nil
+}
+
+func (a *App) appOnly() (wrong oauth.KeyFileError) {
 	if !OneTenant(a.tenant) {
 		wrong = append(wrong, provider.FieldError{Field: "tenant", Message: "is " + a.tenant + ", where no app can act by itself: " +
 			"give the Directory (tenant) ID of the organisation whose mailboxes it sends for, at " + tenantsPage})
@@ -214,8 +220,5 @@ func (a *App) AppOnly() error {
 	if a.Auth() == AuthNone {
 		wrong = append(wrong, provider.FieldError{Field: "client_secret", Message: "is missing, and there is no certificate: an app that acts by itself has one of them"})
 	}
-	if len(wrong) > 0 {
-		return wrong
-	}
-	return nil
+	return wrong
 }

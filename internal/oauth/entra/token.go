@@ -19,8 +19,8 @@ import (
 // permissions the token has, the resource alone will say. A nil client means the
 // system's network.
 func (a *App) Token(ctx context.Context, client *http.Client, at Endpoints, scopes []string, now time.Time) (oauth.Token, error) {
-	if err := a.AppOnly(); err != nil {
-		return oauth.Token{}, a.notByItself(err)
+	if wrong := a.appOnly(); wrong != nil {
+		return oauth.Token{}, a.notByItself(wrong)
 	}
 	if err := appScopes(scopes); err != nil {
 		return oauth.Token{}, wrongScopes(scopes, err)
@@ -37,13 +37,13 @@ func (a *App) Token(ctx context.Context, client *http.Client, at Endpoints, scop
 
 // notByItself and wrongScopes are requests that are not sent, because Entra would
 // refuse them. The causes are the catalogue's for its refusals.
-func (a *App) notByItself(err error) error {
-	cause := "tenant_needed"
-	if OneTenant(a.tenant) {
-		cause = "client_secret_missing"
+func (a *App) notByItself(wrong oauth.KeyFileError) error {
+	cause, what := "tenant_needed", "tenant"
+	if wrong[0].Field != what {
+		cause, what = "client_secret_missing", "client secret"
 	}
-	return oauth.Held(cause, "The app "+a.id+" cannot act by itself: "+err.Error()+".",
-		"Correct the credential, or connect mailboxes by their users' consent.", err)
+	return oauth.Held(cause, "The app "+a.id+" cannot act by itself: its "+what+" "+wrong[0].Message+".",
+		"Correct the credential, or connect mailboxes by their users' consent.", wrong)
 }
 
 func wrongScopes(scopes []string, err error) error {

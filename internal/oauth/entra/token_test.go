@@ -130,8 +130,8 @@ func TestRequestsThatAreNotSent(t *testing.T) {
 		cause  string
 		says   string
 	}{
-		"on common":           {made(t, common), []string{graphApp}, noon, "tenant_needed", "no app can act by itself"},
-		"public client":       {made(t, public), []string{graphApp}, noon, "client_secret_missing", "is missing"},
+		"on common":           {made(t, common), []string{graphApp}, noon, "tenant_needed", "its tenant is common, where no app can act by itself"},
+		"public client":       {made(t, public), []string{graphApp}, noon, "client_secret_missing", "its client secret is missing"},
 		"two resources":       {made(t, withSecret()), []string{graphApp, "https://outlook.office365.com/.default"}, noon, "scopes_mixed", "one token for each"},
 		"delegated scope":     {made(t, withSecret()), []string{graphSend}, noon, "scope_unknown", ".default"},
 		"no scope":            {made(t, withSecret()), nil, noon, "scope_unknown", "no resource"},
