@@ -278,7 +278,8 @@ func (c *conn) reply(code int, enhanced string, lines ...string) {
 // maxText is how much of a text a line of an answer has (RFC 5321 section 4.5.3.1.5).
 const maxText = 480
 
-// oneLine makes a text one line of printable ASCII.
+// oneLine makes a text one line of printable ASCII, without API keys: a client may say its
+// own where another one says an address.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -288,7 +289,7 @@ func oneLine(s string) string {
 			return '?'
 		}
 		return r
-	}, s)
+	}, masked(s))
 	if len(s) > maxText {
 		s = s[:maxText-3] + "..."
 	}

@@ -164,7 +164,10 @@ func (c *conn) rcptTo(arg string) {
 // noAddress says what is wrong with a recipient; the names of users on the client's
 // own machine are what programs mostly give.
 func noAddress(to string, err error) string {
-	if !strings.Contains(to, "@") {
+	switch {
+	case to == "":
+		return "<> is nobody: give a recipient (MAIL FROM alone may be <>)"
+	case !strings.Contains(to, "@"):
 		return fmt.Sprintf("%q is no whole address: tell the program to write to one such as %s@example.com (cron: MAILTO)", to, strings.Trim(to, " "))
 	}
 	return fmt.Sprintf("%q: %v", to, err)

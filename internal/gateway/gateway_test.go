@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -51,6 +52,8 @@ func TestLogin(t *testing.T) {
 		"PLAIN asked for":     {"AUTH PLAIN", plainOf("ada@acme.example", w.key)},
 		"PLAIN as itself":     {"AUTH PLAIN " + b64("shop\x00shop\x00"+w.key)},
 		"LOGIN":               {"AUTH LOGIN", b64("acc_ada"), b64(w.key)},
+		"the key in both":     {"AUTH PLAIN " + plainOf(w.key, w.key)},
+		"LOGIN with both":     {"AUTH LOGIN", b64(w.key), b64(w.key + "\n")},
 		"LOGIN with the user": {"auth login " + b64("SHOP"), b64(w.key + "\n")},
 		"XOAUTH2":             {"AUTH XOAUTH2 " + b64("user=ada@acme.example\x01auth=Bearer "+w.key+"\x01\x01")},
 		"OAUTHBEARER":         {"AUTH OAUTHBEARER " + b64("n,a=ada@acme.example,\x01host=h\x01auth=Bearer "+w.key+"\x01\x01")},
@@ -89,17 +92,27 @@ func TestLoginIsRefused(t *testing.T) {
 	w := newWorld(t, folder(t), nil)
 	reader := w.newKey(control.NewKey{Name: "reader", Scopes: []string{access.ScopeMessagesRead}})
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	for _, c := range []struct{ name, line, want string }{
+	for i, c := range []struct{ name, line, want string }{
 		{"wrong password", "AUTH PLAIN " + plainOf("shop", "secret"), "535 5.7.8 "},
-		{"unknown key", "AUTH PLAIN " + plainOf("shop", w.key[:len(w.key)-1]+"x"), "535 5.7.8 "},
+		{"unknown key", "AUTH PLAIN " + plainOf("shop", mistyped(w.key)), "535 5.7.8 "},
 		{"wrong user", "AUTH PLAIN " + plainOf("nobody@acme.example", w.key), `535 5.7.8 the API key is right, but the user "nobody@acme.example" is neither its name (shop) nor an account or pool`},
 		{"may not send", "AUTH PLAIN " + plainOf("reader", reader), "535 5.7.8 this API key may not send: it lacks the scope messages:send"},
-		{"as somebody else", "AUTH PLAIN " + b64("eve\x00shop\x00"+w.key), "501 5.5.2 "},
-		{"not base64", "AUTH PLAIN !!!", "501 5.5.2 "},
+		{"swapped", "AUTH PLAIN " + plainOf(w.key, "shop"), "535 5.7.8 user and password are swapped"},
+		{"swapped, the password is empty", "AUTH PLAIN " + plainOf(w.key, ""), "535 5.7.8 user and password are swapped"},
+		{"as somebody else", "AUTH PLAIN " + b64("eve\x00shop\x00"+w.key), "501 5.5.2 PLAIN: it asks to act as somebody else"},
+		{"not base64", "AUTH PLAIN !!!", "501 5.5.2 PLAIN: what was said is no base64"},
+		{"nothing", "AUTH PLAIN =", "501 5.5.2 PLAIN: neither a user nor a key was said"},
+		{"empty fields", "AUTH PLAIN " + plainOf("", ""), "501 5.5.2 PLAIN: neither a user nor a key was said"},
+		{"no password", "AUTH PLAIN " + plainOf("shop", ""), "535 5.7.8 no API key was given"},
+		{"not of the form", "AUTH PLAIN " + b64("shop "+w.key), "501 5.5.2 PLAIN: what was said is base64, but not of"},
+		{"no token", "AUTH XOAUTH2 " + b64("user=a"), "501 5.5.2 XOAUTH2: what was said is base64, but not of"},
 		{"another mechanism", "AUTH CRAM-MD5", "504 5.5.4 "},
 		{"none", "AUTH", "504 5.5.4 "},
 	} {
-		if said := w.hello(Implicit).cmd(c.line, ""); !strings.HasPrefix(said, c.want) {
+		from := w.dial(Implicit, fmt.Sprintf("127.0.%d.1", i)) // networks of their own: none has to wait
+		from.want("220")
+		from.cmd("EHLO x", "250")
+		if said := from.cmd(c.line, ""); !strings.HasPrefix(said, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, said, c.want)
 		}
 	}
@@ -116,6 +129,15 @@ func TestLoginIsRefused(t *testing.T) {
 	c.want("421 4.7.0 too many failed logins")
 	c.ends()
 	w.login()
+}
+
+// mistyped is a key with one wrong character.
+func mistyped(key string) string {
+	wrong := "x"
+	if strings.HasSuffix(key, wrong) {
+		wrong = "y"
+	}
+	return key[:len(key)-1] + wrong
 }
 
 func TestNoLoginWithoutTLS(t *testing.T) {

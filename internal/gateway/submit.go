@@ -24,7 +24,7 @@ func (c *conn) conclude(r *refusal) {
 	}
 	c.reset()
 	if r != nil {
-		c.s.Log.Info("a message over SMTP was refused", "client", c.client, "key", c.grant.Key, "reply", fmt.Sprint(r.code, " ", r.enhanced, " ", r.lines[0]))
+		c.s.Log.Info("a message over SMTP was refused", "client", c.client, "key", c.grant.Key, "reply", fmt.Sprint(r.code, " ", r.enhanced, " ", oneLine(r.lines[0])))
 		c.mistake(r)
 		return
 	}
