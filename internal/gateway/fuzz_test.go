@@ -280,8 +280,8 @@ func FuzzDialogue(f *testing.F) {
 		if log.Len() > 0 && strings.Contains(log.String(), "panicked") {
 			t.Fatalf("%q: %s", said, log.String())
 		}
-		if s.bodies.used.Load() != 0 || len(s.crowd.conns) != 0 || s.crowd.last != 0 {
-			t.Errorf("%q: %d bytes and %d connections are held", said, s.bodies.used.Load(), len(s.crowd.conns))
+		if s.bodies.held() != 0 || len(s.crowd.conns) != 0 || s.crowd.last != 0 {
+			t.Errorf("%q: %d bytes and %d connections are held", said, s.bodies.held(), len(s.crowd.conns))
 		}
 		if how&3 != 3 {
 			wellSaid(t, said, c.heard.String())

@@ -218,6 +218,16 @@ func TestBoundKeys(t *testing.T) {
 	if said := send(c, "ada@acme.example"); !strings.HasPrefix(said, "452 4.7.1 this API key may send to 1 recipients in") {
 		t.Errorf("over the day: %s", said)
 	}
+	for text, b := range map[string]control.KeyBounds{"2 recipients in a minute": {Rate: 2}, "2 recipients in 24 hours": {Rate: 3, Daily: 2}} {
+		c = bound(b) // what is over it is another message's: programs divide it so
+		c.cmd("MAIL FROM:<ada@acme.example>", "250")
+		c.cmd("RCPT TO:<bob@example.com>", "250")
+		c.cmd("RCPT TO:<eve@example.com>", "250")
+		c.cmd("RCPT TO:<bob@example.com>", "250")
+		c.cmd("RCPT TO:<ian@example.com>", "452 4.5.3 this API key may send to "+text+": send the others another one")
+		c.cmd("DATA", "354")
+		c.cmd(simple("ada@acme.example", "bob@example.com")+".", "250 2.0.0 kept as")
+	}
 	key := w.newKey(control.NewKey{Name: "far", Scopes: []string{access.ScopeMessagesSend}, KeyBounds: control.KeyBounds{Networks: []string{"192.0.2.0/24"}}})
 	if said := w.hello(Implicit).cmd("AUTH PLAIN "+plainOf("far", key), "535 5.7.8"); !strings.Contains(said, "127.0.0.1") {
 		t.Errorf("from elsewhere: %s", said)
@@ -238,7 +248,7 @@ func TestWishes(t *testing.T) {
 	if again := send("X-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n"); again != first {
 		t.Errorf("the same again: %s, before: %s", again, first)
 	}
-	if again := send("Message-ID: <another>\r\nX-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\n"); again != first {
+	if again := send("Message-ID: <another>\r\nX-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n"); again != first {
 		t.Errorf("the same as a library writes it again: %s, before: %s", again, first)
 	}
 	l := w.letters(1)[0]
@@ -254,12 +264,21 @@ func TestWishes(t *testing.T) {
 	if m.Type != "invoice" || strings.Join(m.Tags, " ") != "a b" {
 		t.Errorf("type %s, tags %v", m.Type, m.Tags)
 	}
+	soon := "X-Gatepost-Send-At: " + time.Now().Add(time.Hour).Format(time.RFC3339) + "\r\n"
+	said := send("X-Gatepost-Tags: a, b\r\nX-Gatepost-Type: invoice\r\nX-Gatepost-Tags: c, a\r\nX-Gatepost-Type: invoice\r\n", soon, soon)
+	m, _, err = w.Engine.Message(t.Context(), w.grant, email.ID(strings.TrimSpace(strings.TrimPrefix(said, "250 2.0.0 kept as "))))
+	must(t, err)
+	if m.Type != "invoice" || strings.Join(m.Tags, " ") != "a b c" {
+		t.Errorf("of fields that come twice: type %s, tags %v", m.Type, m.Tags)
+	}
 	for more, want := range map[string]string{
-		"X-Gatepost-Send-At: tomorrow\r\n":                                               "550 5.6.0 X-Gatepost-Send-At: \"tomorrow\" is no time such as",
-		"X-Gatepost-Typ: invoice\r\n":                                                    "550 5.6.0 unknown field X-Gatepost-Typ: one of X-Gatepost-Idempotency-Key, X-Gatepost-Type, X-Gatepost-Tags, X-Gatepost-Send-At",
-		"X-Gatepost-Type: news\r\n":                                                      "550 5.6.0 type: not a message type",
-		"X-Gatepost-Idempotency-Key: a\r\nResend-Idempotency-Key: b\r\n":                 "550 5.6.0 two idempotency keys",
-		"X-Gatepost-Send-At: " + time.Now().Add(time.Hour).Format(time.RFC3339) + "\r\n": "250 2.0.0",
+		"X-Gatepost-Send-At: tomorrow\r\n":                     "550 5.6.0 X-Gatepost-Send-At: \"tomorrow\" is no time such as",
+		"X-Gatepost-Typ: invoice\r\n":                          "550 5.6.0 unknown field X-Gatepost-Typ: one of X-Gatepost-Idempotency-Key, X-Gatepost-Type, X-Gatepost-Tags, X-Gatepost-Send-At",
+		"X-Gatepost-Type: news\r\n":                            "550 5.6.0 type: not a message type",
+		"X-Gatepost-Type: invoice\r\nX-Gatepost-Type: otp\r\n": "550 5.6.0 X-Gatepost-Type is there twice",
+		"X-Gatepost-Send-At: 2099-12-01T08:00:00Z\r\nX-Gatepost-Send-At: 2099-12-01T08:00:01Z\r\n": "550 5.6.0 X-Gatepost-Send-At is there twice",
+		"X-Gatepost-Idempotency-Key: a\r\nResend-Idempotency-Key: b\r\n":                           "550 5.6.0 two idempotency keys",
+		"X-Gatepost-Send-At: " + time.Now().Add(time.Hour).Format(time.RFC3339) + "\r\n":           "250 2.0.0",
 	} {
 		if said := send(more); !strings.HasPrefix(said, want) {
 			t.Errorf("%q: %s", more, said)
@@ -313,6 +332,31 @@ func TestPipeliningAndChunks(t *testing.T) {
 	c.send(body + ".\r\nNOOP\r\n")
 	c.want("250 2.0.0 kept as")
 	c.want("250 2.0.0 yes")
+}
+
+// A message may come in any number of chunks that bring something, as some clients send it.
+func TestManyChunks(t *testing.T) {
+	w := newWorld(t, folder(t), func(c *Config) { c.Limits.IdleCommands, c.Limits.Recipients = 10, 1 })
+	c := w.ready()
+	head, line := simple("ada@acme.example", "bob@example.com"), strings.Repeat(strings.Repeat("x", 62)+"\r\n", progress/64)
+	c.send("BDAT " + strconv.Itoa(len(head)) + "\r\n" + head)
+	c.want("250")
+	for range 300 {
+		c.send("BDAT " + strconv.Itoa(len(line)) + "\r\n" + line)
+		c.want("250")
+	}
+	c.cmd("BDAT 0 LAST", "250 2.0.0 kept as")
+	if l := w.letters(1)[0]; !strings.HasSuffix(l.raw, head+strings.Repeat(line, 300)) {
+		t.Errorf("left with %d bytes", len(l.raw))
+	}
+	c.cmd("MAIL FROM:<ada@acme.example>", "250")
+	c.cmd("RCPT TO:<bob@example.com>", "250")
+	for range 9 {
+		c.send("BDAT 1\r\nx")
+		c.want("250")
+	}
+	c.send("BDAT 1\r\nx")
+	c.want("421 4.7.0 too many commands without a message")
 }
 
 // A stop lets a message that is being taken come to its answer and ends what is idle.
