@@ -167,7 +167,7 @@ func (c *conn) answerTo(question, initial string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.tell("client", "[not shown]")
+		c.tell("client", mask)
 		initial = string(line)
 	}
 	switch initial {

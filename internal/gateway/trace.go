@@ -26,9 +26,9 @@ func shown(verb, line string) string {
 	case !slices.Contains(commands, verb):
 		return "[no command, not shown]"
 	case verb == "AUTH" && len(words) > 1 && !slices.Contains(ways, strings.ToUpper(words[1])):
-		return "AUTH [not shown]"
+		return "AUTH " + mask
 	case verb == "AUTH" && len(words) > 2:
-		return strings.Join(words[:2], " ") + " [not shown]"
+		return strings.Join(words[:2], " ") + " " + mask
 	}
 	return masked(line)
 }
@@ -36,19 +36,39 @@ func shown(verb, line string) string {
 // keyForm is what is meant as an API key, also one that was cut or mistyped.
 var keyForm = regexp.MustCompile(`(?i)gp[-_](?:live|test)[-_][^\s"<>]+`)
 
-// longText is as long as what a key has behind its prefix, or as one in base64, which
-// for a key has no other letters.
-var longText = regexp.MustCompile(`[0-9A-Za-z]{30,}`)
+const mask = "[not shown]"
 
 // masked is a text without what may be an API key, or one in base64: by the form, and
 // where that was mistyped by its length, with small and capital letters and digits.
 func masked(s string) string {
-	const mask = "[not shown]"
-	return longText.ReplaceAllStringFunc(keyForm.ReplaceAllString(s, mask), func(word string) string {
-		mixed := strings.ContainsAny(word, "0123456789") && word != strings.ToLower(word) && word != strings.ToUpper(word)
-		if mixed {
-			return mask
+	if strings.ContainsAny(s, "-_") { // most lines are not worth the search
+		s = keyForm.ReplaceAllString(s, mask)
+	}
+	return withoutLong(s)
+}
+
+// longText is less than what a key has behind its prefix, and than one in base64, which
+// for a key is letters and digits too.
+const longText = 30
+
+func withoutLong(s string) string {
+	begin := 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && letterOrDigit(s[i]) {
+			continue
 		}
-		return word
-	})
+		if word := s[begin:i]; len(word) >= longText && mixed(word) {
+			return s[:begin] + mask + withoutLong(s[i:])
+		}
+		begin = i + 1
+	}
+	return s
+}
+
+func letterOrDigit(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
+}
+
+func mixed(word string) bool {
+	return strings.ContainsAny(word, "0123456789") && word != strings.ToLower(word) && word != strings.ToUpper(word)
 }
