@@ -1,6 +1,9 @@
 package client
 
-import "context"
+import (
+	"context"
+	"net/url"
+)
 
 // CapacityList is what the accounts and the pools can still send.
 type CapacityList struct {
@@ -68,5 +71,19 @@ type SendLimits struct {
 // Capacity tells what each account and each pool can still send, now and today, and when more is
 // free.
 func (c *Client) Capacity(ctx context.Context) (CapacityList, error) {
-	return ask[CapacityList](ctx, c, get("/v1/capacity", nil))
+	return c.CapacityOf(ctx, CapacityQuery{})
+}
+
+// CapacityQuery selects of whom the capacity is told. Empty fields select nothing away.
+type CapacityQuery struct {
+	Account string // its id or address: only this account, and the pools that it is in
+	Pool    string // its id or name: only this pool, and the accounts that are in it
+}
+
+// CapacityOf is Capacity of what q selects.
+func (c *Client) CapacityOf(ctx context.Context, q CapacityQuery) (CapacityList, error) {
+	v := url.Values{}
+	setQuery(v, "account", q.Account)
+	setQuery(v, "pool", q.Pool)
+	return ask[CapacityList](ctx, c, get("/v1/capacity", v))
 }

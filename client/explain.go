@@ -22,10 +22,10 @@ type ExplainedAccount struct {
 	ID          string `json:"id" doc:"Where no account takes it: of its pool, or of the account that has been removed."`
 	Address     string `json:"address"`
 	Transport   string `json:"transport"`
-	Status      string `json:"status,omitempty" enum:"active,parked,resting,held" doc:"Missing: no account takes it."`
+	Status      string `json:"status,omitempty" enum:"active,parked,resting,paused,held" doc:"Missing: no account takes it."`
 	Why         string `json:"why" doc:"Why this account: named in the request, or the one that may send as From."`
 	Cause       string `json:"cause,omitempty"`
-	Reason      string `json:"reason,omitempty" doc:"Why the account is parked or held, and what to do."`
+	Reason      string `json:"reason,omitempty" doc:"Why the account is parked, paused or held, and what to do."`
 	ParkedUntil *Time  `json:"parked_until,omitempty" doc:"Until when it is parked or rests."`
 }
 

@@ -23,10 +23,10 @@ type PoolMember struct {
 
 // ChangePool changes what is given of a pool and leaves the rest.
 type ChangePool struct {
-	Name     *string       `json:"name,omitempty"`
-	Strategy *string       `json:"strategy,omitempty" enum:"headroom,random,weighted,sticky,failover"`
-	StickyBy *string       `json:"sticky_by,omitempty" enum:"recipient,thread"`
-	Members  *[]PoolMember `json:"members,omitempty" doc:"Replaces the members. Mail that waits goes by the new ones."`
+	Name     *string       `json:"name,omitempty" null:"refused"`
+	Strategy *string       `json:"strategy,omitempty" null:"refused" enum:"headroom,random,weighted,sticky,failover"`
+	StickyBy *string       `json:"sticky_by,omitempty" null:"refused" enum:"recipient,thread"`
+	Members  *[]PoolMember `json:"members,omitempty" null:"refused" doc:"Replaces the members. Mail that waits goes by the new ones."`
 }
 
 // Pool is accounts that may send for the same mail.

@@ -61,10 +61,10 @@ type QueueOrder struct {
 	Cause           string `json:"cause,omitempty" minLength:"1" doc:"Of the last attempt. With retry only recipients that failed with it are tried again."`
 	State           string `json:"state,omitempty" minLength:"1" enum:"scheduled,queued,held" doc:"Left out: all that the verb is about."`
 	SubmittedBefore *Time  `json:"submitted_before,omitempty" null:"refused"`
-	To              string `json:"to,omitempty" doc:"With move: the account that sends them from now on, its id or address."`
+	To              string `json:"to,omitempty" null:"refused" doc:"With move: the account that sends them from now on, its id or address."`
 	Reason          string `json:"reason,omitempty" doc:"For the events; at most 200 bytes."`
 	DryRun          bool   `json:"dry_run,omitempty" null:"refused" doc:"Count, and do nothing."`
-	Cursor          string `json:"cursor,omitempty" doc:"The next_cursor of the answer before, to go on."`
+	Cursor          string `json:"cursor,omitempty" minLength:"1" doc:"The next_cursor of the answer before, to go on."`
 }
 
 // QueueOrdered is what came of an order.

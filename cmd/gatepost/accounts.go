@@ -100,7 +100,7 @@ func accountsShowCommand(env environment) *cobra.Command {
 	return onAccount(env, &cobra.Command{Use: "show", Short: "Show an account, its limits and what is used of them"}, func(ctx context.Context, r *remote, a client.Account) error {
 		var limits []client.CapacityLimit
 		if !r.asJSON {
-			all, err := r.Capacity(ctx)
+			all, err := r.CapacityOf(ctx, client.CapacityQuery{Account: a.ID})
 			if err != nil {
 				return err
 			}
@@ -139,6 +139,7 @@ func (r *remote) accountFacts(a client.Account) {
 		{"may look", mayLook(a)},
 		{"draft fence", draftFence(a)},
 		{"at a time", atATime(a)},
+		{"limits set", limitsOf(a)},
 		{"server", serverOf(a)},
 		{"user", userOf(a)},
 		{"trusts", authorityOf(a)},
@@ -258,64 +259,6 @@ func accountsTestCommand(env environment) *cobra.Command {
 		}
 		return r.outcome(m)
 	})
-}
-
-func accountsChangeCommand(env environment) *cobra.Command {
-	var credential string
-	var senders []string
-	var look bool
-	cmd := &cobra.Command{
-		Use: "change", Short: "Change an account's credential, senders or abilities; the rest stays",
-		Example: `  gatepost accounts change app@example.com --senders billing@example.com,@shop.example.com
-  gatepost accounts change app@example.com --senders ""
-  gatepost accounts change app@example.com --look=false`,
-	}
-	cmd.Flags().StringVar(&credential, "credential", "", "`id` of the credential to use")
-	cmd.Flags().StringSliceVar(&senders, "senders", nil, "further `addresses` that may stand in From, or @domain; replaces the list")
-	cmd.Flags().BoolVar(&look, "look", true, "whether gatepost looks in Sent after an attempt without an answer (Google)")
-	f := cmd.Flags()
-	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
-		var change client.ChangeAccount
-		if f.Changed("credential") {
-			change.Credential = &credential
-		}
-		if f.Changed("senders") {
-			change.Senders = &senders
-		}
-		if f.Changed("look") {
-			if err := setLook(&change, a, look); err != nil {
-				return err
-			}
-		}
-		if !f.Changed("credential") && !f.Changed("senders") && !f.Changed("look") {
-			return usagef("nothing to change: give --credential, --senders or --look")
-		}
-		a, err := r.ChangeAccount(ctx, a.ID, change)
-		if err != nil {
-			return err
-		}
-		return r.show(a, func() { r.accountFacts(a) })
-	})
-}
-
-func setLook(change *client.ChangeAccount, a client.Account, look bool) error {
-	switch a.Transport {
-	case "gmail":
-		change.Gmail = &client.GmailSettings{}
-		if a.Gmail != nil {
-			*change.Gmail = *a.Gmail
-		}
-		change.Gmail.MayLook = &look
-	case "gmail_smtp":
-		change.GmailSMTP = &client.GmailSMTPSettings{}
-		if a.GmailSMTP != nil {
-			*change.GmailSMTP = *a.GmailSMTP
-		}
-		change.GmailSMTP.MayLook = &look
-	default:
-		return usagef("--look: a relay has no Sent mail that gatepost could look into")
-	}
-	return nil
 }
 
 func accountsAliasesCommand(env environment) *cobra.Command {

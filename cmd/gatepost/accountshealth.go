@@ -37,7 +37,10 @@ func (r *remote) health(h client.AccountHealth) {
 		if t.Lane != "" {
 			line = append(line, "lane "+t.Lane)
 		}
-		r.line("\n%s  %s  %s", r.in(dim, when(t.From.Time)), r.state(t.State), strings.Join(append(line, t.Cause), " · "))
+		if t.Cause != t.State {
+			line = append(line, t.Cause)
+		}
+		r.line("\n%s  %s  %s", r.in(dim, when(t.From.Time)), r.state(t.State), strings.Join(line, " · "))
 		r.indented(t.Text, inCommands(t.Fix))
 	}
 }
@@ -57,5 +60,8 @@ func lasted(t client.Trouble) string {
 	case t.Goes:
 		return "until " + when(t.Until.Time)
 	}
-	return "for " + t.Until.Sub(t.From.Time).Round(time.Second).String()
+	if took := t.Until.Sub(t.From.Time).Round(time.Second); took > 0 {
+		return "for " + took.String()
+	}
+	return "for less than a second"
 }

@@ -10,6 +10,7 @@ import (
 )
 
 func capacityCommand(env environment) *cobra.Command {
+	var q client.CapacityQuery
 	cmd := &cobra.Command{
 		Use: "capacity", Short: "See what accounts and pools can still send, now and today", Args: cobra.NoArgs,
 		Long: `See how many messages to one recipient each account and each pool can send at once
@@ -17,10 +18,13 @@ func capacityCommand(env environment) *cobra.Command {
 for urgent mail, and when more may leave than now (NEXT FREE). Mail that is not
 urgent leaves evenly, so NOW is small where a limit is of a minute. "-" stands where
 no limit is known. The limits one by one: gatepost accounts show ACCOUNT`,
-		Example: "  gatepost capacity\n  gatepost capacity --json",
+		Example: "  gatepost capacity\n  gatepost capacity --pool shop\n  gatepost capacity --json",
 	}
-	return overAPI(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
-		all, err := r.Capacity(ctx)
+	cmd.Flags().StringVar(&q.Account, "account", "", "only this `account`, address or id, and the pools that it is in")
+	cmd.Flags().StringVar(&q.Pool, "pool", "", "only this `pool`, name or id, and the accounts that are in it")
+	completeQueue(cmd, env, nil)
+	return ofQueue(env, cmd, func(ctx context.Context, r *remote, _ []string) error {
+		all, err := r.CapacityOf(ctx, q)
 		if err != nil {
 			return err
 		}

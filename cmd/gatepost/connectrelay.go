@@ -22,6 +22,7 @@ type relay struct {
 	port    int
 	ca      string // a file
 	senders []string
+	limits  limitFlag
 	noTest  bool
 }
 
@@ -38,7 +39,8 @@ Without a user there is no sign-in. The certificate is always verified. If the
 live check fails, nothing is kept.`,
 		Example: `  gatepost connect relay app@example.com --host smtp.example.com --user app@example.com
   gatepost connect relay app@example.com --host smtp.example.com --tls implicit --user app --smtp-password-file pw
-  gatepost connect relay app@example.com --preset gmail_relay --hello example.com`,
+  gatepost connect relay app@example.com --preset gmail_relay --hello example.com
+  gatepost connect relay app@example.com --host smtp.example.com --user app --limit per_minute=100,recipients_per_day=5000`,
 		Args: oneArg("the address to send from"),
 	}
 	f := cmd.Flags()
@@ -50,6 +52,7 @@ live check fails, nothing is kept.`,
 	f.StringVar(&w.Hello, "hello", "", "`name` to say in EHLO (default the machine's)")
 	f.StringVar(&w.ca, "relay-ca", "", "`file` with the authority that signed the relay's certificate, PEM; its text is handed over")
 	f.StringSliceVar(&w.senders, "senders", nil, "further `addresses` that may stand in From, or @domain")
+	f.Var(&w.limits, "limit", limitUsage)
 	f.BoolVar(&w.noTest, "no-test", false, "send no test message")
 	return overAPIWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, args []string) error {
 		return w.run(ctx, newGuide(r), args[0])
@@ -63,6 +66,7 @@ func (w *relay) run(ctx context.Context, g *guide, address string) error {
 	if w.port != 0 {
 		w.Port = &w.port
 	}
+	w.Limits = w.limits.in(nil)
 	if err := w.authority(); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func messagesExplainCommand(env environment) *cobra.Command {
 
 func (r *remote) explanation(e client.Explanation) {
 	r.line("%s  %s", r.in(bold, e.ID), r.state(e.Status))
-	for _, line := range wrap(e.Summary, 92) {
+	for _, line := range wrap(inLocal(e.Summary), 92) {
 		r.line("%s", line)
 	}
 	r.line("")
@@ -37,13 +37,13 @@ func (r *remote) explanation(e client.Explanation) {
 		r.line("%s%s (%s), %s", r.in(dim, "account   "), e.Account.Address, e.Account.Transport, r.state(e.Account.Status))
 	}
 	if r.indented(e.Account.Why); e.Account.Reason != e.Fix { // it stands below, as what to do
-		r.indented(e.Account.Reason)
+		r.indented(inLocal(e.Account.Reason))
 	}
 	if e.Account.ParkedUntil != nil {
 		r.indented("It waits until " + whenAt(e.Account.ParkedUntil) + ".")
 	}
 	r.line("%s%s: lane %s; without an answer: %s", r.in(dim, "type      "), e.Policy.Type, e.Policy.Lane, e.Policy.OnUnknown)
-	r.indented("content kept: " + e.Policy.Kept)
+	r.indented("content kept: " + inLocal(e.Policy.Kept))
 	for _, l := range e.Limits {
 		r.line("%s%s: %s", r.in(dim, "limit     "), l.Name, limitText(l))
 	}
@@ -54,7 +54,7 @@ func (r *remote) explanation(e client.Explanation) {
 		r.attempt(a)
 	}
 	if e.Next != "" {
-		r.line("%s%s", r.in(dim, "next      "), strings.TrimSpace(whenAt(e.NextAt)+"  "+e.Next))
+		r.line("%s%s", r.in(dim, "next      "), strings.TrimSpace(whenAt(e.NextAt)+"  "+inLocal(e.Next)))
 	}
 	if e.Fix != "" {
 		r.line("%s%s", r.in(bold, "to do     "), inCommands(e.Fix))

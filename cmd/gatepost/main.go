@@ -99,6 +99,9 @@ func run(ctx context.Context, args []string, env environment) int {
 func unknownCommand(root *cobra.Command, args []string) (*cobra.Command, error) {
 	root.InitDefaultCompletionCmd(args...)
 	group, rest, err := root.Find(args)
+	if paths := elsewhere(root, args); err != nil && len(paths) > 0 {
+		return root, usagef("unknown command %q for %q: did you mean %s?", args[0], root.Name(), strings.Join(paths, " or "))
+	}
 	if err != nil || !group.HasSubCommands() || group == root || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
 		return nil, nil // cobra has the word
 	}
@@ -111,6 +114,18 @@ func unknownCommand(root *cobra.Command, args []string) (*cobra.Command, error) 
 		hint = "did you mean " + near + "?"
 	}
 	return group, usagef("unknown command %q for %q: %s", rest[0], group.CommandPath(), hint)
+}
+
+// elsewhere is the commands of groups that have the name which the root has not.
+func elsewhere(root *cobra.Command, args []string) (paths []string) {
+	for _, group := range root.Commands() {
+		for _, c := range group.Commands() {
+			if len(args) > 0 && c.Name() == args[0] {
+				paths = append(paths, c.CommandPath())
+			}
+		}
+	}
+	return paths
 }
 
 // tell prints why a command failed, beside --json as JSON.

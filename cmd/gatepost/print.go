@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -188,6 +189,20 @@ func when(t time.Time) string {
 		return t.Format(time.TimeOnly)
 	}
 	return t.Format("2006-01-02 15:04")
+}
+
+// writtenTime is a time as the API writes it into a sentence (RFC 3339).
+var writtenTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`)
+
+// inLocal says the times in a sentence as those beside it are said.
+func inLocal(text string) string {
+	return writtenTime.ReplaceAllStringFunc(text, func(s string) string {
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return s
+		}
+		return when(t)
+	})
 }
 
 func whenAt(t *client.Time) string {

@@ -51,7 +51,7 @@ func completeQueue(cmd *cobra.Command, env environment, states []string) {
 // notEmpty refuses flags that were given without a value: a variable of a script that
 // is empty would select everything.
 func notEmpty(cmd *cobra.Command) error {
-	for _, flag := range []string{"account", "lane", "type", "cause", "state"} {
+	for _, flag := range []string{"account", "pool", "lane", "type", "cause", "state"} {
 		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed && f.Value.String() == "" {
 			return usagef("--%s: is empty: write a value, or leave the flag out, which stands for all", flag)
 		}
@@ -125,7 +125,7 @@ func (r *remote) waiting(list []client.Waiting, none string) {
 	}
 	var rows [][]string
 	for _, w := range list {
-		if isTerminal(r.out) {
+		if w.Text = inLocal(w.Text); isTerminal(r.out) {
 			w.Text = short(w.Text, 72)
 		}
 		account, oldest := w.Address, ""

@@ -60,9 +60,21 @@ func TestReleaseWarns(t *testing.T) {
 // A program that reads the queue gets whole sentences.
 func TestQueueIsNotCutIntoAPipe(t *testing.T) {
 	var out bytes.Buffer
-	text := strings.Repeat("until the account's pause is over, ", 5)
+	text := strings.Repeat("while the account is parked, ", 5)
 	(&remote{printer: printing(&out).printer}).waiting([]client.Waiting{{Messages: 1, Text: text}}, "")
 	if !strings.Contains(out.String(), strings.TrimSpace(text)) || strings.Contains(out.String(), "…") {
+		t.Error(out.String())
+	}
+}
+
+// A time in a sentence is said as those in the columns beside it.
+func TestTimesInSentencesAreLocal(t *testing.T) {
+	at := time.Date(2026, 11, 22, 3, 31, 21, 0, time.UTC)
+	var out bytes.Buffer
+	w := client.Waiting{Messages: 1, Until: client.At(at), Text: "while the account is parked; it expires before, at " + at.Format(time.RFC3339)}
+	printing(&out).waiting([]client.Waiting{w}, "")
+	printing(&out).explanation(client.Explanation{Summary: "Next: it expires at 2026-11-22T03:31:21.5Z.", Next: w.Text})
+	if strings.Contains(out.String(), "T03:31") || strings.Count(out.String(), when(at)) != 4 {
 		t.Error(out.String())
 	}
 }
@@ -87,15 +99,16 @@ func TestCompletionOfQueue(t *testing.T) {
 // they need.
 func TestAdviceIsInCommands(t *testing.T) {
 	for advice, want := range map[string]string{
-		"when it may go on, POST /v1/messages/msg_1/release":                                  "when it may go on, gatepost messages release msg_1; if it is not wanted any more: gatepost messages cancel msg_1",
-		"ask a recipient; if it did not leave, POST /v1/messages/msg_1/release":               "ask a recipient; if it did not leave: gatepost messages release msg_1; if it did, or is not wanted any more: gatepost messages cancel msg_1",
-		"when it may go on, POST /v1/queue/resume":                                            "when it may go on, gatepost queue resume",
-		`when it may go on, POST /v1/queue/resume with {"account":"acc_1","lane":"bulk"}`:     "when it may go on, gatepost queue resume --account acc_1 --lane bulk",
-		"there is no such account: GET /v1/accounts lists them":                               "there is no such account: gatepost accounts list shows them",
-		"no account, and no pool: GET /v1/accounts and GET /v1/pools list them":               "no account, and no pool: gatepost accounts list and gatepost pools list show them",
-		"there is no account yet: connect one by POST /v1/accounts":                           "there is no account yet: connect one by gatepost connect",
-		"there is no such credential: make one by POST /v1/credentials":                       "there is no such credential: gatepost credentials list shows those that there are",
-		"a consent comes from a user's consent: gatepost connect gmail, or POST /v1/consents": "a consent comes from a user's consent: gatepost connect gmail",
+		"when it may go on, POST /v1/messages/msg_1/release":                                        "when it may go on, gatepost messages release msg_1; if it is not wanted any more: gatepost messages cancel msg_1",
+		"ask a recipient; if it did not leave, POST /v1/messages/msg_1/release":                     "ask a recipient; if it did not leave: gatepost messages release msg_1; if it did, or is not wanted any more: gatepost messages cancel msg_1",
+		"it is being sent: wait for its outcome; what became of it: GET /v1/messages/msg_1/explain": "it is being sent: wait for its outcome; what became of it: gatepost messages explain msg_1",
+		"when it may go on, POST /v1/queue/resume":                                                  "when it may go on, gatepost queue resume",
+		`when it may go on, POST /v1/queue/resume with {"account":"acc_1","lane":"bulk"}`:           "when it may go on, gatepost queue resume --account acc_1 --lane bulk",
+		"there is no such account: GET /v1/accounts lists them":                                     "there is no such account: gatepost accounts list shows them",
+		"no account, and no pool: GET /v1/accounts and GET /v1/pools list them":                     "no account, and no pool: gatepost accounts list and gatepost pools list show them",
+		"there is no account yet: connect one by POST /v1/accounts":                                 "there is no account yet: connect one by gatepost connect",
+		"there is no such credential: make one by POST /v1/credentials":                             "there is no such credential: gatepost credentials list shows those that there are",
+		"a consent comes from a user's consent: gatepost connect gmail, or POST /v1/consents":       "a consent comes from a user's consent: gatepost connect gmail",
 	} {
 		if got := inCommands(advice); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", advice, got, want)
@@ -150,6 +163,8 @@ func TestQueueByHand(t *testing.T) {
 		{"queue", "Nothing waits.", exitOK},
 		{"queue pause", "everything would be paused: 0 messages", exitUsage},
 		{"queue pause --account shop --lane bulk --yes", "shop, lane bulk, since", exitOK},
+		{"queue pause --account shop --lane bulk --reason why --yes", "shop, lane bulk: why, since", exitOK},
+		{"queue pause --account shop --lane bulk --yes", "shop, lane bulk: why, since", exitOK},
 		{"queue resume --account shop --yes", "There is no such pause: shop.", exitFailed},
 		{"queue resume --dry-run", "To end it: gatepost queue resume --account shop --lane bulk", exitFailed},
 		{"queue resume --account shop --lane bulk", "shop, lane bulk would be resumed: 0 messages that wait now: give --yes", exitUsage},
@@ -157,10 +172,20 @@ func TestQueueByHand(t *testing.T) {
 		{"queue --account " + f.Accounts[1].Address, "Nothing waits.\n", exitOK},
 		{"queue --account shop", "To end it: gatepost queue resume --account shop --lane bulk", exitOK},
 		{"queue --lane normal", "Nothing waits.\n", exitOK},
-		{"queue resume --account shop --lane bulk --yes", "resumed shop, lane bulk, since ", exitOK},
+		{"queue resume --account shop --lane bulk --yes", "resumed shop, lane bulk: why, since ", exitOK},
 		{"queue resume --account shop --lane bulk --yes", "Nothing is paused.", exitFailed},
-		{"queue --cause gaveup", "--cause: there is no such cause: near it are gave_up", exitUsage},
-		{"queue retry --cause gaveup --dry-run", "--cause: there is no such cause: near it are gave_up", exitUsage},
+		{"capacity --pool shop", "shop ", exitOK},
+		{"capacity --account " + f.Accounts[1].Address, f.Accounts[1].Address, exitOK},
+		{"capacity --account shop", "--account: not the id or address of an account: gatepost accounts list shows them", exitUsage},
+		{"capacity --pool=", "--pool: is empty", exitUsage},
+		{"explain msg_1", `unknown command "explain" for "gatepost": did you mean gatepost messages explain?`, exitUsage},
+		{"accounts change " + f.Accounts[1].Address + " --limit per_minute=30,per_day=2000", "limits set   per_minute=30 per_day=2000", exitOK},
+		{"accounts change " + f.Accounts[1].Address + " --limit per_minute= --limit per_hour=100", "limits set   per_hour=100 per_day=2000", exitOK},
+		{"accounts change " + f.Accounts[1].Address + " --limit per_year=1", "the names are per_second, per_minute, ", exitUsage},
+		{"accounts change " + f.Accounts[1].Address + " --limit per_day=0", "per_day: write a whole number from 1", exitUsage},
+		{"accounts show " + f.Accounts[1].Address, "2000 messages per day of the relay: 0 used", exitOK},
+		{"queue --cause gaveup", "--cause: there is no such cause: near it is gave_up", exitUsage},
+		{"queue retry --cause gaveup --dry-run", "--cause: there is no such cause: near it is gave_up", exitUsage},
 		{"queue retry --cause gave_up --dry-run", "No message fits.", exitOK},
 		{"queue retry --cause gave_up --yes", "No message fits.", exitFailed},
 		{"queue cancel", "No message fits.", exitFailed},

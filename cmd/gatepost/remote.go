@@ -63,6 +63,9 @@ func inFlags(err error, cmd *cobra.Command) error {
 // member of a pool, and of what has a name of its own, it names that, too.
 func flagOf(field string, cmd *cobra.Command) string {
 	head, rest, _ := strings.Cut(field, ".")
+	if limit, ok := strings.CutPrefix(rest, "limits."); ok && cmd.Flags().Lookup("limit") != nil {
+		return "--limit " + limit
+	}
 	if flag := flagFor(head, cmd); flag != "" {
 		switch {
 		case head == "key" && rest != "":

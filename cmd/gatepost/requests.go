@@ -19,6 +19,7 @@ var requests = []struct {
 		"if it did not leave: gatepost messages release $1; if it did, or is not wanted any more: gatepost messages cancel $1",
 	},
 	{regexp.MustCompile(`POST /v1/messages/(\w+)/release`), "gatepost messages release $1; if it is not wanted any more: gatepost messages cancel $1"},
+	{regexp.MustCompile(`GET /v1/messages/(\w+)/explain`), "gatepost messages explain $1"},
 	{regexp.MustCompile(`GET /v1/(accounts|pools) lists them`), "gatepost $1 list shows them"},
 	{regexp.MustCompile(`GET /v1/accounts and GET /v1/pools list them`), "gatepost accounts list and gatepost pools list show them"},
 	{regexp.MustCompile(`make one by POST /v1/credentials`), "gatepost credentials list shows those that there are"},

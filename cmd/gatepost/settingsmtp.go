@@ -50,7 +50,7 @@ func smtpDoorSettings() []setting {
 			set: setList(func(s *settings) *[]gateway.Trusted { return &s.smtp.trusted }, parseTrusted),
 		}, {
 			name: "smtp-repair", section: section, groups: forServer, kind: "list",
-			doc: "Networks of devices that end lines with a bare LF or CR. All others are refused that: it is how mail is smuggled.",
+			doc: "Networks of devices that end lines with a bare LF, or have a bare CR in a message. All others are refused that: it is how mail is smuggled. A device that ends its lines with LF needs a connection for each mail.",
 			set: setNetworks(func(s *settings) *[]netip.Prefix { return &s.smtp.repair }),
 		}, {
 			name: "smtp-hostname", section: section, groups: forServer, kind: "name",

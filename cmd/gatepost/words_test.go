@@ -71,6 +71,8 @@ func TestFieldsAreFlags(t *testing.T) {
 		{"connect workspace", "key.private_key", "--service-account: private_key"},
 		{"credentials replace", "password", "--smtp-password-file"},
 		{"accounts change", "senders[2]", "--senders"},
+		{"accounts change", "gmail.limits.units_per_minute", "--limit units_per_minute"},
+		{"connect relay", "smtp.limits.per_day", "--limit per_day"},
 		{"send", "to[0].address", "--to"},
 		{"send", "headers[1].name", "--header"},
 		{"send", "send_at", "--send-at"},

@@ -200,9 +200,6 @@ func (c *call) accountAnswer(status int, a control.Account) error {
 
 // listAccounts shows all accounts.
 func (s *server) listAccounts(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	all, err := s.Control.Accounts(c.r.Context(), c.grant)
 	if err != nil {
 		return err

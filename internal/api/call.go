@@ -26,6 +26,7 @@ type operation struct {
 	pattern  string // method and path, as net/http has it
 	open     bool   // needs no key
 	scope    string // that the key must have; empty: any key will do
+	asks     bool   // a GET that reads its query itself; others have no parameters
 	serve    func(*call) error
 	describe func(*describer)
 }
@@ -125,6 +126,11 @@ func (c *call) run(o operation) error {
 		if o.scope != "" && !c.grant.May(o.scope) {
 			return fmt.Errorf("%w: it lacks the scope %s", queue.ErrForbidden, o.scope)
 		}
+		if o.method() == http.MethodGet && !o.asks {
+			if _, err := c.query(); err != nil {
+				return err
+			}
+		}
 	}
 	return o.serve(c)
 }
@@ -212,6 +218,7 @@ func (w *wrongFields) single(q map[string][]string, names ...string) map[string]
 	for _, name := range names {
 		if len(q[name]) > 1 {
 			w.add(name, "given twice")
+			continue // which of them is meant nobody knows
 		}
 		one[name] = strings.Join(q[name], "")
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,63 @@ func TestCapacityHasPoolsAndLearnedLimits(t *testing.T) {
 	w.post("/v1/accounts/"+w.gmail+"/release", "").want(http.StatusOK)
 	if _, a = capacity(); a.Status != "active" || *a.Today != 1900 || a.Limits[2].LearnedUntil != nil || a.Limits[2].Usual != nil {
 		t.Errorf("released: %+v", a)
+	}
+}
+
+// What can still be sent is told of one account, or of one pool, too.
+func TestCapacityOfSome(t *testing.T) {
+	w := sqlite(t)
+	shop := w.made("/v1/pools", `{"name": "shop", "members": [{"account": "`+w.gmail+`"}]}`)
+	both := w.made("/v1/pools", `{"name": "both", "members": [{"account": "`+w.gmail+`"}, {"account": "`+w.smtp+`"}]}`)
+	c := w.client()
+	for _, x := range []struct {
+		account, pool string
+		want          []string
+	}{
+		{w.smtp, "", []string{w.smtp, both}},
+		{"app@example.com", "", []string{w.smtp, both}},
+		{"", "shop", []string{w.gmail, shop}},
+		{"", both, []string{w.gmail, w.smtp, both}},
+		{w.smtp, "both", []string{w.smtp, both}},
+		{w.smtp, "shop", nil},
+	} {
+		list, err := c.CapacityOf(t.Context(), client.CapacityQuery{Account: x.account, Pool: x.pool})
+		w.must(err)
+		var got []string
+		for _, a := range list.Data {
+			got = append(got, a.Account)
+		}
+		for _, p := range list.Pools {
+			got = append(got, p.Pool)
+		}
+		slices.Sort(got)
+		slices.Sort(x.want)
+		if !slices.Equal(got, x.want) {
+			t.Errorf("account %q, pool %q: %v, want %v", x.account, x.pool, got, x.want)
+		}
+	}
+	for query, field := range map[string]string{
+		"foo=1": "foo", "account=nobody": "account", "account=shop": "account", "pool=" + w.smtp: "pool", "pool=": "pool", "account=": "account", "pool=a&pool=b": "pool",
+	} {
+		wantFields(t, w.get("/v1/capacity?"+query).problem(http.StatusUnprocessableEntity, "invalid"), []string{field})
+	}
+}
+
+// Nothing that is asked of a list or of a thing is passed over in silence.
+func TestUnknownParametersAreRefused(t *testing.T) {
+	w := sqlite(t)
+	n := 0
+	for _, o := range new(server).operations() {
+		if o.open || o.method() != http.MethodGet {
+			continue
+		}
+		n++
+		fields := w.get(strings.ReplaceAll(o.path(), "{id}", w.smtp)+"?foo=1").problem(http.StatusUnprocessableEntity, "invalid")
+		if fields["foo"] != "unknown query parameter" {
+			t.Errorf("%s: %v", o.pattern, fields)
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d are read", n)
 	}
 }

@@ -152,6 +152,9 @@ func TestExplainAndRetry(t *testing.T) {
 		w.wait(c, s.ID, "accepted")
 		_, err = c.Cancel(ctx, s.ID)
 		w.refused(err, http.StatusConflict, "too_late")
+		if want := "It is too late for that: every recipient is final; what became of it: GET /v1/messages/" + s.ID + "/explain ("; !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	})
 }
 

@@ -59,9 +59,6 @@ func (c *call) credentialAnswer(status int, made control.Credential) error {
 
 // listCredentials shows all credentials without their secrets.
 func (s *server) listCredentials(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	all, err := s.Control.Credentials(c.r.Context(), c.grant)
 	if err != nil {
 		return err

@@ -51,7 +51,9 @@ func (s *server) operate(c *call, do func(context.Context, access.Grant, email.I
 	if _, err := c.query(); err != nil {
 		return err
 	}
-	if err := do(c.r.Context(), c.grant, id); err != nil {
+	if err := do(c.r.Context(), c.grant, id); errors.Is(err, queue.ErrTooLate) {
+		return fmt.Errorf("%w; what became of it: GET /v1/messages/%s/explain", err, id)
+	} else if err != nil {
 		return err
 	}
 	err := s.showMessage(c)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -125,10 +124,7 @@ func (d *describer) errors(o operation) {
 	statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if !o.open {
 		d.op.Security = []map[string][]string{{"key": o.scopes()}}
-		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
-		if o.method() != http.MethodGet || d.asks() {
-			statuses = append(statuses, http.StatusUnprocessableEntity)
-		}
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusUnprocessableEntity)
 	}
 	if strings.Contains(o.path(), "{id}") {
 		statuses = append(statuses, http.StatusNotFound)
@@ -141,11 +137,6 @@ func (d *describer) errors(o operation) {
 			d.problem(status, http.StatusText(status))
 		}
 	}
-}
-
-// asks tells whether there are parameters that can be wrong.
-func (d *describer) asks() bool {
-	return slices.ContainsFunc(d.op.Parameters, func(p *huma.Param) bool { return p.In == "query" })
 }
 
 // problem describes an answer that is a problem.

@@ -10,7 +10,7 @@ import (
 func (s *server) operations() []operation {
 	return []operation{
 		{pattern: "POST /v1/messages", scope: access.ScopeMessagesSend, serve: s.createMessage, describe: describeCreateMessage},
-		{pattern: "GET /v1/messages", scope: access.ScopeMessagesRead, serve: s.listMessages, describe: describeListMessages},
+		{pattern: "GET /v1/messages", scope: access.ScopeMessagesRead, asks: true, serve: s.listMessages, describe: describeListMessages},
 		{pattern: "POST /v1/messages/batch", scope: access.ScopeMessagesSend, serve: s.createBatch, describe: describeCreateBatch},
 		{pattern: "GET /v1/messages/{id}", scope: access.ScopeMessagesRead, serve: s.showMessage, describe: describeShowMessage},
 		{pattern: "GET /v1/messages/{id}/explain", scope: access.ScopeMessagesRead, serve: s.explainMessage, describe: describeExplainMessage},
@@ -26,7 +26,7 @@ func (s *server) operations() []operation {
 		{pattern: "GET /v1/uploads/{id}", scope: access.ScopeMessagesSend, serve: s.showUpload, describe: describeShowUpload},
 		{pattern: "DELETE /v1/uploads/{id}", scope: access.ScopeMessagesSend, serve: s.deleteUpload, describe: describeDeleteUpload},
 
-		{pattern: "GET /v1/queue", scope: access.ScopeMessagesRead, serve: s.showQueue, describe: describeShowQueue},
+		{pattern: "GET /v1/queue", scope: access.ScopeMessagesRead, asks: true, serve: s.showQueue, describe: describeShowQueue},
 		{pattern: "POST /v1/queue/pause", scope: access.ScopeMessagesWrite, serve: s.pauseQueue, describe: describePauseQueue},
 		{pattern: "POST /v1/queue/resume", scope: access.ScopeMessagesWrite, serve: s.resumeQueue, describe: describeResumeQueue},
 		{pattern: "POST /v1/queue/hold", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.HoldMail), describe: describeOrder(
@@ -39,7 +39,7 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/queue/cancel", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.CancelMail), describe: describeOrder(
 			"cancel", "Cancel what waits", `{"lane": "bulk", "submitted_before": "2026-11-21T08:00:00.000Z"}`)},
 
-		{pattern: "GET /v1/smtp/trace", scope: access.ScopeMessagesRead, serve: s.traceSMTP, describe: describeTraceSMTP},
+		{pattern: "GET /v1/smtp/trace", scope: access.ScopeMessagesRead, asks: true, serve: s.traceSMTP, describe: describeTraceSMTP},
 
 		{pattern: "POST /v1/credentials", scope: access.ScopeAccountsWrite, serve: s.createCredential, describe: describeCreateCredential},
 		{pattern: "GET /v1/credentials", scope: access.ScopeAccountsRead, serve: s.listCredentials, describe: describeListCredentials},
@@ -47,18 +47,18 @@ func (s *server) operations() []operation {
 		{pattern: "PUT /v1/credentials/{id}", scope: access.ScopeAccountsWrite, serve: s.replaceCredential, describe: describeReplaceCredential},
 		{pattern: "DELETE /v1/credentials/{id}", scope: access.ScopeAccountsWrite, serve: s.deleteCredential, describe: describeDeleteCredential},
 		{pattern: "POST /v1/credentials/{id}/check", scope: access.ScopeAccountsWrite, serve: s.checkCredential, describe: describeCheckCredential},
-		{pattern: "GET /v1/setup", scope: access.ScopeAccountsRead, serve: s.showSetup, describe: describeShowSetup},
+		{pattern: "GET /v1/setup", scope: access.ScopeAccountsRead, asks: true, serve: s.showSetup, describe: describeShowSetup},
 
 		{pattern: "POST /v1/accounts", scope: access.ScopeAccountsWrite, serve: s.createAccount, describe: describeCreateAccount},
 		{pattern: "GET /v1/accounts", scope: access.ScopeAccountsRead, serve: s.listAccounts, describe: describeListAccounts},
-		{pattern: "GET /v1/capacity", scope: access.ScopeAccountsRead, serve: s.listCapacity, describe: describeListCapacity},
+		{pattern: "GET /v1/capacity", scope: access.ScopeAccountsRead, asks: true, serve: s.listCapacity, describe: describeListCapacity},
 		{pattern: "GET /v1/accounts/{id}", scope: access.ScopeAccountsRead, serve: s.showAccount, describe: describeShowAccount},
 		{pattern: "PATCH /v1/accounts/{id}", scope: access.ScopeAccountsWrite, serve: s.updateAccount, describe: describeUpdateAccount},
 		{pattern: "DELETE /v1/accounts/{id}", scope: access.ScopeAccountsWrite, serve: s.deleteAccount, describe: describeDeleteAccount},
 		{pattern: "POST /v1/accounts/{id}/release", scope: access.ScopeAccountsWrite, serve: s.releaseAccount, describe: describeReleaseAccount},
 		{pattern: "POST /v1/accounts/{id}/check", scope: access.ScopeAccountsWrite, serve: s.checkAccount, describe: describeCheckAccount},
 		{pattern: "POST /v1/accounts/{id}/test", scope: access.ScopeAccountsWrite, serve: s.testAccount, describe: describeTestAccount},
-		{pattern: "GET /v1/accounts/{id}/health", scope: access.ScopeAccountsRead, serve: s.showAccountHealth, describe: describeAccountHealth},
+		{pattern: "GET /v1/accounts/{id}/health", scope: access.ScopeAccountsRead, asks: true, serve: s.showAccountHealth, describe: describeAccountHealth},
 		{pattern: "GET /v1/accounts/{id}/aliases", scope: access.ScopeAccountsRead, serve: s.listAliases, describe: describeListAliases},
 
 		{pattern: "POST /v1/pools", scope: access.ScopeAccountsWrite, serve: s.createPool, describe: describeCreatePool},

@@ -55,9 +55,6 @@ func (c *call) poolAnswer(status int, p control.Pool) error {
 
 // listPools shows all pools.
 func (s *server) listPools(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	all, err := s.Control.Pools(c.r.Context(), c.grant)
 	if err != nil {
 		return err

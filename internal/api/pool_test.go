@@ -65,6 +65,9 @@ func TestPools(t *testing.T) {
 		}
 		patch(`{"strategy": "headroom"}`).want(http.StatusOK) // what stays of another strategy is no slip
 		wantFields(t, patch(`{"members": []}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"members"})
+		for _, field := range []string{"name", "strategy", "sticky_by", "members"} {
+			wantFields(t, patch(`{"`+field+`": null}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{field})
+		}
 		wantFields(t, patch(`{"colour": "red", "name": ""}`).problem(http.StatusUnprocessableEntity, "invalid"), []string{"colour", "name"})
 
 		w.do("DELETE", "/v1/accounts/"+w.smtp, nil).problem(http.StatusConflict, "in_use")

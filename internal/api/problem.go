@@ -117,7 +117,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, control.ErrLinkClosed):
 		return told(kind(http.StatusConflict, "link_closed", "The connect link is closed"), err)
 	case errors.Is(err, queue.ErrTooLate):
-		return told(kind(http.StatusConflict, "too_late", "It is too late for that"), err)
+		return tooLate(err)
 	case errors.Is(err, queue.ErrNothingToRetry):
 		return kind(http.StatusConflict, "nothing_to_retry", "The message failed for no recipient")
 	case errors.Is(err, queue.ErrShredded):
@@ -166,6 +166,13 @@ func busyProblem() *problem {
 // told makes the error's own words the detail; they hold nothing of the request.
 func told(p *problem, err error) *problem {
 	p.Detail = err.Error()
+	return p
+}
+
+// tooLate says why, after the title; what was tried, the client knows.
+func tooLate(err error) *problem {
+	p := kind(http.StatusConflict, "too_late", "It is too late for that")
+	_, p.Detail, _ = strings.Cut(err.Error(), queue.ErrTooLate.Error()+": ")
 	return p
 }
 

@@ -86,6 +86,9 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 		{"/v1/queue/hold", `{"state": "held"}`, "state"},
 		{"/v1/queue/hold", `{"account": "nobody@example.com"}`, "account"},
 		{"/v1/queue/hold", `{"cursor": "x"}`, "cursor"},
+		{"/v1/queue/hold", `{"cursor": ""}`, "cursor"},
+		{"/v1/queue/hold", `{"cursor": null}`, "cursor"},
+		{"/v1/queue/hold", `{"to": null}`, "to"},
 		{"/v1/queue/hold", `{"all": true}`, "all"},
 		{"/v1/queue/cancel", `{"submitted_before": "` + later + `"}`, "submitted_before"},
 		{"/v1/queue/retry", `{"cause": "gaveup"}`, "cause"},
@@ -104,6 +107,12 @@ func TestQueueOrdersThatAreWrong(t *testing.T) {
 	for query, field := range map[string]string{"state=failed": "state", "lane=x": "lane", "submitted_before=x": "submitted_before", "submitted_before=" + later: "submitted_before", "x=1": "x", "cause=gaveup": "cause"} {
 		if fields := w.get("/v1/queue?"+query).problem(http.StatusUnprocessableEntity, "invalid"); fields[field] == "" {
 			t.Errorf("%s: %v", query, fields)
+		}
+	}
+	for _, twice := range []string{"lane=bulk&lane=normal", "state=held&state=queued", "type=otp&type=invoice", "account=a&account=b"} {
+		field, _, _ := strings.Cut(twice, "=")
+		if fields := w.get("/v1/queue?"+twice).problem(http.StatusUnprocessableEntity, "invalid"); len(fields) != 1 || fields[field] != "given twice" {
+			t.Errorf("%s: %v", twice, fields)
 		}
 	}
 	sender := w.newKey("messages:send", "messages:read")

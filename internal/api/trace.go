@@ -13,10 +13,13 @@ import (
 )
 
 // How a trace is sent: a line as soon as it is said, and an empty one where nothing is,
-// so that nobody in between takes the connection for dead.
+// so that nobody in between takes the connection for dead. A client has the time of three
+// such lines to take one: HTTP/2 ends a stream whose time to write is over, also where
+// nothing is written, so it has to begin anew well before.
 const (
 	traceUsual = 5 * time.Minute
 	traceQuiet = 10 * time.Second
+	traceStuck = 3 // times quiet
 )
 
 // traceSMTP shows dialogues at the SMTP door as they go on.
@@ -46,11 +49,12 @@ func (s *server) traceSMTP(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.sendTrace(ctx, lines)
+	c.sendTrace(ctx, lines, traceQuiet)
 	return nil
 }
 
-func (c *call) sendTrace(ctx context.Context, lines <-chan control.TraceLine) {
+// sendTrace sends lines until ctx ends, and an empty one each quiet time.
+func (c *call) sendTrace(ctx context.Context, lines <-chan control.TraceLine, quiet time.Duration) {
 	out := http.NewResponseController(c.w)
 	h := c.w.Header()
 	h.Set("Content-Type", "application/x-ndjson")
@@ -59,17 +63,17 @@ func (c *call) sendTrace(ctx context.Context, lines <-chan control.TraceLine) {
 	c.status = http.StatusOK
 	c.w.WriteHeader(c.status)
 	_ = out.SetReadDeadline(time.Time{}) // the client has said all it has to say
-	quiet := time.NewTicker(traceQuiet)
-	defer quiet.Stop()
+	alive := time.NewTicker(quiet)
+	defer alive.Stop()
 	for text := []byte("\n"); ; {
-		_ = out.SetWriteDeadline(time.Now().Add(traceQuiet))
+		_ = out.SetWriteDeadline(time.Now().Add(traceStuck * quiet))
 		if _, err := c.w.Write(text); err != nil || out.Flush() != nil {
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-quiet.C:
+		case <-alive.C:
 			text = []byte("\n")
 		case l, ok := <-lines:
 			if !ok {

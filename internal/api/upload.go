@@ -75,9 +75,6 @@ func uploadOf(u queue.Upload) client.Upload {
 
 // listUploads shows the files that can be attached.
 func (s *server) listUploads(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	all, err := s.Engine.Uploads(c.r.Context(), c.grant)
 	if err != nil {
 		return err

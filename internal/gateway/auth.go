@@ -60,12 +60,13 @@ func (c *conn) needsTLS(said bool) string {
 
 func (c *conn) logIn(mechanism, initial string) {
 	l, err := c.credentials(mechanism, initial)
+	var form misspoken
 	switch {
 	case errors.Is(err, errCancelled):
 		c.wrong(501, "5.7.0", "the login was given up")
 		return
-	case errors.Is(err, errEncoding):
-		c.wrong(501, "5.5.2", fmt.Sprintf("what %s says has to be base64 of its form", mechanism))
+	case errors.As(err, &form):
+		c.wrong(501, "5.5.2", mechanism+": "+form.Error())
 		return
 	case err != nil:
 		c.broken(err)
@@ -75,9 +76,19 @@ func (c *conn) logIn(mechanism, initial string) {
 	c.judge(l)
 }
 
-var (
-	errCancelled = errors.New("the client has given up")
-	errEncoding  = errors.New("not of the mechanism's form")
+var errCancelled = errors.New("the client has given up")
+
+// misspoken is how a login is not of its mechanism's form.
+type misspoken string
+
+func (m misspoken) Error() string { return string(m) }
+
+const (
+	notBase64   misspoken = "what was said is no base64 (RFC 4648 section 4)"
+	nothingSaid misspoken = "neither a user nor a key was said: fill in both in the program"
+	asAnother   misspoken = "it asks to act as somebody else than the user that logs in: leave that identity empty"
+	notPlain    misspoken = "what was said is base64, but not of NUL, user, NUL, key (RFC 4616)"
+	notBearer   misspoken = "what was said is base64, but not of a user and auth=Bearer with the key (RFC 7628 section 3.1; XOAUTH2 of Google)"
 )
 
 // credentials asks for what a mechanism needs.
@@ -112,8 +123,13 @@ func (c *conn) byLogin(initial string) (l login, err error) {
 // plain is PLAIN (RFC 4616): the identity to act as may only be the own.
 func plain(said string) (l login, err error) {
 	parts := strings.Split(said, "\x00")
-	if len(parts) != 3 || parts[0] != "" && parts[0] != parts[1] {
-		return l, errEncoding
+	switch {
+	case strings.Trim(said, "\x00") == "":
+		return l, nothingSaid
+	case len(parts) != 3:
+		return l, notPlain
+	case parts[0] != "" && parts[0] != parts[1]:
+		return l, asAnother
 	}
 	return login{user: parts[1], secret: parts[2]}, nil
 }
@@ -133,8 +149,11 @@ func bearer(mechanism, said string) (l login, err error) {
 			l.secret = token
 		}
 	}
-	if !ok || l.secret == "" {
-		return l, errEncoding
+	switch {
+	case said == "":
+		return l, nothingSaid
+	case !ok || l.secret == "":
+		return l, notBearer
 	}
 	l.user, l.bearer = strings.NewReplacer("=2C", ",", "=3D", "=").Replace(first), true
 	return l, nil
@@ -148,7 +167,7 @@ func (c *conn) answerTo(question, initial string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.tell("client", "[not shown]")
+		c.tell("client", mask)
 		initial = string(line)
 	}
 	switch initial {
@@ -159,7 +178,7 @@ func (c *conn) answerTo(question, initial string) (string, error) {
 	}
 	b, err := base64.StdEncoding.DecodeString(initial)
 	if err != nil {
-		return "", errEncoding
+		return "", notBase64
 	}
 	return string(b), nil
 }
@@ -194,6 +213,9 @@ func (e *notIn) Error() string { return e.why.Error() }
 
 // decide finds the key and the account that a client means.
 func (c *conn) decide(ctx context.Context, l login) (g access.Grant, account string, err error) {
+	if l.swapped() {
+		return g, "", &notIn{errors.New("user and password are swapped: the API key is the password")}
+	}
 	g, err = c.s.Keys.Authenticate(ctx, strings.TrimSpace(l.secret), c.client)
 	switch {
 	case errors.Is(err, access.ErrUnauthenticated), errors.Is(err, access.ErrNetwork):
@@ -203,23 +225,35 @@ func (c *conn) decide(ctx context.Context, l login) (g access.Grant, account str
 	case !g.May(access.ScopeMessagesSend):
 		return g, "", &notIn{fmt.Errorf("this API key may not send: it lacks the scope %s", access.ScopeMessagesSend)}
 	}
-	account, err = c.accountOf(ctx, g, l.user)
+	account, err = c.accountOf(ctx, g, l)
 	return g, account, err
 }
 
+// swapped tells whether the key stands in the place of the user, and none in its own.
+func (l login) swapped() bool { return keyForm.MatchString(l.user) && !keyForm.MatchString(l.secret) }
+
+// name is the user as it may be shown: some programs, and people, give the key there too.
+func (l login) name() string {
+	if keyForm.MatchString(l.user) {
+		return "[an API key, not shown]"
+	}
+	return oneLine(l.user)
+}
+
 // accountOf is the account that a client means by its user name: the name and the id
-// of the key mean the one that may send as From.
-func (c *conn) accountOf(ctx context.Context, g access.Grant, user string) (string, error) {
-	user = strings.TrimSpace(user)
-	if user == "" || strings.EqualFold(user, g.KeyName) || user == g.Key {
+// of the key mean the one that may send as From, and so does the key itself, which mail
+// services ask for in both fields.
+func (c *conn) accountOf(ctx context.Context, g access.Grant, l login) (string, error) {
+	user := strings.TrimSpace(l.user)
+	if user == "" || strings.EqualFold(user, g.KeyName) || user == g.Key || user == strings.TrimSpace(l.secret) {
 		return "", nil
 	}
 	id, err := c.s.Engine.AccountNamed(ctx, g, user)
 	switch {
 	case errors.Is(err, queue.ErrNotFound):
-		return "", &notIn{fmt.Errorf("the API key is right, but the user %.200q is neither its name (%s) nor an account or pool", user, g.KeyName)}
+		return "", &notIn{fmt.Errorf("the API key is right, but the user %.200q is neither its name (%s) nor an account or pool", l.name(), g.KeyName)}
 	case errors.Is(err, queue.ErrForbidden):
-		return "", &notIn{fmt.Errorf("the API key is right, but it may not send by %.200q", user)}
+		return "", &notIn{fmt.Errorf("the API key is right, but it may not send by %.200q", l.name())}
 	}
 	return id, err
 }
@@ -228,7 +262,7 @@ func (c *conn) accountOf(ctx context.Context, g access.Grant, user string) (stri
 // have earned its network.
 func (c *conn) refuse(l login, err error) {
 	wait := c.s.Keys.Attempts.Failed(c.client)
-	c.s.Log.Info("an SMTP login was refused", "client", c.client, "user", oneLine(l.user), "err", err)
+	c.s.Log.Info("an SMTP login was refused", "client", c.client, "user", l.name(), "err", err)
 	if !c.pause(wait) {
 		c.broken(errEnding)
 		c.over = true

@@ -6,9 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -113,10 +113,12 @@ func (c *conn) beginsTLS() bool {
 // errEnding is a connection whose place another one takes, or whose server stops.
 var errEnding = errors.New("the connection has to end")
 
-// errLong and errBare say what is wrong with a line; nothing of it counts.
+// errLong and errBare say what is wrong with a line; nothing of it counts. errLate is a
+// message whose whole time is over.
 var (
 	errLong = errors.New("a line is too long")
 	errBare = errors.New("a line does not end with CR LF, or has a CR or NUL in it")
+	errLate = errors.New("a message takes too long")
 )
 
 // line reads a line without its end. Answers that wait leave before it waits.
@@ -157,10 +159,27 @@ func (c *conn) patience() {
 	if !c.known.Load() {
 		wait = min(wait, c.s.Limits.Login-c.s.Now().Sub(c.began))
 	}
-	_ = c.raw.SetReadDeadline(time.Now().Add(wait))
+	_ = c.raw.SetReadDeadline(c.within(wait))
 	if c.ending.Load() { // it may have been set meanwhile
 		_ = c.raw.SetReadDeadline(time.Now())
 	}
+}
+
+// within is when a wait ends, and at the latest when a message has to be here.
+func (c *conn) within(wait time.Duration) time.Time {
+	end := time.Now().Add(wait)
+	if c.mail != nil && c.mail.until.Before(end) {
+		return c.mail.until
+	}
+	return end
+}
+
+// late is the error of a read: errLate where it is the message's whole time that is over.
+func (c *conn) late(err error) error {
+	if c.mail != nil && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(c.mail.until) {
+		return errLate
+	}
+	return err
 }
 
 // interrupt ends the waiting for the client's next line.
@@ -189,6 +208,7 @@ func (c *conn) pause(d time.Duration) bool {
 // broken says why a connection ends without a QUIT, where somebody hears it.
 func (c *conn) broken(err error) {
 	var timeout net.Error
+	err = c.late(err)
 	switch {
 	case errors.Is(err, errLong):
 		c.reply(500, "5.5.2", "the line is too long; the connection is closed")
@@ -198,6 +218,8 @@ func (c *conn) broken(err error) {
 		c.reply(421, "4.3.2", "gatepost stops; what has its 250 is kept: connect again")
 	case c.ending.Load():
 		c.reply(421, "4.3.2", "too many connections at the moment: try again in a minute")
+	case errors.Is(err, errLate):
+		c.reply(421, "4.4.2", fmt.Sprintf("a message may take %s, and nothing of this one was kept", c.s.Limits.Whole))
 	case errors.As(err, &timeout) && timeout.Timeout() && !c.known.Load():
 		c.reply(421, "4.4.2", fmt.Sprintf("no login within %s", c.s.Limits.Login))
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -212,7 +234,15 @@ func (c *conn) broken(err error) {
 // read for a moment, because a connection that is closed over unread bytes is reset,
 // and takes the answer with it. It has no place in the crowd any more, perhaps, so only
 // some may do so at once.
-func (c *conn) close() {
+func (c *conn) close() { c.closeReading(lastBytes, lastWords) }
+
+// closeOver is close in the midst of a message. Clients write all of it before they read,
+// and one that is cut meanwhile never hears that it was refused, and tries for ever.
+func (c *conn) closeOver() { c.closeReading(2*c.s.Limits.Size, lastMessage) }
+
+// closeReading reads so much at most, and for so long, until the client says nothing for
+// a moment.
+func (c *conn) closeReading(most int64, limit time.Duration) {
 	c.over = true
 	c.reset()
 	c.flush()
@@ -223,13 +253,24 @@ func (c *conn) close() {
 	if h, ok := c.net.(interface{ CloseWrite() error }); ok {
 		_ = h.CloseWrite()
 	}
-	_ = c.raw.SetReadDeadline(time.Now().Add(lastWords))
-	_, _ = io.CopyN(io.Discard, c.raw, lastBytes)
+	part := make([]byte, buffer)
+	for began := time.Now(); most > 0; {
+		if c.ending.Load() {
+			limit = min(limit, lastWords)
+		}
+		_ = c.raw.SetReadDeadline(time.Now().Add(min(lastWords, limit-time.Since(began))))
+		n, err := c.raw.Read(part)
+		if err != nil {
+			return
+		}
+		most -= int64(n)
+	}
 }
 
 const (
-	lastWords = 2 * time.Second
-	lastBytes = 1 << 20
+	lastWords   = 2 * time.Second
+	lastBytes   = 1 << 20
+	lastMessage = 2 * time.Minute
 )
 
 // refuseConnection ends a connection that has no place. TLS is begun only to say so:
@@ -278,7 +319,8 @@ func (c *conn) reply(code int, enhanced string, lines ...string) {
 // maxText is how much of a text a line of an answer has (RFC 5321 section 4.5.3.1.5).
 const maxText = 480
 
-// oneLine makes a text one line of printable ASCII.
+// oneLine makes a text one line of printable ASCII, without API keys: a client may say its
+// own where another one says an address.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -288,7 +330,7 @@ func oneLine(s string) string {
 			return '?'
 		}
 		return r
-	}, s)
+	}, masked(s))
 	if len(s) > maxText {
 		s = s[:maxText-3] + "..."
 	}

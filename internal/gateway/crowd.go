@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -155,24 +154,44 @@ func (w *crowd) cut() {
 	}
 }
 
-// budget bounds the bytes of messages on their way in.
+// budget bounds the bytes of messages on their way in: of all, of one sender, so that
+// nobody takes it whole, and of one message.
 type budget struct {
-	most int64
-	used atomic.Int64
+	all, each, message int64
+
+	mu   sync.Mutex
+	used int64
+	by   map[string]int64
 }
 
-func newBudget(most int64) *budget { return &budget{most: most} }
+// newBudget gives each sender a half, but always room for one message.
+func newBudget(l Limits) *budget {
+	return &budget{all: l.Bodies, each: max(l.Bodies/2, l.Size), message: l.Size, by: map[string]int64{}}
+}
 
-// take takes n bytes more, if there is room.
-func (b *budget) take(n int64) bool {
-	if b.used.Add(n) > b.most {
-		b.used.Add(-n)
-		return false
+// take takes n bytes more for a sender, or says why there is no room for them.
+func (b *budget) take(sender string, n int64) (full string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.by[sender]+n > b.each:
+		return "too much mail of this key or client is being taken at the moment: hand over fewer messages at once, and try again in a minute"
+	case b.used+n > b.all:
+		return "too much mail is being taken at the moment: try again in a minute"
 	}
-	return true
+	b.used += n
+	b.by[sender] += n
+	return ""
 }
 
-func (b *budget) give(n int64) { b.used.Add(-n) }
+func (b *budget) give(sender string, n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	if b.by[sender] -= n; b.by[sender] == 0 {
+		delete(b.by, sender)
+	}
+}
 
 // rates bound what clients without a key send: so many messages in a minute.
 type rates struct {

@@ -7,25 +7,26 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // body is the content of a message as it comes in, held within the budget of all.
 type body struct {
 	budget *budget
+	sender string // of whose share it takes
 	bytes  []byte
 	taken  int64
 }
 
-// grow is by how much a body's share of the budget grows at least.
+// grow is by how much a body's share of the budget grows at least, up to what a message
+// may be.
 const grow = 64 << 10
 
-// add appends, or tells that there is no room for more at the moment.
-func (b *body) add(part []byte) bool {
+// add appends, or says why there is no room for more at the moment.
+func (b *body) add(part []byte) (full string) {
 	if need := int64(len(b.bytes)+len(part)) - b.taken; need > 0 {
-		need = max(need, grow, b.taken/2)
-		if !b.budget.take(need) {
-			return false
+		need = max(need, min(max(grow, b.taken/2), b.budget.message-b.taken))
+		if full := b.budget.take(b.sender, need); full != "" {
+			return full
 		}
 		b.taken += need
 		grown := make([]byte, len(b.bytes), b.taken)
@@ -33,13 +34,13 @@ func (b *body) add(part []byte) bool {
 		b.bytes = grown
 	}
 	b.bytes = append(b.bytes, part...)
-	return true
+	return ""
 }
 
 // drop gives its room back.
 func (b *body) drop() {
 	if b.budget != nil {
-		b.budget.give(b.taken)
+		b.budget.give(b.sender, b.taken)
 	}
 	b.bytes, b.taken = nil, 0
 }
@@ -70,7 +71,7 @@ func (c *conn) data(arg string) {
 	}
 	if c.in.Buffered() > 0 { // RFC 2920 section 3.1: DATA ends a group
 		c.reply(503, "5.5.0", "the message may come only after the 354 (RFC 2920 section 3.1); the connection is closed")
-		c.close()
+		c.closeOver()
 		return
 	}
 	c.say("354 end with a dot alone on a line")
@@ -82,7 +83,7 @@ func (c *conn) data(arg string) {
 	case errors.Is(err, errEndless):
 		c.reset()
 		c.reply(r.code, r.enhanced, r.lines...)
-		c.close()
+		c.closeOver()
 	case err != nil:
 		c.brokenContent(err)
 	default:
@@ -93,10 +94,11 @@ func (c *conn) data(arg string) {
 // brokenContent ends a connection in the midst of a message, of which nothing is
 // kept.
 func (c *conn) brokenContent(err error) {
+	err = c.late(err)
 	c.reset()
 	if errors.Is(err, errSmuggled) {
 		c.reply(550, "5.6.11", errSmuggled.Error())
-		c.close()
+		c.closeOver()
 		return
 	}
 	c.broken(err)
@@ -145,18 +147,18 @@ func (c *conn) content() (*refusal, error) {
 
 // keep adds to the message, or says why it is refused.
 func (c *conn) keep(part []byte, size int64) *refusal {
-	switch {
-	case size > c.s.Limits.Size:
+	if size > c.s.Limits.Size {
 		c.mail.body.drop()
 		return tooLarge(c.s.Limits.Size)
-	case !c.mail.body.add(part):
+	}
+	if full := c.mail.body.add(part); full != "" {
 		c.mail.body.drop()
-		return refuse(452, "4.3.1", "too much mail is being taken at the moment: try again in a minute")
+		return refuse(452, "4.3.1", "%s", full)
 	}
 	return nil
 }
 
-// paced gives each part of a message a time of its own.
+// paced gives each part of a message a time of its own, within that of the whole.
 type paced struct {
 	c    *conn
 	left int
@@ -169,7 +171,7 @@ func (p *paced) next() error {
 		return nil
 	}
 	p.left = pacedBytes
-	return p.c.raw.SetReadDeadline(time.Now().Add(p.c.s.Limits.Pace))
+	return p.c.raw.SetReadDeadline(p.c.within(p.c.s.Limits.Pace))
 }
 
 func (p *paced) got(n int) { p.left -= n }
@@ -245,9 +247,14 @@ func (c *conn) bdat(arg string) {
 	if r == nil && size > c.s.Limits.Size-int64(len(c.mail.body.bytes)) {
 		r = tooLarge(c.s.Limits.Size)
 	}
-	if r != nil && (size > c.s.Limits.Size || !c.known.Load()) {
+	switch {
+	case r != nil && !c.known.Load():
 		c.mistake(r)
 		c.close()
+		return
+	case r != nil && size > c.s.Limits.Size:
+		c.reply(r.code, r.enhanced, r.lines...)
+		c.closeOver()
 		return
 	}
 	c.reading.Store(true)
@@ -257,8 +264,15 @@ func (c *conn) bdat(arg string) {
 		c.brokenContent(err)
 		return
 	}
+	if r == nil && size >= progress {
+		c.idle--
+	}
 	c.chunked(size, last, r)
 }
+
+// progress is what a chunk has at least that counts as none of the commands without a
+// message: some clients send large messages in many chunks.
+const progress = 1 << 10
 
 // chunk reads what a BDAT announced; a refusal lets it go by.
 func (c *conn) chunk(size int64, r **refusal) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatepost/internal/email"
 )
@@ -20,6 +21,8 @@ type mail struct {
 	body       body
 	chunked    bool     // by BDAT
 	spoiled    *refusal // chunks are read on, and the message is refused with this
+	over       int      // recipients that were refused because there are enough
+	until      time.Time
 }
 
 // recipient is one RCPT TO.
@@ -60,7 +63,7 @@ func (c *conn) mailFrom(arg string) {
 		c.wrong(501, "5.1.7", "write it as MAIL FROM:<address>: "+err.Error())
 		return
 	}
-	m := &mail{from: from, seen: map[string]bool{}}
+	m := &mail{from: from, seen: map[string]bool{}, until: time.Now().Add(c.s.Limits.Whole)}
 	if r := c.mailParams(m, params); r != nil {
 		c.mistake(r)
 		return
@@ -69,9 +72,18 @@ func (c *conn) mailFrom(arg string) {
 		c.wrong(550, "5.6.7", "an address that is not ASCII needs SMTPUTF8 (RFC 6531)")
 		return
 	}
-	m.body.budget = c.s.bodies
+	m.body.budget, m.body.sender = c.s.bodies, c.sender()
 	c.mail = m
 	c.reply(250, "2.1.0", "noted")
+}
+
+// sender is whose messages share a part of what is being taken: those of a key, or of a
+// client without one.
+func (c *conn) sender() string {
+	if c.trusted != nil {
+		return networkOf(c.client).String()
+	}
+	return c.grant.Key
 }
 
 func (c *conn) needsLogin() string {
@@ -151,8 +163,8 @@ func (c *conn) rcptTo(arg string) {
 		return
 	}
 	if !m.seen[r.address.Key()] {
-		if len(m.recipients) >= c.s.Limits.Recipients {
-			c.reply(452, "4.5.3", fmt.Sprintf("at most %d recipients in one message: send the others another one", c.s.Limits.Recipients))
+		if enough := c.enough(); enough != "" {
+			c.overMany(enough)
 			return
 		}
 		m.seen[r.address.Key()] = true
@@ -161,10 +173,40 @@ func (c *conn) rcptTo(arg string) {
 	c.reply(250, "2.1.5", "noted")
 }
 
+// enough says why the message at hand can have no more recipients, if it cannot. What a key
+// may never send to at once is refused here, because clients then divide the message.
+func (c *conn) enough() string {
+	has, g := len(c.mail.recipients), c.grant
+	switch {
+	case has >= c.s.Limits.Recipients:
+		return fmt.Sprintf("at most %d recipients in one message", c.s.Limits.Recipients)
+	case g.Rate > 0 && has >= g.Rate:
+		return fmt.Sprintf("this API key may send to %d recipients in a minute", g.Rate)
+	case g.Daily > 0 && has >= g.Daily:
+		return fmt.Sprintf("this API key may send to %d recipients in 24 hours", g.Daily)
+	}
+	return ""
+}
+
+// overMany refuses a recipient for now: the message goes to those that were taken, and the
+// client says the others again (RFC 5321 section 4.5.3.1.10). It may say all that it has
+// in one go, within a bound.
+func (c *conn) overMany(why string) {
+	c.reply(452, "4.5.3", why+": send the others another one")
+	c.idle--
+	if c.mail.over++; c.mail.over >= 10*c.s.Limits.Recipients {
+		c.reply(421, "4.7.0", "too many recipients over the limit: the connection is closed")
+		c.close()
+	}
+}
+
 // noAddress says what is wrong with a recipient; the names of users on the client's
 // own machine are what programs mostly give.
 func noAddress(to string, err error) string {
-	if !strings.Contains(to, "@") {
+	switch {
+	case to == "":
+		return "<> is nobody: give a recipient (MAIL FROM alone may be <>)"
+	case !strings.Contains(to, "@"):
 		return fmt.Sprintf("%q is no whole address: tell the program to write to one such as %s@example.com (cron: MAILTO)", to, strings.Trim(to, " "))
 	}
 	return fmt.Sprintf("%q: %v", to, err)

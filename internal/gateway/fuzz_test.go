@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -106,6 +107,29 @@ func FuzzSASL(f *testing.F) {
 			l, err := bearer(m, said)
 			if err == nil && (l.secret == "" || !l.bearer || !strings.Contains(said, " "+l.secret) || strings.Contains(l.secret, "\x01")) {
 				t.Errorf("%s: %q is %+v", m, said, l)
+			}
+		}
+	})
+}
+
+// A key is masked whatever stands around it, and what is none stays as it is.
+func FuzzMasked(f *testing.F) {
+	const key = access.LivePrefix + "4fQ8nB2xZ7kL0mVtR5sWc9yHj3dPaE6uGi1T"
+	for _, s := range []string{"", " ", "HELP ", "<", "a@", "x", "0", "_", "é", "gp_live_", strings.Repeat("A", 40), strings.Repeat("- ", 40)} {
+		f.Add(s, s)
+	}
+	for _, s := range []string{
+		"250 2.0.0 kept as msg_01m80p4zb0f2wbmx5t30e9cvrm", "MAIL FROM:<bounce+5d41402abc4b2a76b9719d911017c592@acme.example>", "an API key begins with gp_live_ or gp_test_",
+		"EHLO DESKTOP-4F8GH2K.corp.example", "at most 36700160 bytes", "SMTP-LISTEN_GP",
+	} {
+		if got := masked(s); got != s {
+			f.Errorf("%q is shown as %q", s, got)
+		}
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		for _, k := range []string{key, "q" + key[1:], base64.StdEncoding.EncodeToString([]byte(key)), key[:20]} {
+			if got := masked(before + k + after); strings.Contains(got, k) {
+				t.Errorf("%q is shown as %q", before+k+after, got)
 			}
 		}
 	})
@@ -280,8 +304,8 @@ func FuzzDialogue(f *testing.F) {
 		if log.Len() > 0 && strings.Contains(log.String(), "panicked") {
 			t.Fatalf("%q: %s", said, log.String())
 		}
-		if s.bodies.used.Load() != 0 || len(s.crowd.conns) != 0 || s.crowd.last != 0 {
-			t.Errorf("%q: %d bytes and %d connections are held", said, s.bodies.used.Load(), len(s.crowd.conns))
+		if s.bodies.held() != 0 || len(s.crowd.conns) != 0 || s.crowd.last != 0 {
+			t.Errorf("%q: %d bytes and %d connections are held", said, s.bodies.held(), len(s.crowd.conns))
 		}
 		if how&3 != 3 {
 			wellSaid(t, said, c.heard.String())

@@ -68,11 +68,12 @@ type Limits struct {
 	PerNetwork    int           // of them from one IPv4 address or IPv6 /64: 100
 	Recipients    int           // of one message: 1,000
 	Size          int64         // of one message, in bytes: 35 MiB
-	Bodies        int64         // bytes of messages on their way in, all together: 256 MiB
+	Bodies        int64         // bytes of messages on their way in, all together: 256 MiB; one key or trusted client has half of it
 	TrustedRate   int           // messages a minute of one trusted client: 60
 	Login         time.Duration // until a client has logged in: 1 min
 	Idle          time.Duration // between two commands: 5 min (RFC 5321 section 4.5.3.2.7)
 	Pace          time.Duration // for each 64 KiB of a message: 2 min
+	Whole         time.Duration // from MAIL to the end of the message: 1 h
 	Answer        time.Duration // for a client to take an answer: 1 min
 	Errors        int           // mistakes of one connection: 20
 	IdleCommands  int           // commands between two messages: 200, and what its recipients need
@@ -100,6 +101,7 @@ func (l Limits) withDefaults(memory int64) Limits {
 	patience(&l.Login, time.Minute)
 	patience(&l.Idle, 5*time.Minute)
 	patience(&l.Pace, 2*time.Minute)
+	patience(&l.Whole, time.Hour)
 	patience(&l.Answer, time.Minute)
 	if l.Size == 0 {
 		l.Size = 35 << 20
@@ -146,7 +148,7 @@ func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.withDefaults(cfg.Memory)
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Server{
-		Config: cfg, ctx: ctx, cancel: cancel, listen: map[*listening]bool{}, bodies: newBudget(cfg.Limits.Bodies),
+		Config: cfg, ctx: ctx, cancel: cancel, listen: map[*listening]bool{}, bodies: newBudget(cfg.Limits),
 		crowd: newCrowd(cfg.Limits.Connections, cfg.Limits.PerNetwork), trusted: newRates(cfg.Limits.TrustedRate, cfg.Now),
 	}
 }

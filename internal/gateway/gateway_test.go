@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -51,6 +52,8 @@ func TestLogin(t *testing.T) {
 		"PLAIN asked for":     {"AUTH PLAIN", plainOf("ada@acme.example", w.key)},
 		"PLAIN as itself":     {"AUTH PLAIN " + b64("shop\x00shop\x00"+w.key)},
 		"LOGIN":               {"AUTH LOGIN", b64("acc_ada"), b64(w.key)},
+		"the key in both":     {"AUTH PLAIN " + plainOf(w.key, w.key)},
+		"LOGIN with both":     {"AUTH LOGIN", b64(w.key), b64(w.key + "\n")},
 		"LOGIN with the user": {"auth login " + b64("SHOP"), b64(w.key + "\n")},
 		"XOAUTH2":             {"AUTH XOAUTH2 " + b64("user=ada@acme.example\x01auth=Bearer "+w.key+"\x01\x01")},
 		"OAUTHBEARER":         {"AUTH OAUTHBEARER " + b64("n,a=ada@acme.example,\x01host=h\x01auth=Bearer "+w.key+"\x01\x01")},
@@ -89,17 +92,27 @@ func TestLoginIsRefused(t *testing.T) {
 	w := newWorld(t, folder(t), nil)
 	reader := w.newKey(control.NewKey{Name: "reader", Scopes: []string{access.ScopeMessagesRead}})
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	for _, c := range []struct{ name, line, want string }{
+	for i, c := range []struct{ name, line, want string }{
 		{"wrong password", "AUTH PLAIN " + plainOf("shop", "secret"), "535 5.7.8 "},
-		{"unknown key", "AUTH PLAIN " + plainOf("shop", w.key[:len(w.key)-1]+"x"), "535 5.7.8 "},
+		{"unknown key", "AUTH PLAIN " + plainOf("shop", mistyped(w.key)), "535 5.7.8 "},
 		{"wrong user", "AUTH PLAIN " + plainOf("nobody@acme.example", w.key), `535 5.7.8 the API key is right, but the user "nobody@acme.example" is neither its name (shop) nor an account or pool`},
 		{"may not send", "AUTH PLAIN " + plainOf("reader", reader), "535 5.7.8 this API key may not send: it lacks the scope messages:send"},
-		{"as somebody else", "AUTH PLAIN " + b64("eve\x00shop\x00"+w.key), "501 5.5.2 "},
-		{"not base64", "AUTH PLAIN !!!", "501 5.5.2 "},
+		{"swapped", "AUTH PLAIN " + plainOf(w.key, "shop"), "535 5.7.8 user and password are swapped"},
+		{"swapped, the password is empty", "AUTH PLAIN " + plainOf(w.key, ""), "535 5.7.8 user and password are swapped"},
+		{"as somebody else", "AUTH PLAIN " + b64("eve\x00shop\x00"+w.key), "501 5.5.2 PLAIN: it asks to act as somebody else"},
+		{"not base64", "AUTH PLAIN !!!", "501 5.5.2 PLAIN: what was said is no base64"},
+		{"nothing", "AUTH PLAIN =", "501 5.5.2 PLAIN: neither a user nor a key was said"},
+		{"empty fields", "AUTH PLAIN " + plainOf("", ""), "501 5.5.2 PLAIN: neither a user nor a key was said"},
+		{"no password", "AUTH PLAIN " + plainOf("shop", ""), "535 5.7.8 no API key was given"},
+		{"not of the form", "AUTH PLAIN " + b64("shop "+w.key), "501 5.5.2 PLAIN: what was said is base64, but not of"},
+		{"no token", "AUTH XOAUTH2 " + b64("user=a"), "501 5.5.2 XOAUTH2: what was said is base64, but not of"},
 		{"another mechanism", "AUTH CRAM-MD5", "504 5.5.4 "},
 		{"none", "AUTH", "504 5.5.4 "},
 	} {
-		if said := w.hello(Implicit).cmd(c.line, ""); !strings.HasPrefix(said, c.want) {
+		from := w.dial(Implicit, fmt.Sprintf("127.0.%d.1", i)) // networks of their own: none has to wait
+		from.want("220")
+		from.cmd("EHLO x", "250")
+		if said := from.cmd(c.line, ""); !strings.HasPrefix(said, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, said, c.want)
 		}
 	}
@@ -116,6 +129,15 @@ func TestLoginIsRefused(t *testing.T) {
 	c.want("421 4.7.0 too many failed logins")
 	c.ends()
 	w.login()
+}
+
+// mistyped is a key with one wrong character.
+func mistyped(key string) string {
+	wrong := "x"
+	if strings.HasSuffix(key, wrong) {
+		wrong = "y"
+	}
+	return key[:len(key)-1] + wrong
 }
 
 func TestNoLoginWithoutTLS(t *testing.T) {
@@ -196,6 +218,16 @@ func TestBoundKeys(t *testing.T) {
 	if said := send(c, "ada@acme.example"); !strings.HasPrefix(said, "452 4.7.1 this API key may send to 1 recipients in") {
 		t.Errorf("over the day: %s", said)
 	}
+	for text, b := range map[string]control.KeyBounds{"2 recipients in a minute": {Rate: 2}, "2 recipients in 24 hours": {Rate: 3, Daily: 2}} {
+		c = bound(b) // what is over it is another message's: programs divide it so
+		c.cmd("MAIL FROM:<ada@acme.example>", "250")
+		c.cmd("RCPT TO:<bob@example.com>", "250")
+		c.cmd("RCPT TO:<eve@example.com>", "250")
+		c.cmd("RCPT TO:<bob@example.com>", "250")
+		c.cmd("RCPT TO:<ian@example.com>", "452 4.5.3 this API key may send to "+text+": send the others another one")
+		c.cmd("DATA", "354")
+		c.cmd(simple("ada@acme.example", "bob@example.com")+".", "250 2.0.0 kept as")
+	}
 	key := w.newKey(control.NewKey{Name: "far", Scopes: []string{access.ScopeMessagesSend}, KeyBounds: control.KeyBounds{Networks: []string{"192.0.2.0/24"}}})
 	if said := w.hello(Implicit).cmd("AUTH PLAIN "+plainOf("far", key), "535 5.7.8"); !strings.Contains(said, "127.0.0.1") {
 		t.Errorf("from elsewhere: %s", said)
@@ -216,7 +248,7 @@ func TestWishes(t *testing.T) {
 	if again := send("X-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n"); again != first {
 		t.Errorf("the same again: %s, before: %s", again, first)
 	}
-	if again := send("Message-ID: <another>\r\nX-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\n"); again != first {
+	if again := send("Message-ID: <another>\r\nX-Gatepost-Idempotency-Key: k1\r\nX-Gatepost-Type: invoice\r\nx-gatepost-tags: a, b\r\nBcc: secret@example.com\r\n"); again != first {
 		t.Errorf("the same as a library writes it again: %s, before: %s", again, first)
 	}
 	l := w.letters(1)[0]
@@ -232,12 +264,21 @@ func TestWishes(t *testing.T) {
 	if m.Type != "invoice" || strings.Join(m.Tags, " ") != "a b" {
 		t.Errorf("type %s, tags %v", m.Type, m.Tags)
 	}
+	soon := "X-Gatepost-Send-At: " + time.Now().Add(time.Hour).Format(time.RFC3339) + "\r\n"
+	said := send("X-Gatepost-Tags: a, b\r\nX-Gatepost-Type: invoice\r\nX-Gatepost-Tags: c, a\r\nX-Gatepost-Type: invoice\r\n", soon, soon)
+	m, _, err = w.Engine.Message(t.Context(), w.grant, email.ID(strings.TrimSpace(strings.TrimPrefix(said, "250 2.0.0 kept as "))))
+	must(t, err)
+	if m.Type != "invoice" || strings.Join(m.Tags, " ") != "a b c" {
+		t.Errorf("of fields that come twice: type %s, tags %v", m.Type, m.Tags)
+	}
 	for more, want := range map[string]string{
-		"X-Gatepost-Send-At: tomorrow\r\n":                                               "550 5.6.0 X-Gatepost-Send-At: \"tomorrow\" is no time such as",
-		"X-Gatepost-Typ: invoice\r\n":                                                    "550 5.6.0 unknown field X-Gatepost-Typ: one of X-Gatepost-Idempotency-Key, X-Gatepost-Type, X-Gatepost-Tags, X-Gatepost-Send-At",
-		"X-Gatepost-Type: news\r\n":                                                      "550 5.6.0 type: not a message type",
-		"X-Gatepost-Idempotency-Key: a\r\nResend-Idempotency-Key: b\r\n":                 "550 5.6.0 two idempotency keys",
-		"X-Gatepost-Send-At: " + time.Now().Add(time.Hour).Format(time.RFC3339) + "\r\n": "250 2.0.0",
+		"X-Gatepost-Send-At: tomorrow\r\n":                     "550 5.6.0 X-Gatepost-Send-At: \"tomorrow\" is no time such as",
+		"X-Gatepost-Typ: invoice\r\n":                          "550 5.6.0 unknown field X-Gatepost-Typ: one of X-Gatepost-Idempotency-Key, X-Gatepost-Type, X-Gatepost-Tags, X-Gatepost-Send-At",
+		"X-Gatepost-Type: news\r\n":                            "550 5.6.0 type: not a message type",
+		"X-Gatepost-Type: invoice\r\nX-Gatepost-Type: otp\r\n": "550 5.6.0 X-Gatepost-Type is there twice",
+		"X-Gatepost-Send-At: 2099-12-01T08:00:00Z\r\nX-Gatepost-Send-At: 2099-12-01T08:00:01Z\r\n": "550 5.6.0 X-Gatepost-Send-At is there twice",
+		"X-Gatepost-Idempotency-Key: a\r\nResend-Idempotency-Key: b\r\n":                           "550 5.6.0 two idempotency keys",
+		"X-Gatepost-Send-At: " + time.Now().Add(time.Hour).Format(time.RFC3339) + "\r\n":           "250 2.0.0",
 	} {
 		if said := send(more); !strings.HasPrefix(said, want) {
 			t.Errorf("%q: %s", more, said)
@@ -291,6 +332,31 @@ func TestPipeliningAndChunks(t *testing.T) {
 	c.send(body + ".\r\nNOOP\r\n")
 	c.want("250 2.0.0 kept as")
 	c.want("250 2.0.0 yes")
+}
+
+// A message may come in any number of chunks that bring something, as some clients send it.
+func TestManyChunks(t *testing.T) {
+	w := newWorld(t, folder(t), func(c *Config) { c.Limits.IdleCommands, c.Limits.Recipients = 10, 1 })
+	c := w.ready()
+	head, line := simple("ada@acme.example", "bob@example.com"), strings.Repeat(strings.Repeat("x", 62)+"\r\n", progress/64)
+	c.send("BDAT " + strconv.Itoa(len(head)) + "\r\n" + head)
+	c.want("250")
+	for range 300 {
+		c.send("BDAT " + strconv.Itoa(len(line)) + "\r\n" + line)
+		c.want("250")
+	}
+	c.cmd("BDAT 0 LAST", "250 2.0.0 kept as")
+	if l := w.letters(1)[0]; !strings.HasSuffix(l.raw, head+strings.Repeat(line, 300)) {
+		t.Errorf("left with %d bytes", len(l.raw))
+	}
+	c.cmd("MAIL FROM:<ada@acme.example>", "250")
+	c.cmd("RCPT TO:<bob@example.com>", "250")
+	for range 9 {
+		c.send("BDAT 1\r\nx")
+		c.want("250")
+	}
+	c.send("BDAT 1\r\nx")
+	c.want("421 4.7.0 too many commands without a message")
 }
 
 // A stop lets a message that is being taken come to its answer and ends what is idle.

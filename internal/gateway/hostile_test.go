@@ -14,12 +14,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatepost/internal/access"
+	"gatepost/internal/control"
 )
 
 // ready is a client that has logged in and said an envelope.
 func (w *world) ready() *talk {
 	w.t.Helper()
 	c := w.login()
+	c.cmd("MAIL FROM:<ada@acme.example>", "250")
+	c.cmd("RCPT TO:<bob@example.com>", "250")
+	return c
+}
+
+// readyWith is ready with another key, named other.
+func (w *world) readyWith(key string) *talk {
+	w.t.Helper()
+	c := w.hello(Implicit)
+	c.cmd("AUTH PLAIN "+plainOf("other", key), "235")
 	c.cmd("MAIL FROM:<ada@acme.example>", "250")
 	c.cmd("RCPT TO:<bob@example.com>", "250")
 	return c
@@ -49,11 +62,18 @@ func (w *world) empty() {
 		w.crowd.mu.Lock()
 		here = len(w.crowd.conns) + len(w.crowd.network) + w.crowd.last
 		w.crowd.mu.Unlock()
-		if here == 0 && w.bodies.used.Load() == 0 {
+		if here == 0 && w.bodies.held() == 0 {
 			return
 		}
 	}
-	w.t.Fatalf("connections remain: %d; of the room for messages %d are held", here, w.bodies.used.Load())
+	w.t.Fatalf("connections remain: %d; of the room for messages %d are held", here, w.bodies.held())
+}
+
+// held is how much all messages on their way in hold.
+func (b *budget) held() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
 }
 
 // gone is ends, and the client's end of it.
@@ -173,7 +193,8 @@ func TestNUL(t *testing.T) {
 	c.cmd("AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00shop\x00"+w.key+"\x00")), "501")
 }
 
-// 100,000 recipients: so many as a message may have are taken, then the connection ends.
+// 100,000 recipients: so many as a message may have are taken, ten times as many are refused,
+// then the connection ends.
 func TestTooManyRecipients(t *testing.T) {
 	w := newWorld(t, folder(t), nil)
 	c := w.login()
@@ -199,10 +220,10 @@ func TestTooManyRecipients(t *testing.T) {
 			codes[said[:9]]++
 		}
 	})
-	if codes["250 2.1.5"] != 1000 || codes["452 4.5.3"] > 300 || codes["421 4.7.0"] != 1 {
+	if codes["250 2.1.5"] != 1000 || codes["452 4.5.3"] != 10_000 || codes["421 4.7.0"] != 1 {
 		t.Errorf("answers: %v", codes)
 	}
-	if used > 16<<20 {
+	if used > 64<<20 { // of 11,000 commands and answers
 		t.Errorf("that has used %d bytes", used)
 	}
 	w.empty()
@@ -223,6 +244,16 @@ func TestRecipientsOverTheLimit(t *testing.T) {
 	if got := w.letters(1)[0].env.Recipients; len(got) != 2 {
 		t.Errorf("left to %v", got)
 	}
+	c.cmd("MAIL FROM:<>", "250")
+	c.cmd("RCPT TO:<>", "553 5.1.3 <> is nobody")
+	for _, to := range []string{"bob", "eve"} {
+		c.cmd("RCPT TO:<"+to+"@example.com>", "250")
+	}
+	for range 20 {
+		c.cmd("RCPT TO:<more@example.com>", "452 4.5.3 at most 2 recipients")
+	}
+	c.want("421 4.7.0 too many recipients over the limit")
+	c.gone()
 }
 
 // Before a login nothing but a login is done, whatever comes together with it.
@@ -327,11 +358,11 @@ func TestChunksAfterARefusal(t *testing.T) {
 // What was announced and sent is never more in memory than a message may be, and what
 // all clients hold together is bounded: the others are told to come again.
 func TestRoomForMessages(t *testing.T) {
-	w := newWorld(t, folder(t), func(c *Config) { c.Limits.Size, c.Limits.Bodies = 1<<20, 3<<20 })
+	w := newWorld(t, folder(t), func(c *Config) { c.Limits.Size, c.Limits.Bodies = 1<<20, 2<<20 })
 	part := strings.Repeat("x", 1<<20-200)
 	var holders []*talk
 	for range 2 {
-		c := w.ready()
+		c := w.readyWith(w.newKey(control.NewKey{Name: "other", Scopes: []string{access.ScopeMessagesSend}}))
 		c.send("BDAT " + strconv.Itoa(len(part)) + "\r\n" + part)
 		c.want("250")
 		holders = append(holders, c)
@@ -343,7 +374,7 @@ func TestRoomForMessages(t *testing.T) {
 	late.cmd("RCPT TO:<bob@example.com>", "250")
 	late.cmd("DATA", "354")
 	late.cmd(part+"\r\n.", "452 4.3.1")
-	if used := w.bodies.used.Load(); used > 3<<20 {
+	if used := w.bodies.held(); used > 2<<20 {
 		t.Errorf("%d bytes are held", used)
 	}
 	holders[0].cmd("QUIT", "221")
@@ -351,6 +382,122 @@ func TestRoomForMessages(t *testing.T) {
 	late.conn.Close()
 	w.empty()
 	w.well()
+}
+
+// One key, and one client without a login, has half of the room at most: the others go on.
+func TestRoomOfOneSender(t *testing.T) {
+	w := newWorld(t, folder(t), func(c *Config) { c.Limits.Size, c.Limits.Bodies = 1<<20, 4<<20 })
+	device := func() *talk {
+		c := w.dial(Open, "127.0.0.9")
+		c.want("220")
+		c.cmd("HELO nas", "250")
+		c.cmd("MAIL FROM:<>", "250")
+		c.cmd("RCPT TO:<bob@example.com>", "250")
+		return c
+	}
+	part := "BDAT 1000000\r\n" + strings.Repeat("x", 1_000_000)
+	var holders []*talk
+	for _, ready := range []func() *talk{w.ready, device} {
+		for range 2 {
+			c := ready()
+			c.cmd(part, "250") // and an empty command, which is wrong
+			holders = append(holders, c)
+		}
+		c := ready()
+		c.send(part)
+		c.want("452 4.3.1 too much mail of this key or client")
+		c.conn.Close()
+		if len(holders) == 2 {
+			other := w.readyWith(w.newKey(control.NewKey{Name: "other", Scopes: []string{access.ScopeMessagesSend}}))
+			other.send(part)
+			other.want("250")
+			other.conn.Close()
+			until(t, "it is given back", func() bool { return w.bodies.held() <= 2<<20 })
+		}
+	}
+	for _, c := range holders {
+		c.conn.Close()
+	}
+	w.empty()
+	if n := len(w.bodies.by); n != 0 {
+		t.Errorf("%d senders are remembered", n)
+	}
+}
+
+// Where there is little memory, one message of the size that is announced is taken.
+func TestRoomForTheLargestMessage(t *testing.T) {
+	w := newWorld(t, folder(t), func(c *Config) { c.Limits.Size, c.Memory = 1<<20, 1<<20 })
+	head := simple("ada@acme.example", "bob@example.com")
+	for range 2 { // what the first held has been given back
+		said := w.login().mail("ada@acme.example", []string{"bob@example.com"}, head+strings.Repeat(strings.Repeat("x", 62)+"\r\n", (1<<20-len(head))/64))
+		if !strings.HasPrefix(said, "250 ") {
+			t.Errorf("said %q", said)
+		}
+	}
+}
+
+// A message has a time for all of it, however steadily it comes: between its chunks, too.
+func TestMessageThatTakesTooLong(t *testing.T) {
+	for name, begin := range map[string]string{"lines": "DATA\r\n", "a chunk": "BDAT 1000000\r\n", "commands": "BDAT 1\r\nx"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, folder(t), func(c *Config) { c.Limits.Whole, c.Limits.IdleCommands = 500*time.Millisecond, 1_000_000 })
+			c, stop := w.ready(), make(chan struct{})
+			c.send(begin)
+			go drip(c.conn, "NOOP\r\n", stop)
+			_, said := c.answer()
+			for said != "" && said[0] < '4' {
+				_, said = c.answer()
+			}
+			close(stop)
+			if !strings.HasPrefix(said, "421 4.4.2 a message may take 500ms") {
+				t.Errorf("said %q", said)
+			}
+			c.conn.Close()
+			w.empty()
+		})
+	}
+}
+
+// Whoever sends a large message that is refused in its midst sends it all before he listens,
+// and hears why all the same; it costs no memory, and it ends.
+func TestRefusalIsHeardBehindALargeMessage(t *testing.T) {
+	w := newWorld(t, folder(t), func(c *Config) { c.Limits.Size = 32 << 20 })
+	head := simple("ada@acme.example", "bob@example.com")
+	part := []byte(strings.Repeat("x", 62) + "\r\n")
+	for name, c := range map[string]struct{ begin, want string }{
+		"a bare LF": {"DATA\r\n" + head + "bare\n", "550 5.6.11 "},
+		"too soon":  {"DATA\r\n" + head, "503 5.5.0 "},
+		"too large": {"BDAT 99999999\r\n", "552 5.3.4 "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			talk := w.ready()
+			used := allocated(func() {
+				begin := c.begin
+				if rest, ok := strings.CutPrefix(begin, "DATA\r\n"); ok && name != "too soon" {
+					talk.cmd("DATA", "354")
+					begin = rest
+				}
+				talk.send(begin)
+				if sent := talk.pour(bytes.Repeat(part, 1024), 20<<20); sent < 20<<20 {
+					t.Errorf("cut after %d bytes", sent)
+				}
+			})
+			talk.want(c.want)
+			talk.gone()
+			if used > 8<<20 {
+				t.Errorf("that has used %d bytes", used)
+			}
+		})
+	}
+	talk := w.ready()
+	talk.cmd("DATA", "354")
+	talk.send("bare\n")
+	if sent := talk.pour(part, 1<<30); sent > 80<<20 {
+		t.Errorf("%d bytes were read", sent)
+	}
+	talk.conn.Close()
+	w.empty()
 }
 
 // What a message held is given back however its connection ends.
@@ -379,12 +526,12 @@ func TestRoomIsGivenBack(t *testing.T) {
 			c := w.ready()
 			c.send("BDAT 100000\r\n" + strings.Repeat("x", 100_000))
 			c.want("250")
-			if w.bodies.used.Load() == 0 {
+			if w.bodies.held() == 0 {
 				t.Fatal("nothing is counted")
 			}
 			end(c)
 			began := time.Now()
-			until(t, "it is given back", func() bool { return w.bodies.used.Load() == 0 })
+			until(t, "it is given back", func() bool { return w.bodies.held() == 0 })
 			if took := time.Since(began); took > lastWords*3/4 {
 				t.Errorf("it was held for %s more", took)
 			}

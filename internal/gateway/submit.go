@@ -24,7 +24,7 @@ func (c *conn) conclude(r *refusal) {
 	}
 	c.reset()
 	if r != nil {
-		c.s.Log.Info("a message over SMTP was refused", "client", c.client, "key", c.grant.Key, "reply", fmt.Sprint(r.code, " ", r.enhanced, " ", r.lines[0]))
+		c.s.Log.Info("a message over SMTP was refused", "client", c.client, "key", c.grant.Key, "reply", fmt.Sprint(r.code, " ", r.enhanced, " ", oneLine(r.lines[0])))
 		c.mistake(r)
 		return
 	}
@@ -92,28 +92,47 @@ func wishes(sub *queue.Submission) *refusal {
 		return nil //nolint:nilerr // see above
 	}
 	for _, f := range h {
-		name, value := strings.ToLower(f.Name), f.Value()
-		switch name {
-		case strings.ToLower(fieldKey), strings.ToLower(fieldResend):
-			if sub.IdempotencyKey != "" && sub.IdempotencyKey != value {
-				return refuse(550, "5.6.0", "two idempotency keys: give one of %s and %s", fieldKey, fieldResend)
-			}
-			sub.IdempotencyKey, sub.Outlined, sub.Recognise = value, true, false
-		case strings.ToLower(fieldType):
-			sub.Type = value
-		case strings.ToLower(fieldTags):
-			sub.Tags = words(value)
-		case strings.ToLower(fieldSendAt):
-			if sub.SendAt, err = time.Parse(time.RFC3339, value); err != nil {
-				return refuse(550, "5.6.0", "%s: %q is no time such as 2026-11-21T15:00:00Z (RFC 3339)", fieldSendAt, value)
-			}
-		default:
-			if strings.HasPrefix(name, "x-gatepost-") && !strings.EqualFold(name, email.HeaderID) {
-				return refuse(550, "5.6.0", "unknown field %s: one of %s", f.Name, strings.Join(wishFields, ", "))
-			}
+		if r := wish(sub, f.Name, f.Value()); r != nil {
+			return r
 		}
 	}
 	return nil
+}
+
+// wish reads one field. One that is there twice has to say the same, and tags add up.
+func wish(sub *queue.Submission, name, value string) *refusal {
+	switch lower := strings.ToLower(name); lower {
+	case strings.ToLower(fieldKey), strings.ToLower(fieldResend):
+		if sub.IdempotencyKey != "" && sub.IdempotencyKey != value {
+			return refuse(550, "5.6.0", "two idempotency keys: give one of %s and %s", fieldKey, fieldResend)
+		}
+		sub.IdempotencyKey, sub.Outlined, sub.Recognise = value, true, false
+	case strings.ToLower(fieldType):
+		if sub.Type != "" && sub.Type != value {
+			return twice(fieldType)
+		}
+		sub.Type = value
+	case strings.ToLower(fieldTags):
+		sub.Tags = append(sub.Tags, slices.DeleteFunc(words(value), func(t string) bool { return slices.Contains(sub.Tags, t) })...)
+	case strings.ToLower(fieldSendAt):
+		at, err := time.Parse(time.RFC3339, value)
+		switch {
+		case err != nil:
+			return refuse(550, "5.6.0", "%s: %q is no time such as 2026-11-21T15:00:00Z (RFC 3339)", fieldSendAt, value)
+		case !sub.SendAt.IsZero() && !sub.SendAt.Equal(at):
+			return twice(fieldSendAt)
+		}
+		sub.SendAt = at
+	default:
+		if strings.HasPrefix(lower, "x-gatepost-") && !strings.EqualFold(name, email.HeaderID) {
+			return refuse(550, "5.6.0", "unknown field %s: one of %s", name, strings.Join(wishFields, ", "))
+		}
+	}
+	return nil
+}
+
+func twice(field string) *refusal {
+	return refuse(550, "5.6.0", "%s is there twice, with two values: give one", field)
 }
 
 // words are the parts between commas.

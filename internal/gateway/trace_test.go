@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -13,7 +16,8 @@ import (
 // Whoever watches sees a dialogue as it goes on, without what proves who somebody is and
 // without what mail says; and only those that are asked for.
 func TestTraceShowsNoSecrets(t *testing.T) {
-	w := newWorld(t, folder(t), nil)
+	var log bytes.Buffer
+	w := newWorld(t, folder(t), func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	lines, err := w.control.Trace(ctx, w.grant, control.Whom{Clients: netip.MustParsePrefix("127.0.0.1/32")})
@@ -34,16 +38,18 @@ func TestTraceShowsNoSecrets(t *testing.T) {
 	c.cmd("c2hvcA==", "500")
 	c.cmd(plainOf("shop", w.key), "500")
 	c.cmd("QUIT", "221")
+	answers := w.sayKeys()
 
-	said := heard(t, lines, "221 2.0.0 bye")
-	for _, want := range []string{"EHLO client.example", "AUTH PLAIN [not shown]", "AUTH LOGIN", "[not shown]", "535 5.7.8", "235 2.7.0", "MAIL FROM:<ada@acme.example>", "354", "bytes, not shown]", "250 2.0.0 kept as msg_", "QUIT"} {
+	said := heard(t, lines, "221 2.0.0 bye") + heard(t, lines, "221 2.0.0 bye") + heard(t, lines, "421 4.7.0 too many failed logins")
+	for _, want := range []string{"EHLO client.example", "AUTH PLAIN [not shown]", "AUTH LOGIN", "[not shown]", "535 5.7.8", "235 2.7.0", "MAIL FROM:<ada@acme.example>", "354", "bytes, not shown]", "250 2.0.0 kept as msg_", "AUTH [not shown]", "AUTH CRAM-MD5", "HELP [not shown]", "QUIT"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing in\n%s", want, said)
 		}
 	}
-	for _, secret := range []string{w.key, plainOf("shop", w.key), plainOf("shop", "not-the-key"), "c2hvcA==", "4711", "hello\n"} {
-		if strings.Contains(said, secret) {
-			t.Errorf("%q is shown in\n%s", secret, said)
+	all := said + answers + log.String() + rest(lines)
+	for _, secret := range []string{w.key[8:], w.key[9:20], plainOf("shop", w.key), plainOf("shop", "not-the-key"), base64.StdEncoding.EncodeToString([]byte(w.key)), "c2hvcA==", "4711", "hello\n"} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%q is shown in\n%s", secret, all)
 		}
 	}
 	if after := heard(t, ofKey, "221 2.0.0 bye"); strings.Contains(after, "EHLO") || !strings.Contains(after, "MAIL FROM") {
@@ -52,6 +58,38 @@ func TestTraceShowsNoSecrets(t *testing.T) {
 	stop()
 	for l := range elsewhere {
 		t.Errorf("somebody else hears %+v", l)
+	}
+}
+
+// sayKeys says the key where it does not belong, and tells all that is answered.
+func (w *world) sayKeys() (answers string) {
+	b64 := base64.StdEncoding.EncodeToString([]byte(w.key))
+	c := w.hello(Implicit)
+	for _, line := range []string{"AUTH " + b64, "AUTH " + w.key, "AUTH CRAM-MD5", "HELP " + w.key, "NOOP " + b64, "EHLO " + w.key, "VRFY <" + w.key[:20] + ">", b64, w.key} {
+		answers += c.cmd(line, "")
+	}
+	answers += c.cmd("AUTH PLAIN "+plainOf("shop", w.key), "235")
+	for _, line := range []string{"MAIL FROM:<> " + w.key, "MAIL FROM:<>", "RCPT TO:<" + w.key + ">", "RCPT TO:<a@" + w.key + ">", "RCPT TO:<" + w.key[1:] + ">", "RCPT TO:<a@b.example> " + w.key} {
+		answers += c.cmd(line, "")
+	}
+	c.cmd("QUIT", "221")
+	c = w.hello(Implicit)
+	for _, p := range [][2]string{{w.key, "shop"}, {mistyped(w.key), w.key}, {strings.ToUpper(w.key[:8]) + w.key[8:], w.key[:30]}} {
+		answers += c.cmd("AUTH PLAIN "+plainOf(p[0], p[1]), "535")
+	}
+	c.want("421")
+	return answers
+}
+
+// rest are the lines that are there already.
+func rest(lines <-chan control.TraceLine) (said string) {
+	for {
+		select {
+		case l := <-lines:
+			said += l.Text + "\n"
+		default:
+			return said
+		}
 	}
 }
 

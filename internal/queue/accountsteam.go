@@ -61,9 +61,12 @@ func (x addressees) add(key string, a *account) {
 	}
 }
 
-// paused tells whether a person has paused all mail of an account.
+// paused tells whether people have paused all mail of an account, at once or lane by
+// lane.
 func paused(pauses []store.Pause, account email.ID) bool {
-	return slices.ContainsFunc(pauses, func(p store.Pause) bool { return p.Lane == store.EveryLane && p.About(account, store.EveryLane) })
+	return !slices.ContainsFunc([]email.Lane{email.Urgent, email.Normal, email.Bulk}, func(l email.Lane) bool {
+		return pausedBy(pauses, account, l) == nil
+	})
 }
 
 // place is where an account stands in a list that is ordered by id, or would stand: then

@@ -73,17 +73,75 @@ func (e *Engine) usedCauses(ctx context.Context, team email.ID) ([]string, error
 }
 
 // mostNear is how many words are offered for one that was mistyped.
-const mostNear = 5
+const mostNear = 3
 
-// near names the words that one may have been meant for.
+// near names the words that one may have been meant for. A state is none: what is held
+// was held for several causes.
 func near(word string, all []string) string {
-	slices.Sort(all)
-	all = slices.DeleteFunc(slices.Compact(all), func(w string) bool { return alike(word, w) < 0.5 })
-	if len(all) == 0 {
-		return "docs/errors.md lists those of providers"
+	if slices.Contains(waitingStates(), email.State(word)) {
+		return word + " is a state, not a cause: select by state for it"
 	}
-	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(alike(word, b), alike(word, a)) })
-	return "near it are " + strings.Join(all[:min(mostNear, len(all))], ", ")
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(w string) bool { return nearness(word, w) == 0 })
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(nearness(word, b), nearness(word, a)) })
+	switch all = all[:min(mostNear, len(all))]; len(all) {
+	case 0:
+		return "docs/errors.md lists those of providers, docs/queue.md those of gatepost itself"
+	case 1:
+		return "near it is " + all[0]
+	}
+	return "near it are " + strings.Join(all, ", ")
+}
+
+func waitingStates() []email.State {
+	return []email.State{email.Scheduled, email.Queued, email.Sending, email.Unknown, email.Held}
+}
+
+// nearness tells how near two words are, 0 for not at all: by their letters, or by the
+// parts between underscores that they share.
+func nearness(word, other string) float64 {
+	byLetters := alike(word, other)
+	if byLetters < 0.5 {
+		byLetters = 0
+	}
+	return byLetters + shared(word, other)
+}
+
+// shared is the part of a word's parts that another one has, too, give or take a letter.
+func shared(word, other string) float64 {
+	split := func(s string) []string {
+		return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("_- ", r) })
+	}
+	parts, common := split(word), 0
+	for _, p := range parts {
+		if slices.ContainsFunc(split(other), func(o string) bool { return sameBut(p, o) }) {
+			common++
+		}
+	}
+	return float64(common) / float64(max(1, len(parts)))
+}
+
+// sameBut tells whether two parts of words are the same, but for a letter that is
+// wrong, missing, too many, or changed places with the next one.
+func sameBut(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	if len(b) < 4 || len(a) > len(b)+1 {
+		return false
+	}
+	i := 0
+	for i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if len(a) > len(b) {
+		return a[i+1:] == b[i:]
+	}
+	swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+	return swapped || a[i+1:] == b[i+1:]
 }
 
 // alike is the part of their pairs of letters that two words have in common (Dice).

@@ -46,6 +46,19 @@ func TestEveryCauseIsKnown(t *testing.T) {
 	}
 }
 
+// What gatepost finds out itself stands in docs/queue.md; docs/errors.md has the rest.
+func TestOwnCausesAreTold(t *testing.T) {
+	page, err := os.ReadFile("../../docs/queue.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range ownCauses() {
+		if !slices.Contains(provider.Causes(), c) && !strings.Contains(string(page), "| `"+c+"` |") {
+			t.Errorf("docs/queue.md does not tell of the cause %s", c)
+		}
+	}
+}
+
 // A cause that is mistyped is refused with those that are near; what the database has
 // is there, whoever wrote it.
 func TestMistypedCause(t *testing.T) {
@@ -59,13 +72,17 @@ func TestMistypedCause(t *testing.T) {
 		for cause, want := range map[string]string{
 			"gave_up": "", "rate_limited": "", "by_hand": "", "of_an_old_version": "",
 			"gaveup": "gave_up", "rate_limted": "rate_limited", "of_an_old_versoin": "of_an_old_version", "credential-refused": "credential_refused",
-			"zzz": "docs/errors.md", "z": "docs/errors.md",
+			"zzz": "docs/errors.md lists those of providers, docs/queue.md those of gatepost", "z": "docs/queue.md",
+			"gaveup_": "near it is gave_up", "quota_exceeded": "near it are daily_quota, project_quota, user_quota", "quota_exceded": "user_quota",
+			"qouta_exceeded": "user_quota", "hand": "near it is by_hand", "held": "held is a state, not a cause", "user-qouta": "near it are user_quota, ",
 		} {
 			_, err := w.Operate(t.Context(), w.grant, Order{Verb: RetryMail, Selection: Selection{Cause: cause}, DryRun: true})
 			var wrong *Invalid
 			switch refused := errors.As(err, &wrong); {
 			case want == "":
 				w.must(err)
+			case refused && strings.Count(wrong.Problems[0].Message, ",") > 2:
+				t.Errorf("%s: too many: %v", cause, wrong.Problems)
 			case !refused || wrong.Problems[0].Field != "cause" || !strings.Contains(wrong.Problems[0].Message, want):
 				t.Errorf("%s: %v, want %s", cause, err, want)
 			}

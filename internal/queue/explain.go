@@ -32,7 +32,7 @@ type ExplainedAccount struct {
 	ID          email.ID // where no account takes it, of the pool, or of what has been removed
 	Address     string
 	Transport   string
-	Status      string // active, parked, resting or held; empty: no account takes it
+	Status      string // active, parked, resting, paused or held; empty: no account takes it
 	Why         string // why this account
 	Cause       string
 	Reason      string
@@ -61,6 +61,9 @@ func (e *Engine) Explain(ctx context.Context, g access.Grant, id email.ID) (*Exp
 	if x.account, err = e.accounts.get(ctx, g.Team, m.Account); err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
+	if x.pauses, err = e.cfg.Store.Pauses(ctx, g.Team); err != nil {
+		return nil, err
+	}
 	if err := e.explainPool(ctx, x); err != nil {
 		return nil, err
 	}
@@ -81,8 +84,9 @@ type explaining struct {
 	m      *Message
 	events []Event
 
-	accounts []*account       // of the team
-	account  *account         // nil: it has been removed
+	accounts []*account // of the team
+	account  *account   // nil: it has been removed
+	pauses   []Pause
 	used     map[string]int64 // of the account's limits, by key
 	pool     string           // which pool it waits for and why this member; empty: none
 	waits    Waiting          // why it is not on its way, where it is scheduled or queued
@@ -135,12 +139,22 @@ func (x *explaining) explainAccount() {
 	switch {
 	case row.Held:
 		o.Status, o.Cause, o.Reason = "held", row.Cause, row.Reason
+	case paused(x.pauses, row.ID):
+		o.Status, o.Cause, o.Reason = "paused", WhyPaused, "a person paused it"+because(x.pausedFor(row.ID))
 	case row.ParkedUntil.After(x.now):
 		o.Status, o.Cause, o.Reason, o.ParkedUntil = "parked", row.Cause, row.Reason, row.ParkedUntil
 	case row.RestingUntil.After(x.now):
 		o.Status, o.Cause, o.Reason, o.ParkedUntil = "resting", row.Cause, row.Reason, row.RestingUntil
 	}
 	x.limits()
+}
+
+// pausedFor is the reason of the pause that is about this message's account and lane.
+func (x *explaining) pausedFor(account email.ID) string {
+	if p := pausedBy(x.pauses, account, x.m.Lane); p != nil {
+		return p.Reason
+	}
+	return ""
 }
 
 // why tells why it is this account: as it was submitted, because the pool's others

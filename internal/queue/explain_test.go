@@ -71,6 +71,34 @@ func TestExplainSaysWhatTheQueueSays(t *testing.T) {
 	})
 }
 
+// An explanation, and what can still be sent, say the same of an account that is paused
+// whole, at once or lane by lane.
+func TestExplainTellsOfAPausedAccount(t *testing.T) {
+	for name, lanes := range map[string][]email.Lane{
+		"at once": {EveryLane}, "lane by lane": {email.Urgent, email.Normal, email.Bulk}, "no": {email.Urgent, email.Bulk},
+	} {
+		w := newPoolWorld(t, store.Options{Dir: storetest.Folder(t)}, nil, store.Pool{Strategy: Random})
+		sub := toBob()
+		sub.Account = bob
+		id := w.take(sub).ID
+		w.change(bob, store.AccountChange{Until: w.now.Add(time.Hour)})
+		for _, l := range lanes {
+			_, err := w.Pause(t.Context(), w.grant, Pause{Account: bob, Lane: l, Reason: "a price"})
+			w.must(err)
+		}
+		status, cause, reason := "paused", "paused", "a person paused it: a price"
+		if name == "no" {
+			status, cause, reason = "parked", "test", ""
+		}
+		all, _, err := w.Capacities(t.Context(), w.grant)
+		w.must(err)
+		a := w.explained(id).Account
+		if a.Status != status || a.Cause != cause || a.Reason != reason || all[1].ID != bob || all[1].Status != status {
+			t.Errorf("%s: explained %+v, capacity %s, want %s", name, a, all[1].Status, status)
+		}
+	}
+}
+
 // Scheduled mail whose time will find a pause says both: it does not leave then.
 func TestScheduledMailTellsOfAPause(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, opt store.Options) {
@@ -178,7 +206,7 @@ func TestMailThatExpiresBeforeItCanLeave(t *testing.T) {
 		until := sub.ExpiresAt.Add(time.Hour)
 		w.change(bob, store.AccountChange{Until: until})
 		x, got := w.explained(id), w.waits()
-		if !x.NextAt.Equal(sub.ExpiresAt) || !strings.HasPrefix(x.Next, "it expires then, before it can leave: it waits until the account's pause is over") ||
+		if !x.NextAt.Equal(sub.ExpiresAt) || !strings.HasPrefix(x.Next, "it expires then, before it can leave: it waits while the account is parked") ||
 			!strings.Contains(x.Next, until.Format(time.RFC3339)) || !strings.Contains(x.Fix, "submit it anew") {
 			t.Errorf("explained: %q at %s; %q", x.Next, x.NextAt, x.Fix)
 		}

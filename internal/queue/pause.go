@@ -34,7 +34,7 @@ func checkReason(reason string) []email.Problem {
 }
 
 // Pause lets no attempt begin of what p names, until it is resumed; it may be paused
-// already. What is being sent, or about to be, comes to its end. It returns all that
+// already, and without a reason keeps the one it has. What is being sent, or about to be, comes to its end. It returns all that
 // is paused then.
 func (e *Engine) Pause(ctx context.Context, g access.Grant, p Pause) ([]Pause, error) {
 	if err := mayWrite(g); err != nil {

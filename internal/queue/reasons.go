@@ -129,7 +129,7 @@ func (r *reasons) ofItself(ctx context.Context, w *Waiting, x store.Group, a *ac
 	case outlasts(a.row.RestingUntil, x, r.now) && a.row.RestingUntil.After(a.row.ParkedUntil):
 		w.because(WhyResting, a.row.RestingUntil, "until the account has rested"+because(a.row.Reason))
 	case outlasts(a.row.ParkedUntil, x, r.now):
-		w.because(WhyParked, a.row.ParkedUntil, "until the account's pause is over"+because(a.row.Reason))
+		w.because(WhyParked, a.row.ParkedUntil, "while the account is parked"+because(a.row.Reason))
 	case x.Later:
 		w.because(WhyBackoff, x.DueAt, "to be tried again")
 	default:

@@ -57,7 +57,7 @@ type dialect struct {
 
 	// lockMessages takes the places in the queue of messages, in the order in which
 	// they are given, so that nobody else changes them until the group is over.
-	lockMessages   func(ctx context.Context, t *tx, ids []string) error
+	lockMessages   func(ctx context.Context, t *tx, ids []string, changes bool) error
 	insertKeys     func(ctx context.Context, t *tx, ms []*NewMessage) ([]*NewMessage, error)
 	insertMessages func(ctx context.Context, t *tx, ms []*NewMessage) error
 	settle         func(ctx context.Context, t *tx, fs []*Finish) error

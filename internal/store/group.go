@@ -370,7 +370,8 @@ func (w *writer) apply(ctx context.Context, t *tx, group []*request) error {
 		return fmt.Errorf("take the limits: %w", err)
 	}
 	group, messages := inOrder(group)
-	if err := w.s.dialect.lockMessages(ctx, t, messages); err != nil {
+	changes := group[len(group)-1].changed() != "" // which are the last
+	if err := w.s.dialect.lockMessages(ctx, t, messages, changes); err != nil {
 		return fmt.Errorf("take the messages: %w", err)
 	}
 	if err := finishAttempts(ctx, t, finishes); err != nil {

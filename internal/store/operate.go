@@ -81,7 +81,7 @@ func notCanceled(ctx context.Context, q querier, team, message email.ID) error {
 	var state string
 	err := q.QueryRowContext(ctx, `SELECT state FROM queue WHERE team_id = $1 AND message_id = $2`, team, message).Scan(&state)
 	if err == nil {
-		return fmt.Errorf("%w: it is %s", ErrTooLate, state)
+		return fmt.Errorf("%w: %s", ErrTooLate, onItsWay(email.State(state)))
 	}
 	if !errors.Is(found(err), ErrNotFound) {
 		return err
@@ -96,6 +96,14 @@ func notCanceled(ctx context.Context, q querier, team, message email.ID) error {
 		return nil // by an earlier call
 	}
 	return fmt.Errorf("%w: every recipient is final", ErrTooLate)
+}
+
+// onItsWay says of what cannot be canceled where it is.
+func onItsWay(state email.State) string {
+	if state == email.Unknown {
+		return "it was handed over, and whether it left is not known yet: wait for its outcome"
+	}
+	return "it is being sent: wait for its outcome"
 }
 
 func statesOf(ctx context.Context, q querier, team, message email.ID) (map[email.State]bool, error) {

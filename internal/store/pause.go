@@ -37,8 +37,8 @@ func unpaused(team, account, lane string) string {
 	return `NOT EXISTS (SELECT 1 FROM pauses p WHERE p.team_id = ` + team + ` AND p.account_id IN ('', ` + account + `) AND p.lane IN (-1, ` + lane + `))`
 }
 
-// Pause begins a pause. One that is there stays as old as it is and gets the new
-// reason. Claims that begin after it heed it, on all nodes.
+// Pause begins a pause. One that is there stays as old as it is; a new reason takes the
+// place of its reason and of who gave that, and without one both stay. Claims that begin after it heed it, on all nodes.
 func (s *Store) Pause(ctx context.Context, p Pause) error { return s.PauseNoted(ctx, p, Event{}) }
 
 // PauseNoted is Pause, with an event about the account, or all accounts of the team,
@@ -51,7 +51,7 @@ func (s *Store) PauseNoted(ctx context.Context, p Pause, ev Event) error {
 			return err
 		}
 		if _, err := t.ExecContext(ctx, `INSERT INTO pauses (team_id, account_id, lane, reason, key_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (team_id, account_id, lane) DO UPDATE SET reason = excluded.reason, key_id = excluded.key_id`,
+			ON CONFLICT (team_id, account_id, lane) DO UPDATE SET reason = excluded.reason, key_id = excluded.key_id WHERE excluded.reason <> ''`,
 			p.Team, p.Account, p.Lane, p.Reason, p.Key, millis(p.At)); err != nil || n > 0 {
 			return err
 		}

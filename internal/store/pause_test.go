@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/store"
@@ -30,6 +31,17 @@ func TestPauseIsAboutWhatItNames(t *testing.T) {
 			}
 			if list[0].Name = ""; list[0] != p {
 				t.Errorf("%s: %+v", name, list)
+			}
+			other1, other2 := p, p
+			other1.Reason, other1.Key, other1.At = "", "key_2", start.Add(time.Hour)
+			other2.Reason, other2.Key = "another", "key_3"
+			for _, next := range []struct{ given, want store.Pause }{{other1, p}, {other2, other2}, {other1, other2}} {
+				must(t, s.Pause(t.Context(), next.given))
+				list, err := s.Pauses(t.Context(), team)
+				must(t, err)
+				if list[0].Name = ""; len(list) != 1 || list[0] != next.want {
+					t.Errorf("%s: paused again with %+v: %+v", name, next.given, list)
+				}
 			}
 			for _, account := range []email.ID{one, other} {
 				for _, lane := range []email.Lane{email.Urgent, email.Normal, email.Bulk} {

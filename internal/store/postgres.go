@@ -133,12 +133,17 @@ func send(ctx context.Context, t *tx, b *pgx.Batch) error {
 }
 
 // lockMessagesBatch asks nothing of the server for a single message: its place is
-// the first that whoever changes it takes.
-func lockMessagesBatch(ctx context.Context, t *tx, ids []email.ID) error {
+// the first that whoever changes it takes. Groups that change messages come one after
+// the other where they have some in common, because a place in the queue may come to be
+// in between: one that a group did not see first it would take later, and out of order.
+func lockMessagesBatch(ctx context.Context, t *tx, ids []email.ID, changes bool) error {
 	if len(ids) < 2 {
 		return nil
 	}
 	b := &pgx.Batch{}
+	if changes {
+		b.Queue(`SELECT pg_advisory_xact_lock(n) FROM (SELECT DISTINCT hashtextextended(id, 0) n FROM unnest($1::text[]) id ORDER BY n) ns`, ids)
+	}
 	b.Queue(`SELECT 1 FROM queue WHERE message_id = ANY($1::text[]) ORDER BY message_id FOR UPDATE`, ids)
 	return send(ctx, t, b)
 }

@@ -34,7 +34,7 @@ func sqlite() *dialect {
 		// CROSS JOIN is SQLite's word for the order in which tables are to be read.
 		messageOf: "CROSS JOIN messages m ON m.team_id = $1 AND m.id = d.id",
 
-		lockMessages:   func(context.Context, *tx, []string) error { return nil }, // one writer
+		lockMessages:   func(context.Context, *tx, []string, bool) error { return nil }, // one writer
 		insertKeys:     insertKeysEach,
 		insertMessages: insertMessagesEach,
 		settle:         settleEach,
