@@ -45,6 +45,9 @@ func testFaults(t *testing.T, h Harness) {
 		if h.Envelope {
 			want = c.relay
 		}
+		if h.Timeless && c.fault == "rate" {
+			want, c.until = provider.Park, 0
+		}
 		if want == 0 {
 			continue
 		}

@@ -35,6 +35,9 @@ type Harness struct {
 	ID func(ledger string) string
 	// NoID tells that the answer to a send names no id; a look does.
 	NoID bool
+	// Timeless tells that the world's side names no time when mail comes too fast, so that
+	// the account is parked for as long as the catalogue has it.
+	Timeless bool
 }
 
 // id is the provider's id of a message in the ledger.
