@@ -136,7 +136,9 @@ func (f keyFile) wrongType() string {
 		return want + "; it is missing: is this another file of Google's? Make a key under IAM > Service accounts > Keys"
 	case "authorized_user":
 		return want + "; this file holds a person's own login (gcloud), not a service account's key"
-	case "external_account", "impersonated_service_account", "external_account_authorized_user", "gdch_service_account":
+	case "external_account":
+		return want + "; this is a workload identity federation file: keep it as a credential of the kind google_keyless"
+	case "impersonated_service_account", "external_account_authorized_user", "gdch_service_account":
 		return fmt.Sprintf("%s; gatepost does not take files of type %q yet", want, f.Type)
 	}
 	return want

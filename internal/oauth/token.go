@@ -46,33 +46,24 @@ func (s *ServiceAccount) Token(ctx context.Context, client *http.Client, subject
 			Text: "The service account's key cannot sign.", Fix: "Make a new key and store it in place of this one.",
 		}
 	}
-	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
-	resp, body, err := endpoint.Post(ctx, client, s.tokenURL, form)
-	if err != nil {
-		return Token{}, err
-	}
-	about := provider.About{ClientID: s.clientID, KeyID: s.keyID, Scopes: scopes, Subject: subject, ClockOffset: endpoint.ClockOffset(resp, now)}
-	return readAnswer(resp, body, about, now)
+	return s.delegation(subject, scopes).redeem(ctx, client, assertion, now)
+}
+
+// delegation is the key's account acting for a user.
+func (s *ServiceAccount) delegation(subject string, scopes []string) delegation {
+	return delegation{account: s.email, clientID: s.clientID, keyID: s.keyID, tokenURL: s.tokenURL, subject: subject, scopes: scopes}
 }
 
 // assertion is the signed request (RFC 7515 compact form, RS256).
 func (s *ServiceAccount) assertion(subject string, scopes []string, now time.Time) (string, error) {
 	header := map[string]string{"alg": "RS256", "typ": "JWT", "kid": s.keyID}
-	issued := now.Add(-backdate)
-	claims := map[string]any{
-		"iss": s.email, "scope": strings.Join(scopes, " "), "aud": s.tokenURL,
-		"iat": issued.Unix(), "exp": issued.Add(lifetime).Unix(),
-	}
-	if subject != "" {
-		claims["sub"] = subject
-	}
 	h, err := json.Marshal(header)
 	if err != nil {
 		return "", fmt.Errorf("write the token request: %w", err)
 	}
-	c, err := json.Marshal(claims)
+	c, err := s.delegation(subject, scopes).claims(now)
 	if err != nil {
-		return "", fmt.Errorf("write the token request: %w", err)
+		return "", err
 	}
 	text := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
 	sum := sha256.Sum256([]byte(text))
@@ -81,4 +72,40 @@ func (s *ServiceAccount) assertion(subject string, scopes []string, now time.Tim
 		return "", fmt.Errorf("sign the token request: %w", err)
 	}
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+// delegation is a service account that acts for a user (RFC 7523 section 2.1, with
+// Google's domain-wide delegation), whoever signs for it.
+type delegation struct {
+	account, clientID, keyID, tokenURL string
+	subject                            string
+	scopes                             []string
+}
+
+// claims are what is signed.
+func (d delegation) claims(now time.Time) ([]byte, error) {
+	issued := now.Add(-backdate)
+	claims := map[string]any{
+		"iss": d.account, "scope": strings.Join(d.scopes, " "), "aud": d.tokenURL,
+		"iat": issued.Unix(), "exp": issued.Add(lifetime).Unix(),
+	}
+	if d.subject != "" {
+		claims["sub"] = d.subject
+	}
+	c, err := json.Marshal(claims)
+	if err != nil {
+		return nil, fmt.Errorf("write the token request: %w", err)
+	}
+	return c, nil
+}
+
+// redeem gets a token for the signed claims.
+func (d delegation) redeem(ctx context.Context, client *http.Client, assertion string, now time.Time) (Token, error) {
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
+	resp, body, err := endpoint.Post(ctx, client, d.tokenURL, form)
+	if err != nil {
+		return Token{}, err
+	}
+	about := provider.About{ClientID: d.clientID, KeyID: d.keyID, Scopes: d.scopes, Subject: d.subject, ClockOffset: endpoint.ClockOffset(resp, now)}
+	return readAnswer(resp, body, about, now)
 }

@@ -5,6 +5,9 @@ const (
 	// KindServiceAccount is Google's key file of a service account that acts for
 	// the users of a Workspace domain.
 	KindServiceAccount = "google_service_account"
+	// KindGoogleKeyless is a service account that Google signs for, as
+	// oauth.Keyless.Marshal writes it: no key is kept.
+	KindGoogleKeyless = "google_keyless"
 	// KindOAuthClient is an OAuth client, as oauth.Client.Marshal writes it. It is
 	// no account's credential: users' consents name it.
 	KindOAuthClient = "google_oauth_client"

@@ -40,7 +40,7 @@ func testLook(t *testing.T, h Harness) {
 				t.Fatal(err)
 			}
 			for _, id := range []email.ID{oldest, middle, newest} {
-				if want := taken(t, h.World, id)[0].ProviderID; found[id] != want {
+				if want := h.id(taken(t, h.World, id)[0]); found[id] != want {
 					t.Errorf("%s is %q, want %q", id, found[id], want)
 				}
 			}
@@ -78,7 +78,7 @@ func allBut(t *testing.T, h Harness, wanted ...email.ID) func(context.Context, [
 	t.Helper()
 	unknown := map[string]bool{}
 	for _, id := range wanted {
-		unknown[taken(t, h.World, id)[0].ProviderID] = true
+		unknown[h.id(taken(t, h.World, id)[0])] = true
 	}
 	return func(_ context.Context, ids []string) (map[string]bool, error) {
 		known := map[string]bool{}

@@ -28,9 +28,28 @@ type Harness struct {
 	// Envelope tells whether the transport has an envelope of its own (SMTP), so
 	// that each recipient gets its own verdict and the header decides nothing.
 	Envelope bool
-	// MaxSize is the largest message that the world's side takes.
+	// MaxSize is the largest message that the world's side takes, byte for byte.
 	MaxSize int64
+	// ID is what the provider calls a message that the world's ledger calls otherwise; nil:
+	// the ledger has the provider's own ids.
+	ID func(ledger string) string
+	// NoID tells that the answer to a send names no id; a look does.
+	NoID bool
+	// Timeless tells that the world's side names no time when mail comes too fast, so that
+	// the account is parked for as long as the catalogue has it.
+	Timeless bool
 }
+
+// id is the provider's id of a message in the ledger.
+func (h Harness) id(e sandbox.Entry) string {
+	if h.ID != nil {
+		return h.ID(e.ProviderID)
+	}
+	return e.ProviderID
+}
+
+// within bounds the size of a body by what the world's side takes.
+func (h Harness) within(size int) int { return int(min(int64(size), h.MaxSize-8<<10)) }
 
 // Options are what a case wants different about an account.
 type Options struct {

@@ -16,6 +16,7 @@ type Trigger struct {
 	trace func(stage string)
 
 	mu      sync.Mutex
+	told    bool  // that there is a connection
 	asked   bool  // the guard was
 	left    bool  // bytes of the header may have left
 	written bool  // all of it has
@@ -34,7 +35,16 @@ func NewTrigger(ctx context.Context, trace func(stage string)) *Trigger {
 
 var errStopped = errors.New("the request was stopped")
 
-func (t *Trigger) connected() { t.trace("connected") }
+// connected is told once: a request of which nothing left gets another connection.
+func (t *Trigger) connected() {
+	t.mu.Lock()
+	tell := !t.told
+	t.told = true
+	t.mu.Unlock()
+	if tell {
+		t.trace("connected")
+	}
+}
 
 // before is asked right before a write to the connection.
 func (t *Trigger) before() error {

@@ -1,0 +1,104 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"gatepost/internal/oauth/endpoint"
+	"gatepost/internal/provider"
+)
+
+// KeylessAsk is whom a token shall act for, and who has the claims signed.
+type KeylessAsk struct {
+	By      Caller
+	Subject string // the Workspace user
+	Scopes  []string
+}
+
+// Token asks for a token that acts for a user: Google signs the claims (IAM
+// Credentials, projects.serviceAccounts.signJwt), and the token endpoint takes them as
+// it takes those that a key has signed. It makes two requests, follows no redirect, and
+// every error is a *provider.Error. One with the cause CauseCallerRefused asks for a new
+// Caller. A nil client means the system's network.
+func (k *Keyless) Token(ctx context.Context, client *http.Client, a KeylessAsk, now time.Time) (Token, error) {
+	d := delegation{
+		account: a.By.Account, clientID: cmp.Or(k.fields.ClientID, "(the unique ID of "+a.By.Account+")"),
+		tokenURL: k.at.Token, subject: a.Subject, scopes: a.Scopes,
+	}
+	assertion, keyID, err := k.sign(ctx, client, a.By, d, now)
+	if err != nil {
+		return Token{}, k.advise(stepSign, a.By, err)
+	}
+	d.keyID = keyID
+	t, err := d.redeem(ctx, client, assertion, now)
+	return t, k.advise(stepRedeem, a.By, err)
+}
+
+// signAnswer is what signJwt says, of either kind (google.aip.dev/193).
+type signAnswer struct {
+	KeyID  string `json:"keyId"`
+	Signed string `json:"signedJwt"`
+	Error  struct {
+		Message string `json:"message"`
+		Status  string `json:"status"`
+		Details []struct {
+			Reason string `json:"reason"`
+		} `json:"details"`
+	} `json:"error"`
+}
+
+// reason is the most exact word for the error.
+func (a signAnswer) reason() string {
+	for _, d := range a.Error.Details {
+		if d.Reason != "" {
+			return d.Reason
+		}
+	}
+	return a.Error.Status
+}
+
+// sign has Google sign the claims. Google chooses the key, and names it.
+func (k *Keyless) sign(ctx context.Context, client *http.Client, by Caller, d delegation, now time.Time) (signed, keyID string, err error) {
+	claims, err := d.claims(now)
+	if err != nil {
+		return "", "", Held("key_unusable", "The claims cannot be written.", "Check the account's address.", err)
+	}
+	request, err := json.Marshal(map[string]string{"payload": string(claims)})
+	if err != nil {
+		return "", "", Held("key_unusable", "The claims cannot be written.", "Check the account's address.", err)
+	}
+	resp, body, err := call{
+		method: http.MethodPost, address: k.at.IAM + accountsPath + by.Account + ":signJwt", body: string(request),
+		header: map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + by.Access.Reveal()},
+	}.do(ctx, client)
+	if err != nil {
+		return "", "", err
+	}
+	var a signAnswer
+	parsed := json.Unmarshal(body, &a) == nil
+	if resp.StatusCode == http.StatusOK && parsed && a.Signed != "" {
+		return a.Signed, cmp.Or(a.KeyID, "of "+by.Account), nil
+	}
+	return "", "", provider.Classify(a.refusal(resp, body, parsed, d), now)
+}
+
+// refusal is an answer other than yes. The body of a yes is never shown: it may hold
+// what was signed.
+func (a signAnswer) refusal(resp *http.Response, body []byte, parsed bool, d delegation) provider.Answer {
+	said := provider.Answer{
+		Stage: provider.StageToken, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"),
+		About: provider.About{Vendor: provider.VendorGoogle, ClientID: d.account, KeyID: "of " + d.account, Scopes: []string{scopeCloud}, Subject: d.subject},
+	}
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		said.Text = "(an answer without a signature)"
+	case parsed && a.Error.Message+a.Error.Status != "":
+		said.Reason, said.Text = a.reason(), a.Error.Message
+	default:
+		said.Code, said.Text = endpoint.Strange(resp.StatusCode), resp.Status+" "+string(body)
+	}
+	return said
+}
