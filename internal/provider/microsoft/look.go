@@ -35,7 +35,7 @@ func (l looker) Look(ctx context.Context, q provider.LookQuery) (map[email.ID]st
 		limit := q.Since.Add(time.Duration(l.ahead.Load()) - clockMargin)
 		past := false
 		for _, m := range page {
-			if id := m.gatepostID(); q.IDs[id] && !m.IsDraft {
+			if id := m.gatepostID(); q.IDs[id] && !m.IsDraft && found[id] == "" {
 				found[id] = m.ID
 			}
 			past = past || m.before(limit)
