@@ -22,12 +22,13 @@ func (c *Control) userProof(ctx context.Context, t trial) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
+	v := vendorOfKind(t.row.Kind)
 	granted := strings.Fields(publicOf(t.row.Public, "scopes"))
 	for _, p := range t.purposes {
 		switch {
 		case shown(steps, p):
-		case oauth.Covers(granted, p.Scope()):
-			steps = append(steps, Step{Name: "scope:" + string(p), OK: true, Detail: own + " agreed to " + p.Scope()})
+		case v.allows(granted, p):
+			steps = append(steps, Step{Name: "scope:" + string(p), OK: true, Detail: own + " agreed to " + strings.Join(v.scopes([]oauth.Purpose{p}), " ")})
 		default:
 			steps = append(steps, Step{
 				Name: "scope:" + string(p), Cause: CauseUnticked, Text: fmt.Sprintf("%s has not agreed to %s.", own, p),

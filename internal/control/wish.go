@@ -13,15 +13,9 @@ import (
 	"gatepost/internal/store"
 )
 
-// The transports that a user's consent can serve.
-const (
-	transportGmail = "gmail"
-	transportSMTP  = "gmail_smtp"
-)
-
 // needed is the purpose without which a transport sends nothing.
 func needed(transport string) oauth.Purpose {
-	if transport == transportSMTP {
+	if transport == vendorOf(transport).smtp() {
 		return oauth.PurposeSMTP
 	}
 	return oauth.PurposeSend
@@ -37,22 +31,23 @@ func (ps *problems) purposes(list []string, transport string) []oauth.Purpose {
 	if len(list) == 0 {
 		return usual(transport)
 	}
+	v := vendorOf(transport)
 	var out []oauth.Purpose
 	for i, s := range list {
-		p, ok := oauth.ParsePurpose(s)
-		if !ok {
-			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(oauth.Purposes()), ", "))
+		p := oauth.Purpose(s)
+		if !slices.Contains(v.purposes(), p) {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(v.purposes()), ", "))
 			return nil
 		}
-		if p == oauth.PurposeDraft && transport != transportGmail {
-			ps.add(fmt.Sprintf("purposes[%d]", i), "is for the transport %s alone: no other sends by drafts", transportGmail)
+		if p == oauth.PurposeDraft && transport != v.api() {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "is for the transport %s alone: no other sends by drafts", v.api())
 		}
 		out = append(out, p)
 	}
-	if need := needed(transport); !oauth.Covers(oauth.ScopesFor(out), need.Scope()) {
+	if need := needed(transport); !v.allows(v.scopes(out), need) {
 		ps.add("purposes", "lacks %s, without which the transport %s sends nothing", need, transport)
 	}
-	return slices.DeleteFunc(oauth.Purposes(), func(p oauth.Purpose) bool { return !slices.Contains(out, p) })
+	return slices.DeleteFunc(v.purposes(), func(p oauth.Purpose) bool { return !slices.Contains(out, p) })
 }
 
 func words(ps []oauth.Purpose) []string {
@@ -77,8 +72,8 @@ func (c *Control) transport(name string, wrong *problems) string {
 		name = transportGmail
 	}
 	kind, ok := c.kinds[name]
-	if !ok || !slices.Contains(kind.Credentials, KindGoogleUser) {
-		wrong.add("transport", "not one that a user's consent can serve: %s or %s", transportGmail, transportSMTP)
+	if !ok || !slices.ContainsFunc(kind.Credentials, isUser) {
+		wrong.add("transport", "not one that a user's consent can serve: one of %s", strings.Join(consentTransports(), ", "))
 	}
 	return name
 }
