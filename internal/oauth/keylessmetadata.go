@@ -15,7 +15,7 @@ import (
 // machine gets the token of the machine's own service account from the metadata server
 // (cloud.google.com/compute/docs/access/authenticate-workloads).
 func (k *Keyless) machine(ctx context.Context, now time.Time) (Caller, error) {
-	resp, body, err := k.metadata(ctx, "email", now)
+	_, body, err := k.metadata(ctx, "email", now)
 	if err != nil {
 		return Caller{}, err
 	}
@@ -30,7 +30,8 @@ func (k *Keyless) machine(ctx context.Context, now time.Time) (Caller, error) {
 		return Caller{}, Held(CauseNoMachineAccount, "The metadata server names no service account of this machine.",
 			"Name the service account to act as (service_account of the credential), or attach one to the machine.", nil)
 	}
-	if resp, body, err = k.metadata(ctx, "token", now); err != nil {
+	resp, body, err := k.metadata(ctx, "token", now)
+	if err != nil {
 		return Caller{}, err
 	}
 	by.Token, err = readAnswer(resp, body, provider.About{Vendor: provider.VendorGoogle, Subject: own}, now)
