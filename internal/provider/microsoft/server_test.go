@@ -263,6 +263,34 @@ func TestDeleteDraftLooksFirst(t *testing.T) {
 	}
 }
 
+// What is built goes to the envelope's recipients and nobody else, whatever the header
+// makes of them.
+func TestBuiltRecipients(t *testing.T) {
+	for name, c := range map[string]struct {
+		head        string
+		to, cc, bcc int
+		wrong       bool
+	}{
+		"in the header": {"To: a@x.example\r\nCc: B@X.example\r\n", 1, 1, 0, false},
+		"resent":        {"To: a@x.example\r\nResent-To: b@x.example\r\n", 1, 0, 1, false},
+		"nobody to see": {"To: undisclosed-recipients:;\r\n", 0, 0, 2, false},
+		"one too many":  {"To: a@x.example, b@x.example, c@x.example\r\n", 0, 0, 0, true},
+	} {
+		blue, problem := plan(email.Bytes(c.head+"\r\ntext\r\n"), 1<<20)
+		if problem != nil {
+			t.Errorf("%s: %v", name, problem)
+			continue
+		}
+		err := blue.message.address([]string{"a@x.example", "b@x.example"})
+		if (err != nil) != c.wrong {
+			t.Errorf("%s: %v", name, err)
+		}
+		if m := blue.message; err == nil && (len(m.To) != c.to || len(m.Cc) != c.cc || len(m.Bcc) != c.bcc) {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}
+
 // FuzzPlan: whatever the message, its plan names files that a second reading finds again,
 // and nobody that the header does not name.
 func FuzzPlan(f *testing.F) {
