@@ -3,14 +3,12 @@ package vault
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
-	"gatepost/internal/provider"
 	"gatepost/internal/store"
 )
 
@@ -71,7 +69,7 @@ func (k *keyless) sign(ctx context.Context, row store.Credential, secret email.S
 		return minted{}, err
 	}
 	t, err := account.Token(ctx, k.http, ask, k.v.now())
-	if e, ok := errors.AsType[*provider.Error](err); ok && e.Cause == oauth.CauseCallerRefused {
+	if oauth.CallerRefused(err) {
 		if ask.By, err = k.caller(ctx, row, account, ask.By.Access); err != nil {
 			return minted{}, err
 		}
@@ -88,7 +86,7 @@ func (k *keyless) caller(ctx context.Context, row store.Credential, account *oau
 	case kept.turn <- struct{}{}:
 		defer func() { <-kept.turn }()
 	case <-ctx.Done():
-		return oauth.Caller{}, provider.NoAnswer(provider.StageToken, false, ctx.Err())
+		return oauth.Caller{}, oauth.Interrupted(ctx.Err())
 	}
 	now := k.v.now()
 	if kept.version.Equal(row.UpdatedAt) && kept.by.Expires.After(now.Add(callerMargin)) && kept.by.Access.Reveal() != refused.Reveal() {
