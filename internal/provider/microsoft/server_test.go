@@ -291,6 +291,31 @@ func TestBuiltRecipients(t *testing.T) {
 	}
 }
 
+// The recipients of what is built are seen to when it is built, not before.
+func TestBuildAddressesTheDraft(t *testing.T) {
+	var bcc string
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"id":"d1","uploadUrl":""}`)
+	})
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var m graphMessage
+		if json.Unmarshal(body, &m) == nil && len(m.Bcc) == 1 {
+			bcc = m.Bcc[0].Email.Address
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		inner.ServeHTTP(w, r)
+	})
+	env := email.Envelope{From: "ada@contoso.example", Recipients: []string{"a@x.example", "b@x.example"}}
+	raw := append(email.Bytes("Resent-To: b@x.example\r\n"), withFile(4<<20)...)
+	_, _ = s.open(t, `{"draft_fence":true}`).(provider.Drafter).CreateDraft(t.Context(), env, raw) // the file is not the matter here
+	if bcc != "b@x.example" {
+		t.Errorf("blind recipient %q, want b@x.example", bcc)
+	}
+}
+
 // FuzzPlan: whatever the message, its plan names files that a second reading finds again,
 // and nobody that the header does not name.
 func FuzzPlan(f *testing.F) {
