@@ -64,6 +64,14 @@ func (m *mailboxFlags) transport() string {
 	return name
 }
 
+// provider is whose mailbox it is.
+func (m *mailboxFlags) provider() string {
+	if m.microsoft {
+		return "Microsoft"
+	}
+	return "Google"
+}
+
 // wanted are the purposes to ask for. Looking in Sent is what tells of attempts
 // without an answer.
 func (m *mailboxFlags) wanted() []string {

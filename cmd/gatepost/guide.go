@@ -21,6 +21,7 @@ type guide struct {
 	*remote
 	lines       *bufio.Reader
 	interactive bool
+	way         string // the command that connects: gmail, microsoft --consent; empty: gmail
 	made        string // the credential that this run stored and nothing uses yet
 }
 

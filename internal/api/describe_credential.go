@@ -19,7 +19,7 @@ const exampleProof = `{"ok": false, "steps": [{"name": "token", "ok": true, "det
 func describeCreateCredential(d *describer) {
 	d.about("createCredential", "Hand over a secret", "It is sealed and never shown again.")
 	d.takes(client.NewCredential{}, map[string]string{
-		"password": `{"kind": "smtp_password", "name": "Relay", "password": "correct horse"}`,
+		"password":                `{"kind": "smtp_password", "name": "Relay", "password": "correct horse"}`,
 		"Microsoft, for consents": `{"kind": "microsoft_app", "name": "Contoso", "tenant": "common", "client_id": "5f1ea8e5-c6b1-4e4e-9b0c-0b2f6b6f6a11"}`,
 	})
 	d.gives(http.StatusCreated, "The credential, without its secret.", client.Credential{}, exampleCredential)

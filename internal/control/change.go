@@ -156,6 +156,6 @@ func (c *Control) DeleteCredential(ctx context.Context, g access.Grant, id email
 		return err
 	}
 	c.cfg.Vault.Forget(id)
-	c.giveBack(ctx, publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
+	c.giveBack(ctx, vendorOfKind(row.Kind), publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
 	return nil
 }

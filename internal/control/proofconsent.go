@@ -14,7 +14,7 @@ func (c *Control) userProof(ctx context.Context, t trial) (Proof, error) {
 	own := publicOf(t.row.Public, "email")
 	if t.address != "" && !store.SameMailbox(t.address, own) {
 		r := wrongMailbox(t.address, own)
-		return proofOf([]Step{{Name: "mailbox", Cause: r.Cause, Text: fmt.Sprintf("This credential is the consent of %s, not of %s.", own, t.address), Fix: "Connect the other mailbox too: gatepost connect gmail."}}), nil
+		return proofOf([]Step{{Name: "mailbox", Cause: r.Cause, Text: fmt.Sprintf("This credential is the consent of %s, not of %s.", own, t.address), Fix: "Connect the other mailbox too: gatepost connect " + vendorOfKind(t.row.Kind).api() + "."}}), nil
 	}
 	t.address = own
 	c.cfg.Vault.Forget(t.row.ID)

@@ -31,6 +31,8 @@ type vendor interface {
 	purposes() []oauth.Purpose
 	// scopes are those to ask a user for.
 	scopes(ps []oauth.Purpose) []string
+	// covers tells whether granted scopes allow another one.
+	covers(granted []string, scope string) bool
 	// allows tells whether granted scopes are enough for a purpose.
 	allows(granted []string, p oauth.Purpose) bool
 }
@@ -67,13 +69,14 @@ func vendorOfKind(kind string) vendor {
 
 type atGoogle struct{}
 
-func (atGoogle) name() string                       { return "Google" }
-func (atGoogle) clientKind() string                 { return KindOAuthClient }
-func (atGoogle) userKind() string                   { return KindGoogleUser }
-func (atGoogle) api() string                        { return transportGmail }
-func (atGoogle) smtp() string                       { return transportSMTP }
-func (atGoogle) purposes() []oauth.Purpose          { return oauth.Purposes() }
-func (atGoogle) scopes(ps []oauth.Purpose) []string { return oauth.ScopesFor(ps) }
+func (atGoogle) name() string                               { return "Google" }
+func (atGoogle) clientKind() string                         { return KindOAuthClient }
+func (atGoogle) userKind() string                           { return KindGoogleUser }
+func (atGoogle) api() string                                { return transportGmail }
+func (atGoogle) smtp() string                               { return transportSMTP }
+func (atGoogle) purposes() []oauth.Purpose                  { return oauth.Purposes() }
+func (atGoogle) scopes(ps []oauth.Purpose) []string         { return oauth.ScopesFor(ps) }
+func (atGoogle) covers(granted []string, scope string) bool { return oauth.Covers(granted, scope) }
 func (atGoogle) allows(granted []string, p oauth.Purpose) bool {
 	return oauth.Covers(granted, p.Scope())
 }
@@ -88,6 +91,10 @@ func (atMicrosoft) api() string                          { return transportMicro
 func (atMicrosoft) smtp() string                         { return transportMicrosoftSMTP }
 func (atMicrosoft) purposes() []oauth.Purpose            { return entra.Purposes() }
 func (v atMicrosoft) scopes(ps []oauth.Purpose) []string { return entra.ScopesFor(ps, v.at) }
+func (atMicrosoft) covers(granted []string, scope string) bool {
+	return entra.Covers(granted, scope)
+}
+
 func (v atMicrosoft) allows(granted []string, p oauth.Purpose) bool {
 	return slices.Contains(entra.Granted(granted, v.at), p)
 }
