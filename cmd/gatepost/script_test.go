@@ -85,7 +85,7 @@ func furnishScript(e *testscript.Env) error {
 		"GATEPOST_LISTEN": listen, "GATEPOST_URL": "http://" + listen, "GATEPOST_GOOGLE_URL": w.GoogleURL, "GATEPOST_CA_FILE": w.CAFile,
 		"GATEPOST_MICROSOFT_URL": w.MicrosoftURL, "GATEPOST_MICROSOFT_SMTP": w.ExchangeSMTPAddr,
 		"MS_TENANT": files.microsoft.TenantID, "MS_CLIENT": files.microsoft.ClientID, "MS_SECRET": files.microsoftSecret,
-		"MS_SECRET_ID": files.microsoft.SecretID, "MS_PRINCIPAL": files.microsoft.PrincipalID,
+		"MS_SECRET_ID": files.microsoft.SecretID, "BY_NAME": "http://localhost:" + port(listen), "MS_PRINCIPAL": files.microsoft.PrincipalID,
 		"MS_CERT_CLIENT": withCert.ClientID, "MS_CERT_PRINCIPAL": withCert.PrincipalID, "MS_CERT_OBJECT": withCert.ObjectID,
 		"MS_CERT": filepath.Join(dir, "cert.pem"), "MS_KEY": filepath.Join(dir, "key.pem"), "MS_ENDED": filepath.Join(dir, "ended.pem"),
 		"GATEPOST_GOOGLE_SMTP": w.GmailSMTPAddr, "GATEPOST_LOG_LEVEL": "error", "WORLD": w.ControlURL, "SMTP_DOOR": door,

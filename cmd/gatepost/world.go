@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gatepost/internal/sandbox"
 )
@@ -44,6 +45,9 @@ const microsoftMailbox = "app@" + sandbox.MicrosoftDomain
 // addMicrosoftApp registers an app that may act by itself and ask users for consent,
 // and makes Exchange know it.
 func addMicrosoftApp(w *sandbox.World, redirects ...string) (sandbox.App, error) {
+	for _, uri := range redirects { // Entra ID's pages take this machine by its name alone
+		redirects = append(redirects, strings.Replace(uri, "127.0.0.1", "localhost", 1))
+	}
 	app, err := w.AddApp(sandbox.AppOptions{
 		Audience: sandbox.AudienceAll, RedirectURIs: redirects, PublicRedirects: []string{"http://localhost"}, Public: true,
 		Roles: []string{"Mail.Send", "Mail.ReadBasic.All"},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"gatepost/internal/email"
@@ -37,6 +36,7 @@ type question struct {
 	redirect               string
 	purposes               []oauth.Purpose
 	hint                   string
+	own                    bool // it ends on the caller's own machine, not at gatepost
 	state, verifier, nonce string
 }
 
@@ -123,19 +123,18 @@ func (a *entraAsker) settings() map[string]any {
 // consent is asked for as a public client where it comes back to the user's own
 // machine: such an address is registered for those, and Entra ID refuses a secret with
 // it (AADSTS700025).
-func (a *entraAsker) consent(q question) (entra.Consent, bool, error) {
-	app, public := a.app, false
-	if u, err := url.Parse(q.redirect); err == nil && onThisMachine(u.Hostname()) {
+func (a *entraAsker) consent(q question) (entra.Consent, error) {
+	app := a.app
+	if q.own {
 		var err error
 		if app, err = a.asPublic(); err != nil {
-			return entra.Consent{}, false, err
+			return entra.Consent{}, err
 		}
-		public = true
 	}
 	return entra.Consent{
 		App: app, Endpoints: a.at, Redirect: q.redirect, Scopes: a.vendor().scopes(q.purposes),
 		Hint: q.hint, State: q.state, Verifier: q.verifier, Nonce: q.nonce,
-	}, public, nil
+	}, nil
 }
 
 // asPublic is the app without its secret.
@@ -148,7 +147,7 @@ func (a *entraAsker) asPublic() (*entra.App, error) {
 }
 
 func (a *entraAsker) address(q question) (string, []string) {
-	ask, _, err := a.consent(q)
+	ask, err := a.consent(q)
 	if err != nil {
 		return "", nil // its fields were checked when it was stored
 	}
@@ -156,13 +155,13 @@ func (a *entraAsker) address(q question) (string, []string) {
 }
 
 func (a *entraAsker) exchange(ctx context.Context, q question, code string) (granted, error) {
-	ask, public, err := a.consent(q)
+	ask, err := a.consent(q)
 	if err != nil {
 		return granted{}, err
 	}
 	g, err := ask.Exchange(ctx, a.http, code, a.now())
 	out := grantedBy(g)
-	out.public = out.public || public
+	out.public = out.public || q.own
 	return out, err
 }
 

@@ -127,7 +127,7 @@ func (c *Control) begin(ctx context.Context, client asker, row *store.Consent) (
 // questionOf is the consent as the provider is asked.
 func questionOf(row *store.Consent, p codeProof, state string) question {
 	return question{
-		redirect: row.Redirect, purposes: purposesOf(row.Purposes), hint: row.Address, state: state, verifier: p.Verifier, nonce: p.Nonce,
+		redirect: row.Redirect, purposes: purposesOf(row.Purposes), hint: row.Address, own: row.Link == "", state: state, verifier: p.Verifier, nonce: p.Nonce,
 	}
 }
 

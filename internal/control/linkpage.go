@@ -22,6 +22,7 @@ type LinkPage struct {
 	Address   string
 	AskedBy   string // name of the API key that made the link
 	Transport string
+	Provider  string // who is asked: Google or Microsoft
 	Purposes  []string
 	ExpiresAt time.Time
 }
@@ -33,7 +34,7 @@ func (c *Control) OpenLink(ctx context.Context, token string) (LinkPage, error) 
 	if err != nil {
 		return LinkPage{}, err
 	}
-	return LinkPage{Address: l.Address, AskedBy: l.AskedBy, Transport: l.Transport, Purposes: l.Purposes, ExpiresAt: l.ExpiresAt}, nil
+	return LinkPage{Address: l.Address, AskedBy: l.AskedBy, Transport: l.Transport, Provider: vendorOf(l.Transport).name(), Purposes: l.Purposes, ExpiresAt: l.ExpiresAt}, nil
 }
 
 func (c *Control) openLink(ctx context.Context, token string) (*store.Link, error) {
