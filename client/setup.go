@@ -12,10 +12,11 @@ type Setup struct {
 
 // SetupStep is one thing to do.
 type SetupStep struct {
-	Title  string       `json:"title"`
-	Text   string       `json:"text"`
-	URL    string       `json:"url,omitempty" doc:"The page where it is done."`
-	Values []SetupValue `json:"values,omitempty" doc:"What to paste there."`
+	Title    string       `json:"title"`
+	Text     string       `json:"text"`
+	URL      string       `json:"url,omitempty" doc:"The page where it is done."`
+	Values   []SetupValue `json:"values,omitempty" doc:"What to paste there."`
+	Commands []string     `json:"commands,omitempty" doc:"Lines to paste into a shell, or where the text says: of Exchange into PowerShell."`
 }
 
 // SetupValue is a value to paste.
@@ -26,9 +27,10 @@ type SetupValue struct {
 
 // SetupQuery asks what has to be done at a provider.
 type SetupQuery struct {
-	Kind       string   // workspace, gmail or relay
+	Kind       string   // workspace, gmail, microsoft, microsoft_user or relay
 	Credential string   // id of one that is there already; empty: from the beginning
-	Transport  string   // gmail: gmail or gmail_smtp
+	Transport  string   // of the provider's two; empty: its API
+	Address    string   // microsoft: the mailbox, for the lines to paste
 	Purposes   []string // send, look, draft, read, modify, smtp; empty: send and look
 	Redirect   string   // gmail: where consent ends, when not at gatepost itself
 }
@@ -38,6 +40,7 @@ func (s SetupQuery) query() url.Values {
 	setQuery(q, "credential", s.Credential)
 	setQuery(q, "transport", s.Transport)
 	setQuery(q, "redirect", s.Redirect)
+	setQuery(q, "address", s.Address)
 	for _, p := range s.Purposes {
 		q.Add("purposes", p)
 	}

@@ -175,7 +175,7 @@ func userOf(a client.Account) string {
 	return a.SMTP.User
 }
 
-// mayLook tells of a Google account whether gatepost looks in Sent.
+// mayLook tells of an account at Google or Microsoft whether gatepost looks in Sent.
 func mayLook(a client.Account) string {
 	var look *bool
 	switch {
@@ -183,6 +183,10 @@ func mayLook(a client.Account) string {
 		look = a.Gmail.MayLook
 	case a.GmailSMTP != nil:
 		look = a.GmailSMTP.MayLook
+	case a.Microsoft != nil:
+		look = a.Microsoft.MayLook
+	case a.MicrosoftSMTP != nil:
+		look = a.MicrosoftSMTP.MayLook
 	default:
 		return ""
 	}
@@ -194,7 +198,9 @@ func mayLook(a client.Account) string {
 
 // draftFence tells of an account that makes each message a draft first.
 func draftFence(a client.Account) string {
-	if a.Gmail == nil || a.Gmail.DraftFence == nil || !*a.Gmail.DraftFence {
+	gmail := a.Gmail != nil && a.Gmail.DraftFence != nil && *a.Gmail.DraftFence
+	graph := a.Microsoft != nil && a.Microsoft.DraftFence != nil && *a.Microsoft.DraftFence
+	if !gmail && !graph {
 		return ""
 	}
 	return "yes: each message is a draft first, which tells whether it was sent"
@@ -208,6 +214,10 @@ func atATime(a client.Account) string {
 		n = a.Gmail.MaxParallel
 	case a.GmailSMTP != nil:
 		n = a.GmailSMTP.MaxConnections
+	case a.Microsoft != nil:
+		n = a.Microsoft.MaxParallel
+	case a.MicrosoftSMTP != nil:
+		n = a.MicrosoftSMTP.MaxConnections
 	case a.SMTP != nil:
 		n = a.SMTP.MaxConnections
 	}

@@ -74,6 +74,10 @@ func setLook(change *client.ChangeAccount, a client.Account, look bool) error {
 		gmailOf(change, a).MayLook = &look
 	case "gmail_smtp":
 		gmailSMTPOf(change, a).MayLook = &look
+	case "microsoft":
+		microsoftOf(change, a).MayLook = &look
+	case "microsoft_smtp":
+		microsoftSMTPOf(change, a).MayLook = &look
 	default:
 		return usagef("--look: a relay has no Sent mail that gatepost could look into")
 	}
@@ -87,6 +91,10 @@ func setLimits(change *client.ChangeAccount, a client.Account, limits limitFlag)
 		at = &gmailOf(change, a).Limits
 	case "gmail_smtp":
 		at = &gmailSMTPOf(change, a).Limits
+	case "microsoft":
+		at = &microsoftOf(change, a).Limits
+	case "microsoft_smtp":
+		at = &microsoftSMTPOf(change, a).Limits
 	default:
 		at = &relayOf(change, a).Limits
 	}
@@ -102,6 +110,16 @@ func gmailOf(change *client.ChangeAccount, a client.Account) *client.GmailSettin
 func gmailSMTPOf(change *client.ChangeAccount, a client.Account) *client.GmailSMTPSettings {
 	change.GmailSMTP = settingsOf(change.GmailSMTP, a.GmailSMTP)
 	return change.GmailSMTP
+}
+
+func microsoftOf(change *client.ChangeAccount, a client.Account) *client.MicrosoftSettings {
+	change.Microsoft = settingsOf(change.Microsoft, a.Microsoft)
+	return change.Microsoft
+}
+
+func microsoftSMTPOf(change *client.ChangeAccount, a client.Account) *client.MicrosoftSMTPSettings {
+	change.MicrosoftSMTP = settingsOf(change.MicrosoftSMTP, a.MicrosoftSMTP)
+	return change.MicrosoftSMTP
 }
 
 func relayOf(change *client.ChangeAccount, a client.Account) *client.SMTPSettings {

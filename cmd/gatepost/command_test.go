@@ -229,8 +229,8 @@ func ended(t *testing.T, f sandboxFacts, address string) string {
 		t.Fatal(err)
 	}
 	var refused *url.Error
-	if err := b.visit(address); !errors.As(err, &refused) || !strings.HasPrefix(refused.URL, pastedRedirect) {
-		t.Fatalf("the browser did not end at %s: %v", pastedRedirect, err)
+	if err := b.visit(address); !errors.As(err, &refused) || !strings.HasPrefix(refused.URL, pastedAt) {
+		t.Fatalf("the browser did not end at %s: %v", pastedAt, err)
 	}
 	return refused.URL
 }
@@ -243,7 +243,7 @@ func TestConsentOfSomebodyElseIsIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = g.pasted(t.Context(), client.NewConsent{Credential: credential, RedirectURI: pastedRedirect})
+	_, err = g.pasted(t.Context(), client.NewConsent{Credential: credential, RedirectURI: pastedAt})
 	if err == nil || !strings.Contains(out.String(), "whole address") || exitCode(err) != exitUsage {
 		t.Errorf("%v\n%s", err, &out)
 	}
@@ -310,6 +310,9 @@ func TestSandboxSaysWhatToPaste(t *testing.T) {
 		t.Errorf("code %d", got)
 	}
 }
+
+// pastedAt is where a consent without a browser ends.
+var pastedAt = (&consenting{}).redirectAt(pastedPort)
 
 // pasted runs the lines that the sandbox prints, but for those that need a browser.
 func pasted(t *testing.T, text string) {

@@ -9,7 +9,7 @@ import (
 	"gatepost/client"
 )
 
-// consenting connects a Google mailbox by its user's consent.
+// consenting connects a mailbox of Google or Microsoft by its user's consent.
 type consenting struct {
 	mailboxFlags
 	file     string
@@ -97,12 +97,21 @@ func (c *consenting) connect(ctx context.Context, g *guide, args []string) error
 	if c.link {
 		return c.makeLink(ctx, g, credential, address)
 	}
+	return c.ask(ctx, g, credential, address)
+}
+
+// ask asks the user, and ends with what came of it.
+func (c *consenting) ask(ctx context.Context, g *guide, credential, address string) error {
 	done, err := c.consent(ctx, g, credential, address)
 	if err != nil {
 		return err
 	}
+	return c.connected(ctx, g, done)
+}
+
+func (c *consenting) connected(ctx context.Context, g *guide, done client.Connected) error {
 	g.made = ""
-	g.note("\n%s Google let gatepost use %s.", g.in(green, "✓"), done.Account.Address)
+	g.note("\n%s %s let gatepost use %s.", g.in(green, "✓"), c.provider(), done.Account.Address)
 	if done.Again {
 		g.note("  It was connected before; its mail goes on.")
 	}

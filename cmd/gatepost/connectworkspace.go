@@ -73,7 +73,10 @@ func (w *workspace) connect(ctx context.Context, g *guide, args []string) error 
 		return err
 	}
 	g.pause("When that is done, press Enter.")
-	proof, err := w.prove(ctx, g, credential, address)
+	proof, err := g.tryUntil(ctx, trying{
+		credential: credential, address: address, purposes: w.wanted(), wait: w.wait, provider: "Google", what: "key",
+		slow: "Google can take minutes, at most a day, to know of it",
+	})
 	if err != nil {
 		return err
 	}
@@ -149,44 +152,6 @@ func jsonOrText(b []byte) json.RawMessage {
 	}
 	text, _ := json.Marshal(string(b)) // a string can be written
 	return text
-}
-
-// prove tries the credential until it works, or the person gives up.
-func (w *workspace) prove(ctx context.Context, g *guide, credential, address string) (client.Proof, error) {
-	deadline := time.Now().Add(w.wait)
-	for {
-		g.note("Trying the key for %s:", address)
-		g.progress("asking Google …")
-		proof, err := g.CheckCredential(ctx, credential, client.Check{Address: address, Purposes: w.wanted()})
-		g.progressEnd()
-		if err != nil {
-			return proof, err
-		}
-		g.steps(proof)
-		switch {
-		case proof.OK:
-			return proof, nil
-		case time.Now().Before(deadline):
-			g.note("Trying again in 20 seconds, for at most %s more.", time.Until(deadline).Round(time.Second).String())
-			if err := rest(ctx, 20*time.Second); err != nil {
-				return proof, err
-			}
-		case g.interactive:
-			g.pause("\nGoogle can take some minutes to know of a change. Mend what is marked ✗, then press Enter (Ctrl-C ends).")
-		default:
-			return proof, w.notYet(g, proof)
-		}
-	}
-}
-
-func (w *workspace) notYet(g *guide, proof client.Proof) error {
-	if g.asJSON {
-		if err := g.json(connected{Proof: proof}); err != nil {
-			return err
-		}
-	}
-	g.errLine("\nNo account was connected. Mend what is marked ✗ and give the same command again; Google can take minutes, at most a day, to know of a change (--wait 30m waits).")
-	return toldError{codeOf(proof)}
 }
 
 // rest waits, or until the context ends.

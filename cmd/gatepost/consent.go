@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -20,11 +21,11 @@ import (
 	"gatepost/client"
 )
 
-// consent leads through Google's consent page. The redirect comes back to this
+// consent leads through the provider's consent page. The redirect comes back to this
 // machine (RFC 8252 section 7.3), or is pasted.
 func (c *consenting) consent(ctx context.Context, g *guide, credential, address string) (client.Connected, error) {
 	n := client.NewConsent{
-		Credential: credential, Address: address, Purposes: c.purposes, Transport: c.transport(), Senders: c.senders, RedirectURI: pastedRedirect,
+		Credential: credential, Address: address, Purposes: c.purposes, Transport: c.transport(), Senders: c.senders, RedirectURI: c.redirectAt(pastedPort),
 	}
 	if c.headless {
 		return g.pasted(ctx, n)
@@ -33,7 +34,11 @@ func (c *consenting) consent(ctx context.Context, g *guide, credential, address 
 	if err != nil {
 		return client.Connected{}, err
 	}
-	n.RedirectURI = "http://" + l.Addr().String() + "/"
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return client.Connected{}, errors.Join(err, l.Close())
+	}
+	n.RedirectURI = c.redirectAt(port)
 	started, err := g.StartConsent(ctx, n)
 	if err != nil {
 		_ = l.Close()
@@ -47,10 +52,19 @@ func (c *consenting) consent(ctx context.Context, g *guide, credential, address 
 	return g.awaitRedirect(ctx, l, start, started)
 }
 
+// redirectAt is this machine's address as a provider takes it: Entra ID has localhost
+// alone, with any port; Google advises against the name.
+func (c *consenting) redirectAt(port string) string {
+	if c.microsoft {
+		return "http://localhost:" + port
+	}
+	return "http://127.0.0.1:" + port + "/"
+}
+
 // finishConsent hands over what a redirect brought.
 func (g *guide) finishConsent(ctx context.Context, id string, q url.Values) (client.Connected, error) {
 	done, err := g.FinishConsent(ctx, id, redirected(q))
-	return done, anotherMailbox(err)
+	return done, anotherMailbox(err, g.way)
 }
 
 // mailboxes are the two that a refusal names.
@@ -58,7 +72,7 @@ var mailboxes = regexp.MustCompile(`^(The mailbox (\S+) was expected and (\S+) w
 
 // anotherMailbox is an error of a consent by command for who gave the command:
 // gatepost's own advice about another mailbox is for who was sent a link.
-func anotherMailbox(err error) error {
+func anotherMailbox(err error, way string) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) || refused.Cause != "wrong_mailbox" {
 		return err
@@ -67,8 +81,8 @@ func anotherMailbox(err error) error {
 	if said == nil {
 		return err
 	}
-	refused.Detail = fmt.Sprintf("%s Give the same command again and sign in as %s. If that is an alias of %s, connect the mailbox with the alias among its senders:\n  gatepost connect gmail %s --senders %s",
-		said[1], said[2], said[3], said[3], said[2])
+	refused.Detail = fmt.Sprintf("%s Give the same command again and sign in as %s. If that is an alias of %s, connect the mailbox with the alias among its senders:\n  gatepost connect %s %s --senders %s",
+		said[1], said[2], said[3], cmp.Or(way, "gmail"), said[3], said[2])
 	return err
 }
 
@@ -201,11 +215,11 @@ func showPage(w http.ResponseWriter, status int, title, text string) {
 	_ = consentPage.Execute(w, struct{ Title, Text string }{title, text}) // the terminal says the same
 }
 
-// pastedRedirect is where a browser ends in vain: nothing listens there, and its
-// address line has what is needed.
-const pastedRedirect = "http://127.0.0.1:53682/"
+// pastedPort is one on which nothing listens.
+const pastedPort = "53682"
 
-// pasted is a consent on a machine without a browser.
+// pasted is a consent on a machine without a browser: it ends in vain where nothing
+// listens, and its address line has what is needed.
 func (g *guide) pasted(ctx context.Context, n client.NewConsent) (client.Connected, error) {
 	started, err := g.StartConsent(ctx, n)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -15,7 +16,7 @@ func credentialsCommand(env environment) *cobra.Command {
 		Use:   "credentials",
 		Short: "Stored secrets of accounts: list, check, replace, remove",
 		Long: `Credentials are the secrets that accounts use: service-account keys, OAuth clients,
-users' consents and passwords of relays. They are sealed when they are stored and
+app registrations, users' consents and passwords of relays. They are sealed when they are stored and
 never shown again. New ones: gatepost connect`,
 	}
 	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsReplaceCommand(env), credentialsRemoveCommand(env))
@@ -45,12 +46,11 @@ func credentialsListCommand(env environment) *cobra.Command {
 
 // credentialOf tells credentials of one kind apart.
 func credentialOf(c client.Credential) string {
-	for _, name := range []string{"email", "client_email", "client_id"} {
-		if v := c.Public[name]; v != "" {
-			return short(v, 60)
-		}
+	whose := cmp.Or(c.Public["email"], c.Public["client_email"], c.Public["client_id"])
+	if tenant := c.Public["tenant"]; tenant != "" && c.Kind == kindApp {
+		whose += " of " + tenant
 	}
-	return ""
+	return short(whose, 80)
 }
 
 func credentialsCheckCommand(env environment) *cobra.Command {
@@ -59,7 +59,7 @@ func credentialsCheckCommand(env environment) *cobra.Command {
 		Use: "check CREDENTIAL-ID", Short: "Try a credential live, step by step", Args: credentialID(),
 		Example: "  gatepost credentials check cred_01k… --address app@example.com --purposes send,look,read",
 	}
-	cmd.Flags().StringVar(&check.Address, "address", "", "`mailbox` to act for (service accounts)")
+	cmd.Flags().StringVar(&check.Address, "address", "", "`mailbox` to act for (service accounts, app registrations)")
 	cmd.Flags().StringSliceVar(&check.Purposes, "purposes", nil, "what `access` is for: "+strings.Join(purposes(), ", ")+" (default send,look)")
 	complete(cmd, "purposes", listOf(purposes()))
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
@@ -67,30 +67,37 @@ func credentialsCheckCommand(env environment) *cobra.Command {
 	})
 }
 
+// microsoftPurposes are the same at Microsoft 365, where shared is mailboxes that are
+// shared with the user.
+func microsoftPurposes() []string { return append(purposes(), "shared") }
+
 // purposes are what access to a Google mailbox can be for.
 func purposes() []string { return []string{"send", "look", "draft", "read", "modify", "smtp"} }
 
 func credentialsReplaceCommand(env environment) *cobra.Command {
 	var file string
+	var app appFlags
 	cmd := &cobra.Command{
 		Use: "replace CREDENTIAL-ID", Short: "Put a new secret of the same kind in a credential's place; held accounts that use it go on", Args: credentialID(),
 		Long: `Put a new secret of the same kind in a credential's place: a new key of a service
-account, a new file of an OAuth client, a new password of a relay. Accounts that
-were held for the old one go on. A user's consent is renewed by gatepost connect
-gmail ADDRESS.
+account, a new file of an OAuth client, a new secret or certificate of an app
+registration, a new password of a relay. Accounts that were held for the old one go
+on. A user's consent is renewed by gatepost connect gmail (or microsoft) ADDRESS.
 
 A password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
 (--smtp-password-file).`,
 		Example: `  gatepost credentials replace cred_01k… --file new-key.json
+  gatepost credentials replace cred_01k… --secret-file secret.txt --secret-expires 2028-11-21
   gatepost credentials replace cred_01k… --smtp-password-file pw`,
 	}
 	cmd.Flags().StringVar(&file, "file", "", "`file` that Google gave (JSON)")
+	app.secretFlags(cmd)
 	return overAPIWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, args []string) error {
 		old, err := r.Credential(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		n, err := newGuide(r).secretLike(old, file)
+		n, err := newGuide(r).secretLike(old, file, app)
 		if err != nil {
 			return err
 		}
@@ -103,10 +110,16 @@ A password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
 }
 
 // secretLike gets a new secret of an old one's kind.
-func (g *guide) secretLike(old client.Credential, file string) (client.NewCredential, error) {
+func (g *guide) secretLike(old client.Credential, file string, app appFlags) (client.NewCredential, error) {
 	n := client.NewCredential{Kind: old.Kind, Name: old.Name}
-	if old.Kind == "google_user" {
+	switch old.Kind {
+	case "google_user":
 		return n, usagef("a user's consent is renewed by its user: gatepost connect gmail %s", old.Public["email"])
+	case "microsoft_user":
+		return n, usagef("a user's consent is renewed by its user: gatepost connect microsoft %s --consent", old.Public["email"])
+	case kindApp:
+		n.Tenant, n.ClientID, n.Cloud = old.Public["tenant"], old.Public["client_id"], old.Public["cloud"]
+		return n, app.secret(g, &n)
 	}
 	if old.Kind != "smtp_password" {
 		b, err := g.keyFile("--file", file, "the new file that Google gave (JSON)")

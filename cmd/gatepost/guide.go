@@ -21,6 +21,7 @@ type guide struct {
 	*remote
 	lines       *bufio.Reader
 	interactive bool
+	way         string // the command that connects: gmail, microsoft --consent; empty: gmail
 	made        string // the credential that this run stored and nothing uses yet
 }
 
@@ -136,6 +137,9 @@ func (g *guide) tellSteps(steps []client.SetupStep) {
 		for _, v := range step.Values {
 			g.note("     %s  %s", g.in(dim, fmt.Sprintf("%-12s", v.Name)), v.Value)
 		}
+		for _, line := range step.Commands {
+			g.note("     %s", line)
+		}
 	}
 	if len(steps) > 0 {
 		g.note("")
@@ -217,7 +221,7 @@ func (g *guide) another(ctx context.Context, address, transport, way string) err
 	for _, a := range list.Data {
 		if strings.EqualFold(a.Address, address) && a.Transport != transport {
 			again := way + " " + a.Address
-			if transport == "gmail_smtp" {
+			if strings.HasSuffix(transport, "_smtp") {
 				again += " --smtp"
 			}
 			return usagef("%s is connected already, by %s, and an address is connected one way at a time:\n  gatepost accounts remove %s\n  gatepost connect %s",
@@ -239,7 +243,7 @@ func (g *guide) place(ctx context.Context, n client.NewAccount) (client.Account,
 		return g.CreateAccount(ctx, n)
 	}
 	old := list.Data[i]
-	change := client.ChangeAccount{Gmail: n.Gmail, GmailSMTP: n.GmailSMTP, SMTP: n.SMTP}
+	change := client.ChangeAccount{Gmail: n.Gmail, GmailSMTP: n.GmailSMTP, Microsoft: n.Microsoft, MicrosoftSMTP: n.MicrosoftSMTP, SMTP: n.SMTP}
 	if n.Credential != "" {
 		change.Credential = &n.Credential
 	}

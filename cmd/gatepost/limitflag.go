@@ -113,6 +113,10 @@ func limitsOf(a client.Account) string {
 		set = a.Gmail.Limits
 	case a.GmailSMTP != nil:
 		set = a.GmailSMTP.Limits
+	case a.Microsoft != nil:
+		set = a.Microsoft.Limits
+	case a.MicrosoftSMTP != nil:
+		set = a.MicrosoftSMTP.Limits
 	case a.SMTP != nil:
 		set = a.SMTP.Limits
 	}

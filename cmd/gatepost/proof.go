@@ -110,7 +110,9 @@ func purposeWords(purpose string) string {
 	case "modify":
 		return "read and change mail"
 	case "smtp":
-		return "use smtp.gmail.com"
+		return "send by SMTP"
+	case "shared":
+		return "send for shared mailboxes"
 	}
 	return purpose
 }

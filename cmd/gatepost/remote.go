@@ -98,7 +98,8 @@ func flagFor(name string, cmd *cobra.Command) string {
 	}
 	others := map[string][]string{
 		"headers": {"header"}, "attachments": {"attach"}, "tags": {"tag"}, "thread_id": {"thread"}, "Idempotency-Key": {"idempotency-key"},
-		"ca": {"relay-ca"}, "may_look": {"look"}, "expires_at": {"expires"}, "key": {"service-account", "oauth-client", "file"},
+		"ca": {"relay-ca"}, "may_look": {"look"}, "expires_at": {"expires"}, "key": {"service-account", "oauth-client", "certificate-key", "file"},
+		"client_secret": {"secret-file"}, "certificate": {"certificate-file"}, "secret_expires_at": {"secret-expires"},
 		"password": {"smtp-password-file"}, "submitted_before": {"older-than"}, "recipient": {"to"},
 	}
 	for _, flag := range append([]string{strings.ReplaceAll(name, "_", "-")}, others[name]...) {

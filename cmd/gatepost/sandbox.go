@@ -32,6 +32,9 @@ type sandboxSettings struct {
 	gmailSMTP   string
 	gmailSMTPS  string
 	relayOpen   string
+	microsoft   string
+	exchange    string
+	metadata    string
 	mailbox     string
 	sentDelay   time.Duration
 }
@@ -42,7 +45,7 @@ const sandboxDoor = "127.0.0.1:7033"
 func (s *sandboxSettings) flags(f *pflag.FlagSet) {
 	defineFlags(f, forSandbox)
 	f.StringVar(&s.keep, "data", "", "`folder` to keep; empty: a temporary one")
-	f.BoolVar(&s.worldOnly, "world", false, "run the simulated world alone; point a server at it with --google-url and --ca-file")
+	f.BoolVar(&s.worldOnly, "world", false, "run the simulated world alone; point a server at it with --google-url, --microsoft-url and --ca-file")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object first; ports not given are free ones")
 	f.StringVar(&s.google, "google", "127.0.0.1:7027", "`address` of the simulated Google")
 	f.StringVar(&s.smtp, "smtp", "127.0.0.1:7028", "`address` of the simulated relay (STARTTLS)")
@@ -50,6 +53,9 @@ func (s *sandboxSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.gmailSMTP, "gmail-smtp", "127.0.0.1:7030", "`address` of the simulated smtp.gmail.com (STARTTLS)")
 	f.StringVar(&s.gmailSMTPS, "gmail-smtps", "127.0.0.1:7031", "`address` of the simulated smtp.gmail.com (implicit TLS)")
 	f.StringVar(&s.relayOpen, "gmail-relay", "127.0.0.1:7032", "`address` of the simulated smtp-relay.gmail.com")
+	f.StringVar(&s.microsoft, "microsoft", "127.0.0.1:7034", "`address` of the simulated Entra ID and Microsoft Graph")
+	f.StringVar(&s.exchange, "exchange-smtp", "127.0.0.1:7035", "`address` of the simulated smtp.office365.com (STARTTLS)")
+	f.StringVar(&s.metadata, "metadata", "127.0.0.1:7036", "`address` of the simulated metadata server of Google Cloud")
 	f.StringVar(&s.mailbox, "mailbox", "127.0.0.1:7026", "`address` of the mailbox page and the control endpoints")
 	f.DurationVar(&s.sentDelay, "sent-delay", 0, "how long a message takes to show up in Sent")
 }
@@ -58,9 +64,9 @@ func sandboxCommand(env environment) *cobra.Command {
 	s := &sandboxSettings{}
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Try it: a server with a simulated Google and a simulated relay",
-		Long: `Try gatepost: a server with a simulated Google and a simulated SMTP relay on this
-machine. Real protocols, real TLS, no mail leaves. It starts with an account at
+		Short: "Try it: a server with a simulated Google, Microsoft and relay",
+		Long: `Try gatepost: a server with a simulated Google, a simulated Microsoft 365 and a
+simulated SMTP relay on this machine. Real protocols, real TLS, no mail leaves. It starts with an account at
 each, an API key, and a page that shows what arrived. It prints what to paste
 into another terminal for every command of gatepost to use it.
 
@@ -100,6 +106,7 @@ func (s *sandboxSettings) freePorts(f *pflag.FlagSet) {
 	for name, address := range map[string]*string{
 		"listen": &s.listen, "google": &s.google, "smtp": &s.smtp, "smtps": &s.smtps, "mailbox": &s.mailbox,
 		"smtp-listen": &s.settings.smtp.listen, "gmail-smtp": &s.gmailSMTP, "gmail-smtps": &s.gmailSMTPS, "gmail-relay": &s.relayOpen,
+		"microsoft": &s.microsoft, "exchange-smtp": &s.exchange, "metadata": &s.metadata,
 	} {
 		if !f.Changed(name) {
 			*address = "127.0.0.1:0"
@@ -139,11 +146,12 @@ func (s *sandboxSettings) startWorld(env environment) (*sandbox.World, error) {
 	world, err := sandbox.Start(sandbox.Config{
 		Dir: dir, Google: s.google, SMTP: s.smtp, SMTPS: s.smtps, Control: s.mailbox, SentDelay: s.sentDelay,
 		GmailSMTP: s.gmailSMTP, GmailSMTPS: s.gmailSMTPS, RelayOpen: s.relayOpen,
+		Microsoft: s.microsoft, ExchangeSMTP: s.exchange, Metadata: s.metadata,
 		Log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	var taken *net.OpError
 	if errors.As(err, &taken) {
-		return nil, usagef("start the simulated world: %w: is another sandbox running? choose other ports by --google, --smtp, --smtps, --gmail-smtp, --gmail-smtps, --gmail-relay, --mailbox", err)
+		return nil, usagef("start the simulated world: %w: is another sandbox running? choose other ports by --google, --smtp, --smtps, --gmail-smtp, --gmail-smtps, --gmail-relay, --microsoft, --exchange-smtp, --metadata, --mailbox", err)
 	}
 	return world, err
 }
@@ -161,31 +169,38 @@ type sandboxAccount struct {
 // sandboxFacts is what a program needs to use a sandbox. What is not there yet is
 // empty.
 type sandboxFacts struct {
-	APIURL             string           `json:"api_url"`
-	APIKey             string           `json:"api_key"`
-	ConsoleURL         string           `json:"console_url"`
-	SMTPAddr           string           `json:"smtp_addr"`
-	Accounts           []sandboxAccount `json:"accounts"`
-	MailboxURL         string           `json:"mailbox_url"`
-	ControlURL         string           `json:"control_url"`
-	LedgerURL          string           `json:"ledger_url"`
-	CAFile             string           `json:"ca_file"`
-	GoogleURL          string           `json:"google_url"`
-	ServiceAccountFile string           `json:"service_account_file"`
-	OAuthClientFile    string           `json:"oauth_client_file"`
-	OAuthWebClientFile string           `json:"oauth_web_client_file"`
-	GmailSMTPAddr      string           `json:"gmail_smtp_addr"`
-	GmailSMTPSAddr     string           `json:"gmail_smtps_addr"`
-	GmailRelayAddr     string           `json:"gmail_relay_addr"`
-	RelayAddr          string           `json:"relay_addr"`
-	RelayTLSAddr       string           `json:"relay_tls_addr"`
-	RelayUser          string           `json:"relay_user"`
-	RelayPassword      string           `json:"relay_password"`
+	APIURL              string           `json:"api_url"`
+	APIKey              string           `json:"api_key"`
+	ConsoleURL          string           `json:"console_url"`
+	SMTPAddr            string           `json:"smtp_addr"`
+	Accounts            []sandboxAccount `json:"accounts"`
+	MailboxURL          string           `json:"mailbox_url"`
+	ControlURL          string           `json:"control_url"`
+	LedgerURL           string           `json:"ledger_url"`
+	CAFile              string           `json:"ca_file"`
+	GoogleURL           string           `json:"google_url"`
+	ServiceAccountFile  string           `json:"service_account_file"`
+	OAuthClientFile     string           `json:"oauth_client_file"`
+	OAuthWebClientFile  string           `json:"oauth_web_client_file"`
+	GmailSMTPAddr       string           `json:"gmail_smtp_addr"`
+	GmailSMTPSAddr      string           `json:"gmail_smtps_addr"`
+	GmailRelayAddr      string           `json:"gmail_relay_addr"`
+	RelayAddr           string           `json:"relay_addr"`
+	RelayTLSAddr        string           `json:"relay_tls_addr"`
+	RelayUser           string           `json:"relay_user"`
+	RelayPassword       string           `json:"relay_password"`
+	MicrosoftURL        string           `json:"microsoft_url"`
+	ExchangeSMTPAddr    string           `json:"exchange_smtp_addr"`
+	MicrosoftTenant     string           `json:"microsoft_tenant"`
+	MicrosoftClientID   string           `json:"microsoft_client_id"`
+	MicrosoftSecretFile string           `json:"microsoft_secret_file"`
+	MicrosoftMailbox    string           `json:"microsoft_mailbox"`
 }
 
 // whole runs a server in the world.
 func (s *sandboxSettings) whole(ctx context.Context, env environment, w *sandbox.World) error {
 	s.googleURL, s.googleSMTP, s.caFile = w.GoogleURL, w.GmailSMTPAddr, w.CAFile
+	s.microsoftURL, s.microsoftSMTP = w.MicrosoftURL, w.ExchangeSMTPAddr
 	s.settings.smtp.certificate = w.ServerTLS()
 	level := s.logLevel
 	if !s.asJSON && level == slog.LevelInfo {
@@ -230,6 +245,8 @@ func furnish(ctx context.Context, srv *server, w *sandbox.World) (*sandboxFacts,
 		GoogleURL: w.GoogleURL, ServiceAccountFile: files.serviceAccount, OAuthClientFile: files.oauthClient, OAuthWebClientFile: files.webClient,
 		GmailSMTPAddr: w.GmailSMTPAddr, GmailSMTPSAddr: w.GmailSMTPSAddr, GmailRelayAddr: w.RelayOpenAddr,
 		RelayAddr: w.SMTPAddr, RelayTLSAddr: w.SMTPSAddr, RelayUser: user, RelayPassword: password,
+		MicrosoftURL: w.MicrosoftURL, ExchangeSMTPAddr: w.ExchangeSMTPAddr, MicrosoftTenant: files.microsoft.TenantID,
+		MicrosoftClientID: files.microsoft.ClientID, MicrosoftSecretFile: files.microsoftSecret, MicrosoftMailbox: microsoftMailbox,
 	}
 	grant := access.Grant{Team: team, Scopes: []string{access.ScopeAll}}
 	for _, a := range accountsOf(w) {
@@ -286,7 +303,7 @@ func (a furniture) connect(ctx context.Context, c *control.Control, g access.Gra
 }
 
 // welcomeText says what there is and what to paste, as the program was called.
-var welcomeText = template.Must(template.New("").Parse(`gatepost is running, with a simulated Google and a simulated relay on this machine.
+var welcomeText = template.Must(template.New("").Parse(`gatepost is running, with a simulated Google, Microsoft and relay on this machine.
 Nothing leaves it.
 
   API        {{.APIURL}}
@@ -299,6 +316,8 @@ Nothing leaves it.
   Google     {{.GoogleURL}}
              smtp.gmail.com {{.GmailSMTPAddr}} (STARTTLS), {{.GmailSMTPSAddr}} (TLS)
              smtp-relay.gmail.com {{.GmailRelayAddr}}
+  Microsoft  {{.MicrosoftURL}}
+             smtp.office365.com {{.ExchangeSMTPAddr}} (STARTTLS)
   control    {{.ControlURL}}
   ledger     {{.LedgerURL}}
   ca.pem     {{.CAFile}}
@@ -317,11 +336,12 @@ From a program:
     -d '{"from": "Ada <{{(index .Accounts 0).Address}}>", "to": "grace@example.com",
          "subject": "Hello from gatepost 👋", "text": "It works."}'
 
-Connect more mailboxes, as with the real Google:
+Connect more mailboxes, as with the real Google and Microsoft:
 
   {{.Program}} connect workspace bob@acme.example --service-account {{.ServiceAccountFile}}
   {{.Program}} connect gmail grace@gmail.example --oauth-client {{.OAuthClientFile}}
   {{.Program}} connect link kay@gmail.example --oauth-client {{.OAuthWebClientFile}}
+  {{.Program}} connect microsoft {{.MicrosoftMailbox}} --tenant {{.MicrosoftTenant}} --client-id {{.MicrosoftClientID}} --secret-file {{.MicrosoftSecretFile}}
   {{.Program}} connect relay app@acme.example --host {{.RelayFlags}}
 
 Stop with Ctrl-C.

@@ -24,6 +24,7 @@ func TestSandboxPrintsItsAddresses(t *testing.T) {
 	for _, want := range []string{
 		f.APIURL, f.APIKey, f.MailboxURL, f.ControlURL, f.LedgerURL, "ca.pem     " + f.CAFile, "Google     " + f.GoogleURL, "smtp.gmail.com " + f.GmailSMTPAddr,
 		f.GmailSMTPSAddr, "smtp-relay.gmail.com " + f.GmailRelayAddr, f.RelayAddr, f.RelayTLSAddr, f.RelayUser, f.RelayPassword,
+		"Microsoft  " + f.MicrosoftURL, "smtp.office365.com " + f.ExchangeSMTPAddr, "connect microsoft " + f.MicrosoftMailbox, f.MicrosoftTenant, f.MicrosoftClientID, f.MicrosoftSecretFile,
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)

@@ -76,9 +76,18 @@ func furnishScript(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	withCert, err := certApp(w, dir)
+	if err != nil {
+		return err
+	}
 	user, password := w.SMTPLogin()
 	for name, value := range map[string]string{
 		"GATEPOST_LISTEN": listen, "GATEPOST_URL": "http://" + listen, "GATEPOST_GOOGLE_URL": w.GoogleURL, "GATEPOST_CA_FILE": w.CAFile,
+		"GATEPOST_MICROSOFT_URL": w.MicrosoftURL, "GATEPOST_MICROSOFT_SMTP": w.ExchangeSMTPAddr,
+		"MS_TENANT": files.microsoft.TenantID, "MS_CLIENT": files.microsoft.ClientID, "MS_SECRET": files.microsoftSecret,
+		"MS_SECRET_ID": files.microsoft.SecretID, "BY_NAME": "http://localhost:" + port(listen), "MS_PRINCIPAL": files.microsoft.PrincipalID,
+		"MS_CERT_CLIENT": withCert.ClientID, "MS_CERT_PRINCIPAL": withCert.PrincipalID, "MS_CERT_OBJECT": withCert.ObjectID,
+		"MS_CERT": filepath.Join(dir, "cert.pem"), "MS_KEY": filepath.Join(dir, "key.pem"), "MS_ENDED": filepath.Join(dir, "ended.pem"),
 		"GATEPOST_GOOGLE_SMTP": w.GmailSMTPAddr, "GATEPOST_LOG_LEVEL": "error", "WORLD": w.ControlURL, "SMTP_DOOR": door,
 		"SERVICE_ACCOUNT": files.serviceAccount, "OAUTH_CLIENT": files.oauthClient, "WEB_CLIENT": files.webClient,
 		"RELAY_PORT": port(w.SMTPAddr), "OPEN_RELAY_PORT": port(w.RelayOpenAddr), "RELAY_USER": user, "RELAY_PASSWORD": password,

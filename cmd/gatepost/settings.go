@@ -29,13 +29,15 @@ type settings struct {
 
 	smtp smtpSettings
 
-	caFile      string
-	googleURL   string
-	googleSMTP  string
-	looks       []time.Duration
-	sendTimeout time.Duration
-	stopTimeout time.Duration
-	logLevel    slog.Level
+	caFile        string
+	googleURL     string
+	googleSMTP    string
+	microsoftURL  string
+	microsoftSMTP string
+	looks         []time.Duration
+	sendTimeout   time.Duration
+	stopTimeout   time.Duration
+	logLevel      slog.Level
 
 	url          string
 	key          email.Secret

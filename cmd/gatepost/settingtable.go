@@ -109,6 +109,14 @@ func sendingSettings() []setting {
 			doc: "Where a simulated smtp.gmail.com is, for tests.",
 			set: setAddress(func(s *settings) *string { return &s.googleSMTP }, "127.0.0.1:7031"),
 		}, {
+			name: "microsoft-url", section: section, groups: forServer, kind: "url",
+			doc: "Where a simulated Entra ID and Microsoft Graph are, for tests (`gatepost sandbox --world`).",
+			set: overTLS(setURL(func(s *settings) *string { return &s.microsoftURL }, "https://127.0.0.1:7034")),
+		}, {
+			name: "microsoft-smtp", section: section, groups: forServer, kind: "address",
+			doc: "Where a simulated smtp.office365.com is, for tests.",
+			set: setAddress(func(s *settings) *string { return &s.microsoftSMTP }, "127.0.0.1:7035"),
+		}, {
 			name: "log-level", section: section, groups: forServer | forSandbox, kind: "level", initial: "info",
 			doc: "`debug`, `info`, `warn` or `error`.",
 			set: setLevel,

@@ -16,8 +16,10 @@ import (
 	"gatepost/internal/api"
 	"gatepost/internal/control"
 	"gatepost/internal/oauth"
+	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
 	"gatepost/internal/provider/gmail"
+	"gatepost/internal/provider/microsoft"
 	"gatepost/internal/provider/smtp"
 	"gatepost/internal/queue"
 	"gatepost/internal/store"
@@ -26,7 +28,9 @@ import (
 )
 
 // kinds are the ways to send that this program has.
-func kinds() []provider.Kind { return []provider.Kind{gmail.Kind(), gmail.SMTPKind(), smtp.Kind()} }
+func kinds() []provider.Kind {
+	return []provider.Kind{gmail.Kind(), gmail.SMTPKind(), microsoft.Kind(), microsoft.SMTPKind(), smtp.Kind()}
+}
 
 // server is all parts of a running gatepost.
 type server struct {
@@ -43,7 +47,7 @@ type server struct {
 	smtp        *smtpDoor // nil: none
 	listener    net.Listener
 	http        *http.Server
-	google      *http.Client
+	calls       *http.Client // to providers' endpoints for tokens
 	roots       *x509.CertPool
 	stopTimeout time.Duration
 	memory      int64 // how many bytes it may have; 0: as many as there are
@@ -117,8 +121,9 @@ func (srv *server) openStore(ctx context.Context, s *settings) (err error) {
 	if err != nil {
 		return s.withoutDatabase(err)
 	}
-	srv.google = &http.Client{Timeout: 30 * time.Second, Transport: tokenTransport(srv.roots)}
-	srv.vault = vault.New(srv.store, master, rand.Reader, time.Now, vault.WithGoogle(oauth.At(s.googleURL), srv.google))
+	srv.calls = &http.Client{Timeout: 30 * time.Second, Transport: tokenTransport(srv.roots)}
+	srv.vault = vault.New(srv.store, master, rand.Reader, time.Now,
+		vault.WithGoogle(oauth.At(s.googleURL), srv.calls), vault.WithMicrosoft(entra.At(s.microsoftURL), srv.calls))
 	return srv.vault.Start(ctx)
 }
 
@@ -129,13 +134,7 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	}
 	cfg := queue.Config{
 		Store: srv.store, Vault: srv.vault, Kinds: kinds(), Node: node, Log: srv.log, RootCAs: srv.roots,
-		Looks: s.looks, SendTimeout: s.sendTimeout,
-	}
-	if s.googleURL != "" {
-		cfg.BaseURLs = map[string]string{"gmail": s.googleURL, "gmail_smtp": s.googleURL}
-	}
-	if s.googleSMTP != "" {
-		cfg.SMTPAddresses = map[string]string{"gmail_smtp": s.googleSMTP}
+		Looks: s.looks, SendTimeout: s.sendTimeout, BaseURLs: s.baseURLs(), SMTPAddresses: s.smtpAddresses(),
 	}
 	withFaults(&cfg)
 	srv.engine = queue.New(cfg)
@@ -143,10 +142,22 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	srv.traces = control.NewTraces(time.Now)
 	srv.control = control.New(control.Config{
 		Traces: srv.traces,
-		Store:  srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), HTTP: srv.google,
+		Store:  srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), Entra: entra.At(s.microsoftURL), HTTP: srv.calls,
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
 	})
 	return srv.engine.Enter(ctx)
+}
+
+// baseURLs are where simulated providers are, by transport; empty is the real one.
+func (s *settings) baseURLs() map[string]string {
+	return map[string]string{
+		"gmail": s.googleURL, "gmail_smtp": s.googleURL, "microsoft": s.microsoftURL, "microsoft_smtp": s.microsoftURL,
+	}
+}
+
+// smtpAddresses are the same for their SMTP servers.
+func (s *settings) smtpAddresses() map[string]string {
+	return map[string]string{"gmail_smtp": s.googleSMTP, "microsoft_smtp": s.microsoftSMTP}
 }
 
 func listen(s *settings) (net.Listener, error) {

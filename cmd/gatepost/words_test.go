@@ -52,7 +52,7 @@ func TestUnknownCommandOfGroup(t *testing.T) {
 			t.Errorf("gatepost %s shows no help: exit code %d", c.Name(), code)
 		}
 	}
-	if code, _, errs := command(nil, "connect", "nothing-like-it"); code != exitUsage || !strings.Contains(errs, "it has gmail, link, relay, workspace") {
+	if code, _, errs := command(nil, "connect", "nothing-like-it"); code != exitUsage || !strings.Contains(errs, "it has gmail, link, microsoft, relay, workspace") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

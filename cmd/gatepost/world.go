@@ -7,23 +7,58 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gatepost/internal/sandbox"
 )
 
-// worldFiles are what Google would have given: a service account's key, and OAuth
-// clients for programs on this machine and for a server.
-type worldFiles struct{ serviceAccount, oauthClient, webClient string }
+// worldFiles are what providers would have given: a service account's key, OAuth
+// clients for programs on this machine and for a server, and an app registration of
+// Microsoft's with its secret.
+type worldFiles struct {
+	serviceAccount, oauthClient, webClient string
+	microsoft                              sandbox.App
+	microsoftSecret                        string
+}
 
 func writeWorldFiles(w *sandbox.World, redirects ...string) (f worldFiles, err error) {
 	dir := filepath.Dir(w.CAFile)
-	f = worldFiles{filepath.Join(dir, "service-account.json"), filepath.Join(dir, "oauth-client.json"), filepath.Join(dir, "oauth-client-web.json")}
+	f = worldFiles{
+		serviceAccount: filepath.Join(dir, "service-account.json"), oauthClient: filepath.Join(dir, "oauth-client.json"),
+		webClient: filepath.Join(dir, "oauth-client-web.json"), microsoftSecret: filepath.Join(dir, "microsoft-secret.txt"),
+	}
+	if f.microsoft, err = addMicrosoftApp(w, redirects...); err != nil {
+		return f, err
+	}
 	err = errors.Join(
+		os.WriteFile(f.microsoftSecret, []byte(f.microsoft.Secret+"\n"), 0o600),
 		os.WriteFile(f.serviceAccount, w.ServiceAccountKey(lookScopes...), 0o600),
 		os.WriteFile(f.oauthClient, w.OAuthClient("installed"), 0o600),
 		os.WriteFile(f.webClient, w.OAuthClient("web", redirects...), 0o600),
 	)
 	return f, err
+}
+
+// microsoftMailbox is one that the app registration of the world may send from.
+const microsoftMailbox = "app@" + sandbox.MicrosoftDomain
+
+// addMicrosoftApp registers an app that may act by itself and ask users for consent,
+// and makes Exchange know it.
+func addMicrosoftApp(w *sandbox.World, redirects ...string) (sandbox.App, error) {
+	for _, uri := range redirects { // Entra ID's pages take this machine by its name alone
+		redirects = append(redirects, strings.Replace(uri, "127.0.0.1", "localhost", 1))
+	}
+	app, err := w.AddApp(sandbox.AppOptions{
+		Audience: sandbox.AudienceAll, RedirectURIs: redirects, PublicRedirects: []string{"http://localhost"}, Public: true,
+		Roles: []string{"Mail.Send", "Mail.ReadBasic.All"},
+	})
+	if err != nil {
+		return app, err
+	}
+	return app, errors.Join(
+		w.AddServicePrincipal("", app.ClientID, app.PrincipalID),
+		w.AddRoleAssignment("", sandbox.RoleAssignment{ClientID: app.ClientID, Role: "Application SMTP.SendAsApp"}),
+	)
 }
 
 // worldAlone tells where the world is and waits.
@@ -50,6 +85,12 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 		{"service_account_file", files.serviceAccount},
 		{"oauth_client_file", files.oauthClient},
 		{"oauth_web_client_file", files.webClient},
+		{"microsoft_url", w.MicrosoftURL},
+		{"exchange_smtp_addr", w.ExchangeSMTPAddr},
+		{"microsoft_tenant", files.microsoft.TenantID},
+		{"microsoft_client_id", files.microsoft.ClientID},
+		{"microsoft_secret_file", files.microsoftSecret},
+		{"microsoft_mailbox", microsoftMailbox},
 	}
 	if s.asJSON {
 		object := map[string]string{}
@@ -64,7 +105,8 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 		for _, f := range facts {
 			fmt.Fprintf(env.stdout, "  %-22s %s\n", f[0], f[1])
 		}
-		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --google-smtp %s --ca-file %s\n", w.GoogleURL, w.GmailSMTPAddr, w.CAFile)
+		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --google-smtp %s --microsoft-url %s --microsoft-smtp %s --ca-file %s\n",
+			w.GoogleURL, w.GmailSMTPAddr, w.MicrosoftURL, w.ExchangeSMTPAddr, w.CAFile)
 	}
 	<-ctx.Done()
 	return nil

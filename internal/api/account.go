@@ -20,7 +20,7 @@ func (s *server) createAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	config, misplaced, err := configOf(b.Transport, settings(b.Gmail, b.GmailSMTP, b.SMTP))
+	config, misplaced, err := configOf(b.Transport, settings(b))
 	if err != nil {
 		return err
 	}
@@ -40,18 +40,20 @@ func (s *server) createAccount(c *call) error {
 }
 
 // settings are those of each transport that a request gives.
-func settings(g *client.GmailSettings, m *client.GmailSMTPSettings, r *client.SMTPSettings) map[string]any {
+func settings(n client.NewAccount) map[string]any {
 	given := map[string]any{}
-	if g != nil {
-		given["gmail"] = g
-	}
-	if m != nil {
-		given["gmail_smtp"] = m
-	}
-	if r != nil {
-		given["smtp"] = r
-	}
+	give(given, "gmail", n.Gmail)
+	give(given, "gmail_smtp", n.GmailSMTP)
+	give(given, "microsoft", n.Microsoft)
+	give(given, "microsoft_smtp", n.MicrosoftSMTP)
+	give(given, "smtp", n.SMTP)
 	return given
+}
+
+func give[T any](given map[string]any, name string, s *T) {
+	if s != nil {
+		given[name] = s
+	}
 }
 
 // configOf is the settings of one transport, as control takes them; nil when none
@@ -75,7 +77,7 @@ func (s *server) updateAccount(c *call) error {
 		return err
 	}
 	change := control.ChangeAccount{Credential: b.Credential, Senders: b.Senders}
-	if given := settings(b.Gmail, b.GmailSMTP, b.SMTP); len(given) > 0 {
+	if given := settings(client.NewAccount{Gmail: b.Gmail, GmailSMTP: b.GmailSMTP, Microsoft: b.Microsoft, MicrosoftSMTP: b.MicrosoftSMTP, SMTP: b.SMTP}); len(given) > 0 {
 		transport, err := s.transport(c)
 		if err != nil {
 			return err
@@ -126,6 +128,10 @@ func accountOf(a control.Account) (client.Account, error) {
 		err = json.Unmarshal(a.Config, &out.Gmail)
 	case "gmail_smtp":
 		err = json.Unmarshal(a.Config, &out.GmailSMTP)
+	case "microsoft":
+		err = json.Unmarshal(a.Config, &out.Microsoft)
+	case "microsoft_smtp":
+		err = json.Unmarshal(a.Config, &out.MicrosoftSMTP)
 	case "smtp":
 		err = json.Unmarshal(a.Config, &out.SMTP)
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -11,8 +12,17 @@ import (
 )
 
 func credentialOf(c control.Credential) (client.Credential, error) {
-	a := client.Credential{ID: c.ID, Kind: c.Kind, Name: c.Name, CreatedAt: timeOf(c.CreatedAt), UpdatedAt: timeOf(c.UpdatedAt)}
-	return a, json.Unmarshal(c.Public, &a.Public)
+	a := client.Credential{
+		ID: c.ID, Kind: c.Kind, Name: c.Name, Public: map[string]string{}, CreatedAt: timeOf(c.CreatedAt), UpdatedAt: timeOf(c.UpdatedAt),
+	}
+	var public map[string]any
+	if err := json.Unmarshal(c.Public, &public); err != nil {
+		return a, err
+	}
+	for name, value := range public {
+		a.Public[name] = fmt.Sprint(value)
+	}
+	return a, nil
 }
 
 // createCredential keeps a secret.
@@ -45,6 +55,7 @@ func (c *call) credential() (control.NewCredential, []email.Problem, error) {
 	b, problems, err := decodeBody(c, c.s.credentials, nil)
 	return control.NewCredential{
 		Kind: b.Kind, Name: b.Name, Key: b.Key, ClientID: b.ClientID, ClientSecret: email.NewSecret(b.ClientSecret),
+		Tenant: b.Tenant, Cloud: b.Cloud, Certificate: email.NewSecret(b.Certificate), SecretExpires: b.SecretExpiresAt,
 		Password: email.NewSecret(b.Password), OnlyCheck: len(problems) > 0,
 	}, problems, err
 }

@@ -18,7 +18,10 @@ const exampleProof = `{"ok": false, "steps": [{"name": "token", "ok": true, "det
 
 func describeCreateCredential(d *describer) {
 	d.about("createCredential", "Hand over a secret", "It is sealed and never shown again.")
-	d.takes(client.NewCredential{}, map[string]string{"password": `{"kind": "smtp_password", "name": "Relay", "password": "correct horse"}`})
+	d.takes(client.NewCredential{}, map[string]string{
+		"password":                `{"kind": "smtp_password", "name": "Relay", "password": "correct horse"}`,
+		"Microsoft, for consents": `{"kind": "microsoft_app", "name": "Contoso", "tenant": "common", "client_id": "5f1ea8e5-c6b1-4e4e-9b0c-0b2f6b6f6a11"}`,
+	})
 	d.gives(http.StatusCreated, "The credential, without its secret.", client.Credential{}, exampleCredential)
 }
 
@@ -56,11 +59,12 @@ func describeCheckCredential(d *describer) {
 
 func describeShowSetup(d *describer) {
 	d.about("showSetup", "Tell what to do at a provider", "With the values to paste and the pages where they go.")
-	d.param("query", "kind", "workspace, gmail or relay.", "workspace")
+	d.param("query", "kind", "workspace, gmail, microsoft (an app that acts by itself), microsoft_user (one that asks users) or relay.", "workspace")
 	d.param("query", "credential", "The id of one that is there already.", nil)
-	d.param("query", "transport", "For gmail: gmail or gmail_smtp.", nil)
+	d.param("query", "transport", "Of the provider's two: gmail or gmail_smtp, microsoft or microsoft_smtp. Empty: its API.", nil)
 	d.param("query", "purposes", "send, look, draft, read, modify, smtp; may be given several times. Empty: what the transport needs.", "send")
 	d.param("query", "redirect", "For gmail: where consent ends, when not at gatepost itself.", nil)
+	d.param("query", "address", "For microsoft: the mailbox, for the lines to paste.", nil)
 	d.gives(http.StatusOK, "The steps.", client.Setup{}, `{"steps": [{"title": "Delegate", "text": "Add the client with these scopes.",
  "url": "https://admin.google.com/ac/owl/domainwidedelegation", "values": [{"name": "Client ID", "value": "123"}]}]}`)
 }

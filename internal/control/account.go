@@ -87,11 +87,15 @@ func (c *Control) CreateAccount(ctx context.Context, g access.Grant, n NewAccoun
 // check validates a new account and completes its settings.
 func (c *Control) check(ctx context.Context, g access.Grant, n NewAccount) (*store.Account, error) {
 	var wrong problems
-	a := &store.Account{Team: g.Team, Transport: n.Transport, Credential: n.Credential, Address: wrong.address("address", n.Address), Senders: wrong.senders(n.Senders)}
+	a := &store.Account{Team: g.Team, Transport: n.Transport, Credential: n.Credential, Address: wrong.mailbox(n.Address), Senders: wrong.senders(n.Senders)}
 	kind, ok := c.kinds[n.Transport]
+	own, err := c.byCredential(ctx, g.Team, n.Transport, n.Credential)
+	if err != nil {
+		return nil, err
+	}
 	if ok {
 		var fields []provider.FieldError
-		a.Config, fields = kind.Validate(n.Config)
+		a.Config, fields = kind.Validate(withSettings(n.Config, own))
 		wrong.addAll(n.Transport, fields)
 	} else {
 		wrong.add("transport", "not a transport: one of %s", strings.Join(c.Transports(), ", "))
@@ -135,6 +139,15 @@ func (c *Control) Transports() []string {
 		names = append(names, k.Name)
 	}
 	return names
+}
+
+// mailbox reads the address of an account.
+func (ps *problems) mailbox(s string) string {
+	if me(s) {
+		ps.add("address", "%s", meSentence)
+		return ""
+	}
+	return ps.address("address", s)
 }
 
 // address reads a bare address.
@@ -190,7 +203,9 @@ func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAcco
 		return err
 	case kind.Name != "" && !slices.Contains(kind.Credentials, row.Kind):
 		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, strings.Join(named(kind.Credentials), " or a "))
-	case row.Kind == KindGoogleUser && !store.SameMailbox(publicOf(row.Public, "email"), n.Address):
+	case kind.Name != "" && notByItself(row) != "":
+		wrong.add("credential", "%s", notByItself(row))
+	case isUser(row.Kind) && !store.SameMailbox(publicOf(row.Public, "email"), n.Address):
 		wrong.add("credential", "opens the mailbox %s, not %s", publicOf(row.Public, "email"), n.Address)
 	}
 	return nil

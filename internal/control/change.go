@@ -35,7 +35,8 @@ func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID
 	if err != nil {
 		return Account{}, err
 	}
-	if err := c.apply(ctx, g, row, n); err != nil || n.OnlyCheck {
+	own, err := c.apply(ctx, g, row, n)
+	if err != nil || n.OnlyCheck {
 		return Account{}, err
 	}
 	if n.Credential != nil {
@@ -59,6 +60,7 @@ func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID
 		if n.Config != nil {
 			now.Config = row.Config
 		}
+		now.Config = withSettings(now.Config, own)
 	}, fit)
 	if err := refusedAccount(err, row); err != nil {
 		return Account{}, err
@@ -67,26 +69,33 @@ func (c *Control) UpdateAccount(ctx context.Context, g access.Grant, id email.ID
 	return c.account(ctx, g, id)
 }
 
-// apply validates a change and puts it into the row.
-func (c *Control) apply(ctx context.Context, g access.Grant, row *store.Account, n ChangeAccount) error {
+// apply validates a change and puts it into the row. The settings that it returns are
+// those that the credential decides.
+func (c *Control) apply(ctx context.Context, g access.Grant, row *store.Account, n ChangeAccount) (map[string]any, error) {
 	var wrong problems
 	kind := c.kinds[row.Transport]
 	if n.Senders != nil {
 		row.Senders = wrong.senders(*n.Senders)
 	}
-	if n.Config != nil {
-		row.Config = wrong.settings(kind, row.Transport, n.Config)
-	}
 	if n.Credential != nil {
 		row.Credential = *n.Credential
+	}
+	own, err := c.byCredential(ctx, g.Team, row.Transport, row.Credential)
+	if err != nil {
+		return nil, err
+	}
+	if n.Config != nil {
+		row.Config = wrong.settings(kind, row.Transport, withSettings(n.Config, own))
+	}
+	if n.Credential != nil {
 		if err := c.checkCredential(ctx, g, NewAccount{Credential: row.Credential, Address: row.Address}, kind, &wrong); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := c.checkPlace(ctx, row, &wrong); err != nil {
-		return err
+		return nil, err
 	}
-	return wrong.err()
+	return own, wrong.err()
 }
 
 // settings checks and completes the settings of a transport.
@@ -147,6 +156,6 @@ func (c *Control) DeleteCredential(ctx context.Context, g access.Grant, id email
 		return err
 	}
 	c.cfg.Vault.Forget(id)
-	c.giveBack(ctx, publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
+	c.giveBack(ctx, vendorOfKind(row.Kind), publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
 	return nil
 }

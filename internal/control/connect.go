@@ -42,27 +42,27 @@ func (c *Control) FinishConsent(ctx context.Context, g access.Grant, id email.ID
 // been taken, so this happens once.
 func (c *Control) finish(ctx context.Context, row *store.Consent, r Redirected) (Connected, error) {
 	ctx = context.WithoutCancel(ctx) // a browser that leaves must not waste a code
-	if r.Issuer != "" && !c.cfg.Endpoints.IssuedBy(r.Issuer) {
-		return Connected{}, &Refusal{ // RFC 9207 section 2.4
-			Cause: CauseOtherIssuer, Text: "This answer does not come from Google: nothing was connected.", Fix: "Start again.",
-		}
-	}
-	switch {
-	case r.Error != "":
-		return Connected{}, denied(r.Error)
-	case r.Code == "":
-		return Connected{}, denied("no code")
-	}
-	client, err := c.client(ctx, row.Team, row.Credential)
+	client, err := c.asker(ctx, row.Team, row.Credential)
 	if errors.Is(err, ErrNotFound) {
 		return Connected{}, clientGone()
 	}
 	if err != nil {
 		return Connected{}, err
 	}
+	name := client.vendor().name()
+	switch {
+	case r.Issuer != "" && !client.issuedBy(r.Issuer):
+		return Connected{}, &Refusal{ // RFC 9207 section 2.4
+			Cause: CauseOtherIssuer, Text: "This answer does not come from " + name + ": nothing was connected.", Fix: "Start again.",
+		}
+	case r.Error != "":
+		return Connected{}, denied(r.Error, name)
+	case r.Code == "":
+		return Connected{}, denied("no code", name)
+	}
 	made, grant, err := c.settle(ctx, row, client, r)
 	if err != nil {
-		c.giveBack(ctx, client.ID(), grant.Subject, grant.Refresh)
+		c.giveBack(ctx, client.vendor(), client.ID(), grant.subject, grant.refresh)
 	}
 	return made, err
 }
@@ -70,19 +70,19 @@ func (c *Control) finish(ctx context.Context, row *store.Consent, r Redirected) 
 // settle exchanges the code and keeps what came of it, in one turn at the client:
 // a revocation in between would end what is being kept. Beside an error stands
 // what has to be given back.
-func (c *Control) settle(ctx context.Context, row *store.Consent, client *oauth.Client, r Redirected) (Connected, oauth.Grant, error) {
+func (c *Control) settle(ctx context.Context, row *store.Consent, client asker, r Redirected) (Connected, granted, error) {
 	p, err := c.openProof(ctx, row)
 	if err != nil {
-		return Connected{}, oauth.Grant{}, err
+		return Connected{}, granted{}, err
 	}
 	end, err := c.turn(ctx, client.ID(), false)
 	if err != nil {
-		return Connected{}, oauth.Grant{}, err
+		return Connected{}, granted{}, err
 	}
 	defer end()
-	grant, err := c.question(client, row, p, r.State).Exchange(ctx, c.cfg.HTTP, r.Code, c.cfg.Now())
+	grant, err := client.exchange(ctx, questionOf(row, p, r.State), r.Code)
 	if err != nil {
-		return Connected{}, grant, refusalOf(err)
+		return Connected{}, grant, refusalOf(err, client.vendor().name())
 	}
 	made, err := c.judge(ctx, row, client, grant)
 	return made, grant, err
@@ -96,19 +96,20 @@ func clientGone() *Refusal {
 }
 
 // judge compares what was granted with what was wished, before anything is kept.
-func (c *Control) judge(ctx context.Context, row *store.Consent, client *oauth.Client, grant oauth.Grant) (Connected, error) {
-	if row.Address != "" && !store.SameMailbox(row.Address, grant.Email) {
-		return Connected{}, wrongMailbox(row.Address, grant.Email)
+func (c *Control) judge(ctx context.Context, row *store.Consent, client asker, grant granted) (Connected, error) {
+	if row.Address != "" && !store.SameMailbox(row.Address, grant.email) {
+		return Connected{}, wrongMailbox(row.Address, grant.email)
 	}
+	v := client.vendor()
 	out := Connected{Granted: []string{}, Missing: []string{}}
 	for _, p := range row.Purposes {
-		if oauth.Covers(grant.Scopes, oauth.Purpose(p).Scope()) {
+		if v.allows(grant.scopes, oauth.Purpose(p)) {
 			out.Granted = append(out.Granted, p)
 		} else {
 			out.Missing = append(out.Missing, p)
 		}
 	}
-	if need := needed(row.Transport); !oauth.Covers(grant.Scopes, need.Scope()) {
+	if need := needed(row.Transport); !v.allows(grant.scopes, need) {
 		return Connected{}, unticked(string(need), out.Missing)
 	}
 	return c.connect(ctx, &consented{row, client, grant, out})
@@ -117,8 +118,8 @@ func (c *Control) judge(ctx context.Context, row *store.Consent, client *oauth.C
 // consented is a consent that is good, on its way into the store.
 type consented struct {
 	row    *store.Consent
-	client *oauth.Client
-	grant  oauth.Grant
+	client asker
+	grant  granted
 	out    Connected
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (c *Control) connection(ctx context.Context, n *consented) (store.Connectio
 	if err := c.accountFor(&k, n, all); err != nil {
 		return k, err
 	}
-	if k.Credential, k.Replace, err = c.credentialFor(ctx, k, all, n.grant); err != nil {
+	if k.Credential, k.Replace, err = c.credentialFor(ctx, k, all, n); err != nil {
 		return k, err
 	}
 	k.Seen = k.Credential.UpdatedAt
@@ -59,7 +60,7 @@ func connectedText(k store.Connection, out Connected) string {
 func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Account) error {
 	settings := consentedSettings(n)
 	for _, a := range all {
-		if a.Transport != n.row.Transport || !store.SameMailbox(a.Address, n.grant.Email) {
+		if a.Transport != n.row.Transport || !store.SameMailbox(a.Address, n.grant.email) {
 			continue
 		}
 		k.Account, k.Again = a, func(now *store.Account) error {
@@ -74,9 +75,9 @@ func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Acc
 	if err != nil {
 		return err
 	}
-	address, err := email.ParseAddress(n.grant.Email)
+	address, err := email.ParseAddress(n.grant.email)
 	if err != nil {
-		return fmt.Errorf("the mailbox that Google names: %w", err)
+		return fmt.Errorf("the mailbox that the provider names: %w", err)
 	}
 	k.Account = &store.Account{
 		Team: n.row.Team, ID: id, Address: address.Addr(), Transport: n.row.Transport, Senders: n.row.Senders,
@@ -88,58 +89,49 @@ func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Acc
 // consentedSettings are those that a consent decides: whether Sent may be read, and
 // whether mail is sent by drafts. A consent that does not ask for drafts leaves that
 // as it is, unless it does not allow them.
-func consentedSettings(n *consented) map[string]bool {
+func consentedSettings(n *consented) map[string]any {
 	granted := func(p oauth.Purpose) bool { return slices.Contains(n.out.Granted, string(p)) }
-	to := map[string]bool{"may_look": granted(oauth.PurposeLook)}
+	to := map[string]any{"may_look": granted(oauth.PurposeLook)}
+	maps.Copy(to, n.client.settings())
 	asked := slices.Contains(n.row.Purposes, string(oauth.PurposeDraft))
-	if n.row.Transport == transportGmail && (asked || !granted(oauth.PurposeDraft)) {
+	if n.row.Transport == n.client.vendor().api() && (asked || !granted(oauth.PurposeDraft)) {
 		to["draft_fence"] = granted(oauth.PurposeDraft)
 	}
 	return to
 }
 
 // set changes these settings of an account and leaves the others.
-func (c *Control) set(a *store.Account, to map[string]bool) error {
-	settings := map[string]json.RawMessage{}
-	if err := json.Unmarshal(a.Config, &settings); err != nil {
-		return fmt.Errorf("settings of account %s: %w", a.ID, err)
-	}
-	for name, is := range to {
-		settings[name] = json.RawMessage(fmt.Sprint(is))
-	}
-	config, err := json.Marshal(settings)
-	if err != nil {
-		return err
-	}
+func (c *Control) set(a *store.Account, to map[string]any) error {
 	var wrong problems
-	a.Config = wrong.settings(c.kinds[a.Transport], a.Transport, config)
+	a.Config = wrong.settings(c.kinds[a.Transport], a.Transport, withSettings(a.Config, to))
 	return wrong.err()
 }
 
 // credentialFor is the credential that takes the grant. The account's own is
-// replaced when it is of the same user, by Google's id and not by the address
+// replaced when it is of the same user, by the provider's id and not by the address
 // alone (OpenID Connect Core section 5.7), and nobody else would lose a scope.
-func (c *Control) credentialFor(ctx context.Context, k store.Connection, all []*store.Account, grant oauth.Grant) (store.Credential, bool, error) {
+func (c *Control) credentialFor(ctx context.Context, k store.Connection, all []*store.Account, n *consented) (store.Credential, bool, error) {
 	if k.Again != nil && k.Account.Credential != "" {
 		old, err := c.cfg.Store.Credential(ctx, k.Account.Team, k.Account.Credential)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return old, false, err
 		}
-		if err == nil && replaceable(old, k.Account, all, grant) {
+		if err == nil && replaceable(old, k.Account, all, n) {
 			return old, true, nil
 		}
 	}
 	id, now, err := c.newID(email.PrefixCredential)
-	return store.Credential{Team: k.Account.Team, ID: id, Kind: KindGoogleUser, CreatedAt: now}, false, err
+	return store.Credential{Team: k.Account.Team, ID: id, Kind: n.client.vendor().userKind(), CreatedAt: now}, false, err
 }
 
-func replaceable(old store.Credential, a *store.Account, all []*store.Account, grant oauth.Grant) bool {
-	if old.Kind != KindGoogleUser || publicOf(old.Public, "subject") != grant.Subject {
+func replaceable(old store.Credential, a *store.Account, all []*store.Account, n *consented) bool {
+	v, grant := n.client.vendor(), n.grant
+	if old.Kind != v.userKind() || publicOf(old.Public, "subject") != grant.subject || publicOf(old.Public, "tenant") != grant.tenant {
 		return false
 	}
 	shared := slices.ContainsFunc(all, func(b *store.Account) bool { return b.ID != a.ID && b.Credential == old.ID })
 	for _, scope := range strings.Fields(publicOf(old.Public, "scopes")) {
-		if shared && !oauth.Covers(grant.Scopes, scope) {
+		if shared && !v.covers(grant.scopes, scope) {
 			return false
 		}
 	}
@@ -149,18 +141,19 @@ func replaceable(old store.Credential, a *store.Account, all []*store.Account, g
 // fill puts the grant into the credential.
 func (c *Control) fill(ctx context.Context, cred *store.Credential, n *consented) error {
 	public := vault.UserPublic{
-		Email: n.grant.Email, Subject: n.grant.Subject, Scopes: strings.Join(n.grant.Scopes, " "), Purposes: strings.Join(n.out.Granted, " "),
+		Email: n.grant.email, Subject: n.grant.subject, Tenant: n.grant.tenant, Public: n.grant.public,
+		Scopes: strings.Join(n.grant.scopes, " "), Purposes: strings.Join(n.out.Granted, " "),
 		Client: n.row.Credential, ClientID: n.client.ID(),
 	}
-	if !n.grant.RefreshExpires.IsZero() {
-		public.ExpiresAt = n.grant.RefreshExpires.UTC().Format(time.RFC3339)
+	if !n.grant.ends.IsZero() {
+		public.ExpiresAt = n.grant.ends.UTC().Format(time.RFC3339)
 	}
 	text, err := json.Marshal(public)
 	if err != nil {
 		return err
 	}
-	cred.Name, cred.Public, cred.UpdatedAt = n.grant.Email, text, laterThan(cred.UpdatedAt, c.cfg.Now())
-	if cred.Sealed, err = c.cfg.Vault.SealSecret(ctx, cred.Team, cred.ID, n.grant.Refresh); err != nil {
+	cred.Name, cred.Public, cred.UpdatedAt = n.grant.email, text, laterThan(cred.UpdatedAt, c.cfg.Now())
+	if cred.Sealed, err = c.cfg.Vault.SealSecret(ctx, cred.Team, cred.ID, n.grant.refresh); err != nil {
 		return fmt.Errorf("seal credential %s: %w", cred.ID, err)
 	}
 	return nil

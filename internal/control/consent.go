@@ -12,7 +12,6 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
-	"gatepost/internal/oauth"
 	"gatepost/internal/store"
 	"gatepost/internal/vault"
 )
@@ -26,11 +25,11 @@ const (
 // NewConsent starts a consent that ends on the caller's own machine: the browser
 // is sent back to a loopback address, whose owner finishes it.
 type NewConsent struct {
-	Credential  email.ID // a google_oauth_client
+	Credential  email.ID // a google_oauth_client or microsoft_app
 	RedirectURI string
 	Address     string   // the mailbox that is expected; empty: whichever the user chooses
 	Purposes    []string // empty: what the transport needs
-	Transport   string   // gmail or gmail_smtp; empty: gmail
+	Transport   string   // one of the client's provider; empty: its API
 	Senders     []string
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing.
 	OnlyCheck bool
@@ -81,7 +80,7 @@ func (c *Control) StartConsent(ctx context.Context, g access.Grant, n NewConsent
 
 // loopback checks a redirect that ends on the caller's own machine: no other
 // place may learn a code by this way.
-func (ps *problems) loopback(client *oauth.Client, redirect string) {
+func (ps *problems) loopback(client asker, redirect string) {
 	u, err := url.Parse(redirect)
 	switch {
 	case redirect == "":
@@ -94,7 +93,7 @@ func (ps *problems) loopback(client *oauth.Client, redirect string) {
 	if client == nil {
 		return
 	}
-	if err := oauth.CheckRedirectURI(client, redirect); err != nil {
+	if err := client.redirectProblem(redirect); err != nil {
 		ps.add("redirect_uri", "%v", err)
 	}
 }
@@ -106,7 +105,7 @@ func onThisMachine(host string) bool {
 
 // begin draws what binds a consent to whoever started it, keeps that, and gives
 // the address for the browser.
-func (c *Control) begin(ctx context.Context, client *oauth.Client, row *store.Consent) (Consent, error) {
+func (c *Control) begin(ctx context.Context, client asker, row *store.Consent) (Consent, error) {
 	state, verifier, nonce, err := c.drawThree()
 	if err != nil {
 		return Consent{}, err
@@ -121,15 +120,14 @@ func (c *Control) begin(ctx context.Context, client *oauth.Client, row *store.Co
 	if err := c.cfg.Store.AddConsent(ctx, *row); err != nil {
 		return Consent{}, err
 	}
-	ask := c.question(client, row, codeProof{Verifier: verifier, Nonce: nonce}, state)
-	return Consent{ID: row.ID, URL: ask.URL(), Scopes: ask.Scopes, ExpiresAt: row.ExpiresAt}, nil
+	address, scopes := client.address(questionOf(row, codeProof{Verifier: verifier, Nonce: nonce}, state))
+	return Consent{ID: row.ID, URL: address, Scopes: scopes, ExpiresAt: row.ExpiresAt}, nil
 }
 
-// question is the consent as Google is asked, the same for address and exchange.
-func (c *Control) question(client *oauth.Client, row *store.Consent, p codeProof, state string) oauth.Consent {
-	return oauth.Consent{
-		Client: client, Endpoints: c.cfg.Endpoints, Redirect: row.Redirect, Scopes: oauth.ScopesFor(purposesOf(row.Purposes)),
-		Hint: row.Address, State: state, Verifier: p.Verifier, Nonce: p.Nonce,
+// questionOf is the consent as the provider is asked.
+func questionOf(row *store.Consent, p codeProof, state string) question {
+	return question{
+		redirect: row.Redirect, purposes: purposesOf(row.Purposes), hint: row.Address, own: row.Link == "", state: state, verifier: p.Verifier, nonce: p.Nonce,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
+	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
 	"gatepost/internal/queue"
 	"gatepost/internal/store"
@@ -32,7 +33,8 @@ type Config struct {
 	TokenURL string // Google's token endpoint where it is not the public one; Endpoints says more
 
 	Endpoints oauth.Endpoints // Google's; zero: the public ones
-	HTTP      *http.Client    // for Google's endpoints. nil: one with a time limit
+	Entra     entra.Endpoints // Microsoft's; zero: the public ones
+	HTTP      *http.Client    // for providers' endpoints. nil: one with a time limit
 	// PublicURL gives the address at which browsers reach this gatepost, without a
 	// slash at its end. nil: connect links cannot be made.
 	PublicURL func() string

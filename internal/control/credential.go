@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,12 +33,19 @@ type NewCredential struct {
 	Kind string // one of CredentialKinds
 	Name string
 	// Key is Google's file for a service account or an OAuth client, as an object or
-	// as a string that holds it.
+	// as a string that holds it; for an app registration of Entra ID the private key of
+	// its certificate, PEM in a string.
 	Key json.RawMessage
-	// ClientID and ClientSecret are an OAuth client in place of its file.
+	// ClientID and ClientSecret are an OAuth client in place of its file, or an app
+	// registration.
 	ClientID     string
 	ClientSecret email.Secret
-	Password     email.Secret
+	// Tenant, Cloud, Certificate and SecretExpires are of an app registration: see
+	// entra.AppFields. SecretExpires is when the client secret ends, a date.
+	Tenant, Cloud string
+	Certificate   email.Secret
+	SecretExpires string
+	Password      email.Secret
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing: for a door
 	// that knows already that the request cannot be taken.
 	OnlyCheck bool
@@ -102,6 +110,7 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 		wrong.add("kind", "cannot be changed: this credential is of the kind %s; make a new one", row.Kind)
 	}
 	n.Kind = row.Kind
+	n = n.sameApp(row.Public)
 	s := c.secret(n, &wrong)
 	if err := c.checkSameClient(ctx, row, s, &wrong); err != nil {
 		return err
@@ -125,11 +134,23 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 	return c.swap(ctx, *row, seen, public)
 }
 
+// sameApp fills in which app registration it is that gets a new secret, where that is
+// not said.
+func (n NewCredential) sameApp(public json.RawMessage) NewCredential {
+	if n.Kind != KindMicrosoftApp {
+		return n
+	}
+	n.Tenant = cmp.Or(n.Tenant, publicOf(public, "tenant"))
+	n.ClientID = cmp.Or(n.ClientID, publicOf(public, "client_id"))
+	n.Cloud = cmp.Or(n.Cloud, publicOf(public, "cloud"))
+	return n
+}
+
 // swap keeps what replaces a credential, unless its client has got users meanwhile
 // and this is another one. Who was overtaken is told to come again.
 func (c *Control) swap(ctx context.Context, row store.Credential, seen time.Time, before json.RawMessage) error {
 	var uses func(store.Credential) bool
-	if row.Kind == KindOAuthClient && publicOf(row.Public, "client_id") != publicOf(before, "client_id") {
+	if isClient(row.Kind) && publicOf(row.Public, "client_id") != publicOf(before, "client_id") {
 		uses = ofClient(row.ID)
 	}
 	err := c.cfg.Store.SwapCredential(ctx, row, seen, uses)
@@ -151,7 +172,7 @@ func (ps *problems) otherClient(users int, client string) {
 // checkSameClient refuses another OAuth client in the place of one that users
 // consented to: their refresh tokens are good with theirs alone.
 func (c *Control) checkSameClient(ctx context.Context, row *store.Credential, s secret, wrong *problems) error {
-	if row.Kind != KindOAuthClient || s.public == nil || publicOf(s.public, "client_id") == publicOf(row.Public, "client_id") {
+	if !isClient(row.Kind) || s.public == nil || publicOf(s.public, "client_id") == publicOf(row.Public, "client_id") {
 		return nil
 	}
 	users, err := c.usersOf(ctx, row.Team, row.ID)
@@ -176,7 +197,7 @@ func (c *Control) usersOf(ctx context.Context, team, client email.ID) ([]email.I
 
 func ofClient(client email.ID) func(store.Credential) bool {
 	return func(r store.Credential) bool {
-		return r.Kind == KindGoogleUser && publicOf(r.Public, "client") == client
+		return isUser(r.Kind) && publicOf(r.Public, "client") == client
 	}
 }
 

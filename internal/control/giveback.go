@@ -61,8 +61,9 @@ func (c *Control) turn(ctx context.Context, clientID string, alone bool) (end fu
 // giveBack revokes what a user granted and is not kept. Nothing is revoked where a
 // credential of the same user and client is in use; without a subject it may be
 // anybody's.
-func (c *Control) giveBack(ctx context.Context, clientID, subject string, token email.Secret) {
-	if token.Empty() {
+// Microsoft has no call that revokes a refresh token: what is not kept ends by itself.
+func (c *Control) giveBack(ctx context.Context, v vendor, clientID, subject string, token email.Secret) {
+	if token.Empty() || v.userKind() != KindGoogleUser {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)

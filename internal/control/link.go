@@ -7,16 +7,15 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
-	"gatepost/internal/oauth"
 	"gatepost/internal/store"
 )
 
 // NewLink is a link by which somebody without a login connects one mailbox.
 type NewLink struct {
-	Credential email.ID // a google_oauth_client of the type web
+	Credential email.ID // a google_oauth_client of the type web, or a microsoft_app
 	Address    string   // the mailbox that is expected
 	Purposes   []string // empty: what the transport needs
-	Transport  string   // gmail or gmail_smtp; empty: gmail
+	Transport  string   // one of the client's provider; empty: its API
 	Senders    []string
 	Hours      int // 1 to 168; 0: 72
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing.
@@ -132,8 +131,8 @@ func (c *Control) checkLink(ctx context.Context, g access.Grant, n NewLink) (*st
 	return &store.Link{Wish: w}, wrong.err()
 }
 
-// callback makes sure that Google will send browsers back to gatepost.
-func (ps *problems) callback(client *oauth.Client, public string) {
+// callback makes sure that the provider will send browsers back to gatepost.
+func (ps *problems) callback(client asker, public string) {
 	if public == "" {
 		ps.add("credential", "cannot be used for links: this gatepost has no public address; start it with --public-url https://…")
 		return
@@ -141,7 +140,7 @@ func (ps *problems) callback(client *oauth.Client, public string) {
 	if client == nil {
 		return
 	}
-	if err := oauth.CheckRedirectURI(client, public+callbackPath); err != nil {
+	if err := client.redirectProblem(public + callbackPath); err != nil {
 		ps.add("credential", "%v", err)
 	}
 }

@@ -1,15 +1,19 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
+	"gatepost/internal/oauth/entra"
 	"gatepost/internal/store"
 )
 
@@ -18,6 +22,7 @@ type LinkPage struct {
 	Address   string
 	AskedBy   string // name of the API key that made the link
 	Transport string
+	Provider  string // who is asked: Google or Microsoft
 	Purposes  []string
 	ExpiresAt time.Time
 }
@@ -29,7 +34,7 @@ func (c *Control) OpenLink(ctx context.Context, token string) (LinkPage, error) 
 	if err != nil {
 		return LinkPage{}, err
 	}
-	return LinkPage{Address: l.Address, AskedBy: l.AskedBy, Transport: l.Transport, Purposes: l.Purposes, ExpiresAt: l.ExpiresAt}, nil
+	return LinkPage{Address: l.Address, AskedBy: l.AskedBy, Transport: l.Transport, Provider: vendorOf(l.Transport).name(), Purposes: l.Purposes, ExpiresAt: l.ExpiresAt}, nil
 }
 
 func (c *Control) openLink(ctx context.Context, token string) (*store.Link, error) {
@@ -103,7 +108,7 @@ func (c *Control) RestartLink(ctx context.Context, session string) (url string, 
 }
 
 func (c *Control) startLink(ctx context.Context, l *store.Link) (string, email.Secret, error) {
-	client, err := c.client(ctx, l.Team, l.Credential)
+	client, err := c.asker(ctx, l.Team, l.Credential)
 	if err != nil {
 		return "", email.Secret{}, err
 	}
@@ -123,15 +128,19 @@ func (c *Control) startLink(ctx context.Context, l *store.Link) (string, email.S
 	return made.URL, email.NewSecret(session), err
 }
 
-// ConsentOrigin is where the browser is sent for consent: scheme and host.
+// ConsentOrigin is where browsers are sent for consent: scheme and host of each
+// provider's page, with a space between them.
 func (c *Control) ConsentOrigin() string {
-	auth := c.cfg.Endpoints.Auth
-	if auth == "" {
-		auth = oauth.Google().Auth
+	auth := cmp.Or(c.cfg.Endpoints.Auth, oauth.Google().Auth)
+	pages := []string{auth}
+	for _, cloud := range entra.Clouds() {
+		pages = append(pages, c.cfg.Entra.Login(cloud))
 	}
-	u, err := url.Parse(auth)
-	if err != nil {
-		return ""
+	var origins []string
+	for _, page := range pages {
+		if u, err := url.Parse(page); err == nil && !slices.Contains(origins, u.Scheme+"://"+u.Host) {
+			origins = append(origins, u.Scheme+"://"+u.Host)
+		}
 	}
-	return u.Scheme + "://" + u.Host
+	return strings.Join(origins, " ")
 }

@@ -9,16 +9,19 @@ import (
 	"gatepost/internal/provider"
 )
 
-// trialPatience is how long Google may take to say whether it knows a credential:
+// trialPatience is how long a provider may take to say whether it knows a credential:
 // who hands one over is waiting.
 const trialPatience = 10 * time.Second
 
 // refusals are the causes for which a credential is not stored, and the field that
-// is wrong then. Whatever else Google may say can pass or be mended there, and the
+// is wrong then. Whatever else a provider may say can pass or be mended there, and the
 // proof tells of it.
 func refusals(n NewCredential) map[string]string {
 	if n.Kind == KindServiceAccount {
 		return map[string]string{"unknown_service_account": "key.client_email", "key_refused": "key.private_key"}
+	}
+	if n.Kind == KindMicrosoftApp {
+		return appRefusals()
 	}
 	prefix := ""
 	if len(n.Key) > 0 {
@@ -27,8 +30,8 @@ func refusals(n NewCredential) map[string]string {
 	return map[string]string{"client_unknown": prefix + "client_id", "client_secret_refused": prefix + "client_secret"}
 }
 
-// recognised asks Google whether it knows a credential that is about to be stored,
-// and is *Invalid when it does not. When Google cannot be asked, the credential is
+// recognised asks the provider whether it knows a credential that is about to be stored,
+// and is *Invalid when it does not. When the provider cannot be asked, the credential is
 // taken.
 func (c *Control) recognised(ctx context.Context, n NewCredential, s secret) error {
 	err := c.ask(ctx, n.Kind, s)
@@ -43,7 +46,7 @@ func (c *Control) recognised(ctx context.Context, n NewCredential, s secret) err
 	if field := refusals(n)[e.Cause]; field != "" {
 		wrong.add(field, "%s", refusedText(e))
 	} else {
-		c.cfg.Log.Warn("a credential is stored although Google did not say that it knows it", "kind", n.Kind, "cause", e.Cause, "error", e)
+		c.cfg.Log.Warn("a credential is stored although its provider did not say that it knows it", "kind", n.Kind, "cause", e.Cause, "error", e)
 	}
 	return wrong.err()
 }
@@ -56,6 +59,8 @@ func (c *Control) ask(ctx context.Context, kind string, s secret) error {
 		return c.tryKey(ctx, s)
 	case KindOAuthClient:
 		return c.tryClient(ctx, s)
+	case KindMicrosoftApp:
+		return c.tryApp(ctx, s)
 	}
 	return nil // a password does not say where it belongs
 }
@@ -64,8 +69,11 @@ func (c *Control) ask(ctx context.Context, kind string, s secret) error {
 // moment ago.
 func refusedText(e *provider.Error) string {
 	text := e.Text + " " + e.Fix
-	if e.Cause == "key_refused" || e.Cause == "unknown_service_account" {
+	switch e.Cause {
+	case "key_refused", "unknown_service_account":
 		text += " Of a key made a minute ago Google may not know everywhere yet: then wait a little and give the same file again."
+	case "certificate_refused":
+		text += " One made a minute ago Microsoft may not know everywhere yet: then wait a little and give it again."
 	}
 	return text
 }
@@ -113,7 +121,7 @@ func (c *Control) askOfClient(ctx context.Context, client *oauth.Client) error {
 // secret checks what was handed over, and that Google would send browsers back to
 // this gatepost: a web client's file lists the only addresses that it would.
 func (c *Control) secret(n NewCredential, wrong *problems) secret {
-	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL)
+	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL, c.cfg.Now())
 	public := c.publicURL()
 	if public == "" || publicOf(s.public, "type") != oauth.ClientWeb || publicOf(s.public, "redirects") == "" {
 		return s

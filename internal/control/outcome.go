@@ -14,6 +14,7 @@ type Outcome struct {
 	Connected Connected
 	Refusal   *Refusal // nil: it went well
 	Address   string   // the mailbox that is expected; empty where nothing is known
+	Provider  string   // who was asked: Google or Microsoft; empty likewise
 	Retry     bool     // the link is open still: RestartLink works for this browser
 }
 
@@ -32,7 +33,7 @@ func (c *Control) FinishRedirect(ctx context.Context, session string, r Redirect
 	if row, err = c.cfg.Store.TakeConsent(ctx, row, access.Hash(session), c.cfg.Now()); err != nil {
 		return c.staleOutcome(ctx, row, stale(err))
 	}
-	o := Outcome{Address: row.Address}
+	o := Outcome{Address: row.Address, Provider: vendorOf(row.Transport).name()}
 	if o.Connected, err = c.finishLink(ctx, row, r); err == nil {
 		return o, nil
 	}
@@ -73,7 +74,7 @@ func (c *Control) staleOutcome(ctx context.Context, row *store.Consent, err erro
 	if row == nil {
 		return outcome(Outcome{}, err)
 	}
-	o := Outcome{Address: row.Address}
+	o := Outcome{Address: row.Address, Provider: vendorOf(row.Transport).name()}
 	if l, linkErr := c.cfg.Store.Link(ctx, row.Team, row.Link); linkErr == nil {
 		o.Retry = c.closed(l) == nil
 		if l.Status == store.LinkUsed {

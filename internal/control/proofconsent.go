@@ -14,7 +14,7 @@ func (c *Control) userProof(ctx context.Context, t trial) (Proof, error) {
 	own := publicOf(t.row.Public, "email")
 	if t.address != "" && !store.SameMailbox(t.address, own) {
 		r := wrongMailbox(t.address, own)
-		return proofOf([]Step{{Name: "mailbox", Cause: r.Cause, Text: fmt.Sprintf("This credential is the consent of %s, not of %s.", own, t.address), Fix: "Connect the other mailbox too: gatepost connect gmail."}}), nil
+		return proofOf([]Step{{Name: "mailbox", Cause: r.Cause, Text: fmt.Sprintf("This credential is the consent of %s, not of %s.", own, t.address), Fix: "Connect the other mailbox too: gatepost connect " + vendorOfKind(t.row.Kind).api() + "."}}), nil
 	}
 	t.address = own
 	c.cfg.Vault.Forget(t.row.ID)
@@ -22,12 +22,13 @@ func (c *Control) userProof(ctx context.Context, t trial) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
+	v := vendorOfKind(t.row.Kind)
 	granted := strings.Fields(publicOf(t.row.Public, "scopes"))
 	for _, p := range t.purposes {
 		switch {
 		case shown(steps, p):
-		case oauth.Covers(granted, p.Scope()):
-			steps = append(steps, Step{Name: "scope:" + string(p), OK: true, Detail: own + " agreed to " + p.Scope()})
+		case v.allows(granted, p):
+			steps = append(steps, Step{Name: "scope:" + string(p), OK: true, Detail: own + " agreed to " + strings.Join(v.scopes([]oauth.Purpose{p}), " ")})
 		default:
 			steps = append(steps, Step{
 				Name: "scope:" + string(p), Cause: CauseUnticked, Text: fmt.Sprintf("%s has not agreed to %s.", own, p),

@@ -40,8 +40,10 @@ func (c *Control) CheckCredential(ctx context.Context, g access.Grant, id email.
 		return c.serviceAccountProof(ctx, t)
 	case KindOAuthClient:
 		return c.clientProof(ctx, row)
-	case KindGoogleUser:
+	case KindGoogleUser, KindMicrosoftUser:
 		return c.userProof(ctx, t)
+	case KindMicrosoftApp:
+		return c.appProof(ctx, t)
 	}
 	return c.passwordProof(ctx, g, row)
 }
@@ -55,17 +57,18 @@ type trial struct {
 
 // trialPurposes are those asked for; else those that a user agreed to, or the usual.
 func (ps *problems) trialPurposes(list []string, row store.Credential) []oauth.Purpose {
-	if len(list) == 0 && row.Kind == KindGoogleUser {
+	v := vendorOfKind(row.Kind)
+	if len(list) == 0 && isUser(row.Kind) {
 		list = strings.Fields(publicOf(row.Public, "purposes"))
 	}
 	if len(list) == 0 {
-		return usual(transportGmail)
+		return usual(v.api())
 	}
 	var out []oauth.Purpose
 	for i, s := range list {
-		p, ok := oauth.ParsePurpose(s)
-		if !ok {
-			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(oauth.Purposes()), ", "))
+		p := oauth.Purpose(s)
+		if !slices.Contains(v.purposes(), p) {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(v.purposes()), ", "))
 		}
 		out = append(out, p)
 	}
@@ -76,18 +79,22 @@ func (t trial) wants(p oauth.Purpose) bool { return slices.Contains(t.purposes, 
 
 // transport is the one that shows most of what is wanted.
 func (t trial) transport() string {
-	if t.wants(oauth.PurposeSMTP) && !oauth.Covers(oauth.ScopesFor(slices.DeleteFunc(slices.Clone(t.purposes), func(p oauth.Purpose) bool {
-		return p == oauth.PurposeSMTP
-	})), oauth.PurposeSend.Scope()) {
-		return transportSMTP
+	v := vendorOfKind(t.row.Kind)
+	others := slices.DeleteFunc(slices.Clone(t.purposes), func(p oauth.Purpose) bool { return p == oauth.PurposeSMTP })
+	if t.wants(oauth.PurposeSMTP) && !v.allows(v.scopes(others), oauth.PurposeSend) {
+		return v.smtp()
 	}
-	return transportGmail
+	return v.api()
 }
 
 // live is what the transport itself tries, with the steps that nobody asked for
 // left out and those that were asked for needed.
 func (c *Control) live(ctx context.Context, t trial) ([]Step, error) {
-	config := json.RawMessage(fmt.Sprintf(`{"may_look": %t}`, t.wants(oauth.PurposeLook)))
+	own, err := c.byCredential(ctx, t.row.Team, t.transport(), t.row.ID)
+	if err != nil {
+		return nil, err
+	}
+	config := withSettings(json.RawMessage(fmt.Sprintf(`{"may_look": %t}`, t.wants(oauth.PurposeLook))), own)
 	steps, err := c.cfg.Engine.ProveCredential(ctx, t.row.Team, t.row.ID, t.transport(), t.address, config)
 	if err != nil {
 		return nil, err

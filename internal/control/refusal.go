@@ -37,7 +37,7 @@ const (
 	CauseExpired      = "consent_expired" // it came too late
 	CauseUnknownState = "state_unknown"   // nobody started it
 	CauseOtherBrowser = "other_browser"   // it was started in another browser
-	CauseOtherIssuer  = "issuer_mismatch" // somebody else than Google sent the browser
+	CauseOtherIssuer  = "issuer_mismatch" // somebody else than the provider sent the browser
 	CauseLinkUsed     = "link_used"
 	CauseLinkExpired  = "link_expired"
 	CauseLinkCanceled = "link_canceled"
@@ -45,16 +45,16 @@ const (
 	CauseTooManyOpen  = "too_many_open"  // as many consents of the link wait as may
 )
 
-// refusalOf tells what Google said to a consent. Other errors are nobody's
+// refusalOf tells what a provider said to a consent. Other errors are nobody's
 // business but the log's.
-func refusalOf(err error) error {
+func refusalOf(err error, name string) error {
 	e, ok := errors.AsType[*provider.Error](err)
 	if !ok {
 		return err
 	}
 	if e.Cause == "grant_refused" { // the catalogue speaks of a stored grant
 		return &Refusal{
-			Cause: "code_refused", Text: "Google does not take the code that came back: it was used already, or is too old.",
+			Cause: "code_refused", Text: name + " does not take the code that came back: it was used already, or is too old.",
 			Fix: "Start again; each consent is good once.", Reply: e.Reply,
 		}
 	}
@@ -72,7 +72,7 @@ func providersWord(err error) error {
 
 // denied is a redirect that brought an error in place of a code (RFC 6749 section
 // 4.1.2.1).
-func denied(said string) *Refusal {
+func denied(said, name string) *Refusal {
 	if said == "access_denied" {
 		return &Refusal{
 			Cause: CauseDenied, Text: "Consent was not given: nothing was connected.",
@@ -81,7 +81,7 @@ func denied(said string) *Refusal {
 	}
 	word := provider.CleanReply(said)
 	return &Refusal{
-		Cause: CauseDenied, Text: fmt.Sprintf("Google sent the browser back without consent (%s): nothing was connected.", word),
+		Cause: CauseDenied, Text: fmt.Sprintf("%s sent the browser back without consent (%s): nothing was connected.", name, word),
 		Fix: "Start again. If it stays so, an administrator may have blocked the app.", Reply: word,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
@@ -17,12 +18,14 @@ const (
 	KindServiceAccount = vault.KindServiceAccount
 	KindOAuthClient    = vault.KindOAuthClient
 	KindGoogleUser     = vault.KindGoogleUser // comes from a consent, never by hand
+	KindMicrosoftApp   = vault.KindMicrosoftApp
+	KindMicrosoftUser  = vault.KindMicrosoftUser // as a Google user
 	KindPassword       = vault.KindPassword
 )
 
 // CredentialKinds lists the kinds of credentials that are handed over.
 func CredentialKinds() []string {
-	return []string{KindServiceAccount, KindOAuthClient, KindPassword}
+	return []string{KindServiceAccount, KindOAuthClient, KindMicrosoftApp, KindPassword}
 }
 
 // maxPassword is far above any password and below what would strain AUTH PLAIN.
@@ -36,17 +39,19 @@ type secret struct {
 
 // secret checks the secret of a credential for its kind. Nothing of the secret
 // gets into a problem.
-func (ps *problems) secret(n NewCredential, at oauth.Endpoints, tokenURL string) secret {
+func (ps *problems) secret(n NewCredential, at oauth.Endpoints, tokenURL string, now time.Time) secret {
 	ps.misplaced(n)
 	switch n.Kind {
 	case KindServiceAccount:
 		return ps.serviceAccount(n.Key, tokenURL)
 	case KindOAuthClient:
 		return ps.oauthClient(n, at)
+	case KindMicrosoftApp:
+		return ps.microsoftApp(n, now)
 	case KindPassword:
 		return ps.password(n.Password)
-	case KindGoogleUser:
-		ps.add("kind", "a %s comes from a user's consent: gatepost connect gmail, or POST /v1/consents", n.Kind)
+	case KindGoogleUser, KindMicrosoftUser:
+		ps.add("kind", "a %s comes from a user's consent: gatepost connect, or POST /v1/consents", n.Kind)
 	case "":
 		ps.add("kind", "is missing: one of %s", strings.Join(CredentialKinds(), ", "))
 	default:
@@ -60,15 +65,22 @@ func (ps *problems) misplaced(n NewCredential) {
 	if !slices.Contains(CredentialKinds(), n.Kind) {
 		return
 	}
-	has := map[string]string{KindServiceAccount: "a key", KindOAuthClient: "a key, or a client_id and client_secret", KindPassword: "a password"}[n.Kind]
+	has := map[string]string{
+		KindServiceAccount: "a key", KindOAuthClient: "a key, or a client_id and client_secret", KindPassword: "a password",
+		KindMicrosoftApp: "a tenant, a client_id, and a client_secret or a certificate with its key",
+	}[n.Kind]
 	for _, f := range []struct {
 		name  string
 		given bool
 		kinds []string
 	}{
-		{"key", len(n.Key) > 0, []string{KindServiceAccount, KindOAuthClient}},
-		{"client_id", n.ClientID != "", []string{KindOAuthClient}},
-		{"client_secret", !n.ClientSecret.Empty(), []string{KindOAuthClient}},
+		{"key", len(n.Key) > 0, []string{KindServiceAccount, KindOAuthClient, KindMicrosoftApp}},
+		{"client_id", n.ClientID != "", []string{KindOAuthClient, KindMicrosoftApp}},
+		{"client_secret", !n.ClientSecret.Empty(), []string{KindOAuthClient, KindMicrosoftApp}},
+		{"tenant", n.Tenant != "", []string{KindMicrosoftApp}},
+		{"cloud", n.Cloud != "", []string{KindMicrosoftApp}},
+		{"certificate", !n.Certificate.Empty(), []string{KindMicrosoftApp}},
+		{"secret_expires_at", n.SecretExpires != "", []string{KindMicrosoftApp}},
 		{"password", !n.Password.Empty(), []string{KindPassword}},
 	} {
 		if f.given && !slices.Contains(f.kinds, n.Kind) {

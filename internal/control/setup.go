@@ -8,14 +8,16 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
+	"gatepost/internal/oauth/entra"
 )
 
 // SetupQuery asks what has to be done at a provider.
 type SetupQuery struct {
-	Kind       string   // workspace, gmail or relay
+	Kind       string   // workspace, gmail, microsoft, microsoft_user or relay
 	Credential email.ID // one that is there already; empty: from the beginning
-	Transport  string   // gmail: gmail or gmail_smtp; empty: gmail
+	Transport  string   // of the provider's two; empty: its API
 	Purposes   []string // send, look, draft, read, modify, smtp; empty: what the transport needs
+	Address    string   // microsoft: the mailbox, for the lines to paste; may be empty
 	Redirect   string   // gmail: where consent ends when not at gatepost itself
 }
 
@@ -28,6 +30,8 @@ type SetupStep struct {
 	Text   string
 	URL    string // the page where it is done
 	Values []SetupValue
+	// Commands are lines to paste into a shell, or where Text says.
+	Commands []string
 }
 
 // SetupValue is a value to paste.
@@ -38,7 +42,14 @@ const (
 	SetupWorkspace = "workspace"
 	SetupGmail     = "gmail"
 	SetupRelay     = "relay"
+	// SetupMicrosoft is an app that acts by itself, SetupMicrosoftUser one that asks
+	// users for consent.
+	SetupMicrosoft     = "microsoft"
+	SetupMicrosoftUser = "microsoft_user"
 )
+
+// setupKinds is the list of them, in words.
+const setupKinds = "workspace, gmail, microsoft, microsoft_user or relay"
 
 // Google's pages, read November 2026.
 const (
@@ -58,11 +69,18 @@ func (c *Control) SetupSteps(ctx context.Context, g access.Grant, q SetupQuery) 
 	}
 	var wrong problems
 	s := setup{query: q, public: c.publicURL()}
-	transport := transportGmail
+	transport := setupTransport(q.Kind)
 	if q.Transport != "" && q.Kind != SetupRelay {
 		transport = c.transport(q.Transport, &wrong)
 	}
-	s.scopes = oauth.ScopesFor(wrong.purposes(q.Purposes, transport))
+	if v := vendorOf(setupTransport(q.Kind)); vendorOf(transport) != v && q.Kind != SetupRelay {
+		wrong.add("transport", "is not for this set-up: %s or %s", v.api(), v.smtp())
+	}
+	s.purposes = wrong.purposes(q.Purposes, transport)
+	s.scopes = vendorOf(transport).scopes(s.purposes)
+	if q.Address != "" {
+		s.query.Address = wrong.mailbox(q.Address)
+	}
 	if err := c.setupCredential(ctx, g, &s, &wrong); err != nil {
 		return Setup{}, err
 	}
@@ -72,29 +90,45 @@ func (c *Control) SetupSteps(ctx context.Context, g access.Grant, q SetupQuery) 
 		steps = s.workspace()
 	case SetupGmail:
 		steps = s.gmail(&wrong)
+	case SetupMicrosoft:
+		steps = s.microsoft()
+	case SetupMicrosoftUser:
+		steps = s.microsoftUser()
 	case SetupRelay:
 		steps = s.relay()
 	case "":
-		wrong.add("kind", "is missing: workspace, gmail or relay")
+		wrong.add("kind", "is missing: %s", setupKinds)
 	default:
-		wrong.add("kind", "not a kind of set-up: workspace, gmail or relay")
+		wrong.add("kind", "not a kind of set-up: %s", setupKinds)
 	}
 	return Setup{Steps: steps}, wrong.err()
 }
 
+// setupTransport is what a kind of set-up is for when nobody says.
+func setupTransport(kind string) string {
+	if kind == SetupMicrosoft || kind == SetupMicrosoftUser {
+		return transportMicrosoft
+	}
+	return transportGmail
+}
+
 // setup is a set-up being written.
 type setup struct {
-	query  SetupQuery
-	public string // gatepost's own address
-	scopes []string
+	query    SetupQuery
+	public   string // gatepost's own address
+	purposes []oauth.Purpose
+	scopes   []string
 
 	account string        // client id of the service account that is there
 	client  *oauth.Client // the OAuth client that is there
+
+	app       *entra.App // the app registration that is there
+	principal string     // its Object ID in the tenant, where Microsoft tells it
 }
 
 // setupCredential reads what is there already.
 func (c *Control) setupCredential(ctx context.Context, g access.Grant, s *setup, wrong *problems) error {
-	kinds := map[string]string{SetupWorkspace: KindServiceAccount, SetupGmail: KindOAuthClient}
+	kinds := map[string]string{SetupWorkspace: KindServiceAccount, SetupGmail: KindOAuthClient, SetupMicrosoft: KindMicrosoftApp, SetupMicrosoftUser: KindMicrosoftApp}
 	if s.query.Credential == "" {
 		return nil
 	}
@@ -109,6 +143,9 @@ func (c *Control) setupCredential(ctx context.Context, g access.Grant, s *setup,
 	if row.Kind == KindOAuthClient {
 		s.client, err = c.client(ctx, g.Team, row.ID)
 		return err
+	}
+	if row.Kind == KindMicrosoftApp {
+		return c.microsoftSetup(ctx, g, s)
 	}
 	s.account = publicOf(row.Public, "client_id")
 	return nil

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,15 +14,9 @@ import (
 	"gatepost/internal/store"
 )
 
-// The transports that a user's consent can serve.
-const (
-	transportGmail = "gmail"
-	transportSMTP  = "gmail_smtp"
-)
-
 // needed is the purpose without which a transport sends nothing.
 func needed(transport string) oauth.Purpose {
-	if transport == transportSMTP {
+	if transport == vendorOf(transport).smtp() {
 		return oauth.PurposeSMTP
 	}
 	return oauth.PurposeSend
@@ -37,22 +32,23 @@ func (ps *problems) purposes(list []string, transport string) []oauth.Purpose {
 	if len(list) == 0 {
 		return usual(transport)
 	}
+	v := vendorOf(transport)
 	var out []oauth.Purpose
 	for i, s := range list {
-		p, ok := oauth.ParsePurpose(s)
-		if !ok {
-			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(oauth.Purposes()), ", "))
+		p := oauth.Purpose(s)
+		if !slices.Contains(v.purposes(), p) {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "not a purpose: one of %s", strings.Join(words(v.purposes()), ", "))
 			return nil
 		}
-		if p == oauth.PurposeDraft && transport != transportGmail {
-			ps.add(fmt.Sprintf("purposes[%d]", i), "is for the transport %s alone: no other sends by drafts", transportGmail)
+		if p == oauth.PurposeDraft && transport != v.api() {
+			ps.add(fmt.Sprintf("purposes[%d]", i), "is for the transport %s alone: no other sends by drafts", v.api())
 		}
 		out = append(out, p)
 	}
-	if need := needed(transport); !oauth.Covers(oauth.ScopesFor(out), need.Scope()) {
+	if need := needed(transport); !v.allows(v.scopes(out), need) {
 		ps.add("purposes", "lacks %s, without which the transport %s sends nothing", need, transport)
 	}
-	return slices.DeleteFunc(oauth.Purposes(), func(p oauth.Purpose) bool { return !slices.Contains(out, p) })
+	return slices.DeleteFunc(v.purposes(), func(p oauth.Purpose) bool { return !slices.Contains(out, p) })
 }
 
 func words(ps []oauth.Purpose) []string {
@@ -71,36 +67,45 @@ func purposesOf(list []string) []oauth.Purpose {
 	return out
 }
 
-// transport checks the transport of a consent; empty is gmail.
+// transport checks the transport of a consent.
 func (c *Control) transport(name string, wrong *problems) string {
-	if name == "" {
-		name = transportGmail
-	}
 	kind, ok := c.kinds[name]
-	if !ok || !slices.Contains(kind.Credentials, KindGoogleUser) {
-		wrong.add("transport", "not one that a user's consent can serve: %s or %s", transportGmail, transportSMTP)
+	if !ok || !slices.ContainsFunc(kind.Credentials, isUser) {
+		wrong.add("transport", "not one that a user's consent can serve: one of %s", strings.Join(consentTransports(), ", "))
 	}
 	return name
 }
 
 // wish checks what a consent is to lead to. With a problem the client may be nil.
-func (c *Control) wish(ctx context.Context, g access.Grant, w store.Wish, wrong *problems) (store.Wish, *oauth.Client, error) {
-	w.Transport = c.transport(w.Transport, wrong)
+func (c *Control) wish(ctx context.Context, g access.Grant, w store.Wish, wrong *problems) (store.Wish, asker, error) {
+	client, err := c.checkClient(ctx, g.Team, w.Credential, wrong)
+	if err != nil {
+		return w, nil, err
+	}
+	v := vendor(atGoogle{})
+	if client != nil {
+		v = client.vendor()
+	} else if w.Transport != "" {
+		v = vendorOf(w.Transport)
+	}
+	w.Transport = c.transport(cmp.Or(w.Transport, v.api()), wrong)
+	if vendorOf(w.Transport).name() != v.name() {
+		wrong.add("transport", "is not one of %s, whose client this is: %s or %s", v.name(), v.api(), v.smtp())
+	}
 	w.Purposes = words(wrong.purposes(w.Purposes, w.Transport))
 	w.Senders = wrong.senders(w.Senders)
 	if w.Address != "" {
 		w.Address = wrong.address("address", w.Address)
 	}
-	client, err := c.checkClient(ctx, g.Team, w.Credential, wrong)
-	return w, client, err
+	return w, client, nil
 }
 
-func (c *Control) checkClient(ctx context.Context, team, id email.ID, wrong *problems) (*oauth.Client, error) {
+func (c *Control) checkClient(ctx context.Context, team, id email.ID, wrong *problems) (asker, error) {
 	if id == "" {
-		wrong.add("credential", "is missing: the id of a %s made by POST /v1/credentials", KindOAuthClient)
+		wrong.add("credential", "is missing: the id of a %s or %s made by POST /v1/credentials", KindOAuthClient, KindMicrosoftApp)
 		return nil, nil
 	}
-	client, err := c.client(ctx, team, id)
+	client, err := c.asker(ctx, team, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		wrong.add("credential", "there is no such credential: make one by POST /v1/credentials")
@@ -112,8 +117,6 @@ func (c *Control) checkClient(ctx context.Context, team, id email.ID, wrong *pro
 	return client, err
 }
 
-var errOtherKind = errors.New("is not an OAuth client")
-
 // client opens an OAuth client.
 func (c *Control) client(ctx context.Context, team, id email.ID) (*oauth.Client, error) {
 	if err := known(email.PrefixCredential, id); err != nil {
@@ -124,7 +127,7 @@ func (c *Control) client(ctx context.Context, team, id email.ID) (*oauth.Client,
 		return nil, err
 	}
 	if row.Kind != KindOAuthClient {
-		return nil, fmt.Errorf("%w: it is of the kind %s, and consent needs a %s", errOtherKind, row.Kind, KindOAuthClient)
+		return nil, fmt.Errorf("%w: it is of the kind %s, and consent needs a %s or a %s", errOtherKind, row.Kind, KindOAuthClient, KindMicrosoftApp)
 	}
 	client, err := oauth.ParseClient([]byte(secret.Reveal()), c.cfg.Endpoints)
 	if err != nil {

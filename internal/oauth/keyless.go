@@ -3,7 +3,6 @@ package oauth
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -132,13 +131,3 @@ func (f KeylessFields) check() (wrong KeyFileError) {
 
 // given tells whether there is a value, which null is not.
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
-
-// CallerRefused tells whether an error says that Google no longer takes the identity that
-// was to sign: another one may do.
-func CallerRefused(err error) bool {
-	e, ok := errors.AsType[*provider.Error](err)
-	return ok && e.Cause == CauseCallerRefused
-}
-
-// GaveUp is the error of somebody who waited for a token, and not long enough to get one.
-func GaveUp(err error) error { return provider.NoAnswer(provider.StageToken, false, err) }

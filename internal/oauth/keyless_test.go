@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +168,9 @@ func TestKeylessOfASimulatedGoogle(t *testing.T) {
 	if _, err := NewKeyless(KeylessFields{File: simulated}, KeylessEndpoints{}); err == nil {
 		t.Error("Google's own took a file of another")
 	}
+	if KeylessAt(at.IAM, "").Metadata == GoogleKeyless().Metadata {
+		t.Error("a simulated Google gets tokens of a true machine")
+	}
 	if at.Token != "https://127.0.0.1:1/token" || at.Metadata != "http://127.0.0.1:2" || KeylessAt("", "") != GoogleKeyless() {
 		t.Errorf("%+v", at)
 	}
@@ -177,12 +182,14 @@ func jwt(claims string) string {
 	return e([]byte(`{"alg":"RS256"}`)) + "." + e([]byte(claims)) + "." + e([]byte("signature"))
 }
 
+// apiErrorOf is how Google's APIs say no.
+func apiErrorOf(code int, status, reason, message string) string {
+	return fmt.Sprintf(`{"error":{"code":%d,"message":%q,"status":%q,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":%q}]}}`, code, message, status, reason)
+}
+
 // TestWhatAnswersOfSigningMean: refusals of IAM Credentials in Google's words, and what
 // to do about each.
 func TestWhatAnswersOfSigningMean(t *testing.T) {
-	apiError := func(code int, status, reason, message string) string {
-		return fmt.Sprintf(`{"error":{"code":%d,"message":%q,"status":%q,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":%q}]}}`, code, message, status, reason)
-	}
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -190,14 +197,14 @@ func TestWhatAnswersOfSigningMean(t *testing.T) {
 		cause  string
 		says   string
 	}{
-		"API off":       {403, apiError(403, "PERMISSION_DENIED", "SERVICE_DISABLED", "IAM Service Account Credentials API has not been used in project 1 before or it is disabled."), provider.Hold, "api_disabled", "iamcredentials.googleapis.com"},
-		"no role":       {403, apiError(403, "PERMISSION_DENIED", "IAM_PERMISSION_DENIED", "Permission 'iam.serviceAccounts.signJwt' denied on resource (or it may not exist)."), provider.Hold, "signing_not_allowed", "roles/iam.serviceAccountTokenCreator --member='serviceAccount:machine@p.iam.gserviceaccount.com'"},
-		"no scope":      {403, apiError(403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "Request had insufficient authentication scopes."), provider.Hold, "machine_scope_missing", "cloud-platform"},
-		"no account":    {404, apiError(404, "NOT_FOUND", "", "Requested entity was not found."), provider.Hold, "unknown_service_account", robotOfTest},
-		"old token":     {401, apiError(401, "UNAUTHENTICATED", "", "Request had invalid authentication credentials."), provider.Hold, CauseCallerRefused, "pool"},
-		"other":         {400, apiError(400, "FAILED_PRECONDITION", "", "Service account is disabled."), provider.Hold, "signing_refused", "disabled"},
-		"quota":         {429, apiError(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", "Quota exceeded."), provider.Park, "token_rate_limited", ""},
-		"trouble":       {503, apiError(503, "UNAVAILABLE", "", "The service is currently unavailable."), provider.Retry, "token_endpoint_down", ""},
+		"API off":       {403, apiErrorOf(403, "PERMISSION_DENIED", "SERVICE_DISABLED", "IAM Service Account Credentials API has not been used in project 1 before or it is disabled."), provider.Hold, "api_disabled", "iamcredentials.googleapis.com"},
+		"no role":       {403, apiErrorOf(403, "PERMISSION_DENIED", "IAM_PERMISSION_DENIED", "Permission 'iam.serviceAccounts.signJwt' denied on resource (or it may not exist)."), provider.Hold, "signing_not_allowed", "roles/iam.serviceAccountTokenCreator --member='serviceAccount:machine@p.iam.gserviceaccount.com'"},
+		"no scope":      {403, apiErrorOf(403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "Request had insufficient authentication scopes."), provider.Hold, "machine_scope_missing", "cloud-platform"},
+		"no account":    {404, apiErrorOf(404, "NOT_FOUND", "", "Requested entity was not found."), provider.Hold, "unknown_service_account", robotOfTest},
+		"old token":     {401, apiErrorOf(401, "UNAUTHENTICATED", "", "Request had invalid authentication credentials."), provider.Hold, CauseCallerRefused, "pool"},
+		"other":         {400, apiErrorOf(400, "FAILED_PRECONDITION", "", "Service account is disabled."), provider.Hold, "signing_refused", "disabled"},
+		"quota":         {429, apiErrorOf(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", "Quota exceeded."), provider.Park, "token_rate_limited", ""},
+		"trouble":       {503, apiErrorOf(503, "UNAVAILABLE", "", "The service is currently unavailable."), provider.Retry, "token_endpoint_down", ""},
 		"a proxy's no":  {403, "<html>Forbidden</html>", provider.Retry, "token_answer_unreadable", ""},
 		"a strange yes": {200, `{"signedJwt":""}`, provider.Retry, "token_answer_unreadable", ""},
 		"a redirect":    {307, "", provider.Retry, "token_answer_unreadable", ""},
@@ -218,6 +225,44 @@ func TestWhatAnswersOfSigningMean(t *testing.T) {
 		_, err = k.Token(t.Context(), srv.Client(), KeylessAsk{By: by, Subject: "ada@acme.example", Scopes: []string{ScopeSend}}, time.Now())
 		e, ok := errors.AsType[*provider.Error](err)
 		if !ok || e.Class != c.class || e.Cause != c.cause || !strings.Contains(e.Text+e.Fix, c.says) || strings.Contains(e.Error(), "canary") {
+			t.Errorf("%s: %v; %+v", name, err, e)
+		}
+		srv.Close()
+	}
+}
+
+// TestWhatAnswersOfTheExchangeMean: those that the Security Token Service gives in the
+// form of Google's APIs, and those that pass.
+func TestWhatAnswersOfTheExchangeMean(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(jwt(`{"sub":"canary"}`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		class  provider.Class
+		cause  string
+	}{
+		"API off":    {403, apiErrorOf(403, "PERMISSION_DENIED", "SERVICE_DISABLED", "Security Token Service API has not been used in project 1 before or it is disabled."), provider.Hold, "api_disabled"},
+		"unreadable": {400, `{"error":"invalid_grant","error_description":"Unable to parse the ID Token."}`, provider.Hold, "federation_refused"},
+		"the issuer": {400, `{"error":"invalid_grant","error_description":"Error connecting to the given credential's issuer."}`, provider.Hold, "wrong_issuer"},
+		"quota":      {429, apiErrorOf(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", "Quota exceeded."), provider.Park, "token_rate_limited"},
+		"trouble":    {500, `{"error":"internal_failure","error_description":"Backend Error"}`, provider.Retry, "token_endpoint_down"},
+		"a proxy":    {403, "<html>Forbidden</html>", provider.Retry, "token_answer_unreadable"},
+		"no token":   {200, `{"access_token":""}`, provider.Retry, "token_answer_unreadable"},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}))
+		k, err := NewKeyless(KeylessFields{File: federation(t, source(map[string]any{"file": path}))}, KeylessAt(srv.URL, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.Caller(t.Context(), srv.Client(), time.Now())
+		e, ok := errors.AsType[*provider.Error](err)
+		if !ok || e.Class != c.class || e.Cause != c.cause || strings.Contains(e.Error()+e.Fix, "canary") {
 			t.Errorf("%s: %v; %+v", name, err, e)
 		}
 		srv.Close()
@@ -256,6 +301,8 @@ func FuzzOutsideToken(f *testing.F) {
 	f.Add(jwt(`{"sub":"system:serviceaccount:mail:gatepost"}`))
 	f.Add("root:x:0:0::/root:/bin/sh")
 	f.Add("a.b.c")
+	f.Add(strings.TrimSuffix(jwt(`{}`), "."+base64.RawURLEncoding.EncodeToString([]byte("signature"))))
+	f.Add(jwt(`{}`) + ".YQ")
 	f.Fuzz(func(t *testing.T, value string) {
 		got, err := parseSubject(value)
 		if err != nil {

@@ -265,3 +265,31 @@ func TestServiceAccountFileSaysWhereFederationBelongs(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestOutsideTokenOverTLS: the address is asked as Google is, with its certificate
+// verified.
+func TestOutsideTokenOverTLS(t *testing.T) {
+	w, hc := startWorld(t)
+	_, audience, a := workload(t, w, sandbox.WorkloadOptions{})
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(rw, w.OutsideToken(outsideIssuer, audience, "gatepost"))
+	}))
+	srv.TLS = w.ServerTLS()
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	var f map[string]any
+	if err := json.Unmarshal(a.File, &f); err != nil {
+		t.Fatal(err)
+	}
+	f["credential_source"] = map[string]any{"url": srv.URL + "/token?key=canary"}
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newKeyless(t, w, oauth.KeylessFields{File: text})
+	if by, err := k.Caller(t.Context(), hc, time.Now()); err != nil || by.Access.Empty() {
+		t.Errorf("%v", err)
+	}
+	_, err = k.Caller(t.Context(), nil, time.Now())
+	wantKeyless(t, "unknown authority", err, provider.Hold, "tls_unknown_authority", "")
+}

@@ -19,6 +19,16 @@ const (
 // CauseCallerRefused says that Google no longer takes the token of the Caller.
 const CauseCallerRefused = "caller_token_refused"
 
+// CallerRefused tells errors with that cause.
+func CallerRefused(err error) bool {
+	e, ok := errors.AsType[*provider.Error](err)
+	return ok && e.Cause == CauseCallerRefused
+}
+
+// Interrupted is the error of who waited for a token that somebody else was asking for.
+// It passes.
+func Interrupted(err error) error { return provider.NoAnswer(provider.StageToken, false, err) }
+
 // keylessRow says what a refusal means in these steps, whose words the catalogue of
 // package provider reads as those of Google's token endpoint alone.
 type keylessRow struct {
@@ -53,7 +63,7 @@ var keylessRows = []keylessRow{
 		fix:  "Let the outside issuer make tokens for the audience https:{audience} (for Kubernetes: audience of the projected volume), or add the token's audience to the provider: gcloud iam workload-identity-pools providers update-oidc PROVIDER --allowed-audiences=AUDIENCE.",
 	},
 	{
-		step: stepExchange, words: "stale|expired|expir", cause: "subject_token_expired",
+		step: stepExchange, words: "stale|expir", cause: "subject_token_expired",
 		says: "The outside token has expired.",
 		fix:  "See why what renews it (a projected volume, an agent) has stopped, and check this machine's clock; then release the account.",
 	},

@@ -45,10 +45,20 @@ func (k *Keyless) Caller(ctx context.Context, client *http.Client, now time.Time
 	if err != nil {
 		return Caller{}, err
 	}
-	by.Token, err = readAnswer(resp, body, provider.About{
-		Vendor: provider.VendorGoogle, Scopes: []string{scopeCloud}, Subject: by.member, ClockOffset: endpoint.ClockOffset(resp, now),
-	}, now)
+	by.Token, err = readExchange(resp, body, by.member, now)
 	return by, k.advise(stepExchange, by, err)
+}
+
+// readExchange makes a token or an error of the Security Token Service's answer. What
+// stands before the service answers in the form of Google's APIs.
+func readExchange(resp *http.Response, body []byte, member string, now time.Time) (Token, error) {
+	about := provider.About{
+		Vendor: provider.VendorGoogle, Scopes: []string{scopeCloud}, Subject: member, ClockOffset: endpoint.ClockOffset(resp, now),
+	}
+	if a, ok := readAPIError(body); ok && resp.StatusCode != http.StatusOK {
+		return Token{}, provider.Classify(a.refusal(resp, body, about), now)
+	}
+	return readAnswer(resp, body, about, now)
 }
 
 // principal is how IAM names an outside identity, if the pool takes its subject as it is

@@ -22,11 +22,12 @@ func GoogleKeyless() KeylessEndpoints {
 }
 
 // KeylessAt is a simulated Google below base, with the metadata server at metadata.
-// What is empty is Google's own.
+// An empty base is Google's own. A simulated Google without a metadata server has none:
+// the token of a true machine is never shown to it.
 func KeylessAt(base, metadata string) KeylessEndpoints {
 	e := GoogleKeyless()
 	if base = strings.TrimRight(base, "/"); base != "" {
-		e.Token, e.STS, e.IAM = base+"/token", base+"/v1/token", base
+		e = KeylessEndpoints{Token: base + "/token", STS: base + "/v1/token", IAM: base, Metadata: base}
 	}
 	if metadata = strings.TrimRight(metadata, "/"); metadata != "" {
 		e.Metadata = metadata

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"gatepost/internal/oauth/endpoint"
 	"gatepost/internal/provider"
 )
 
@@ -37,27 +36,11 @@ func (k *Keyless) Token(ctx context.Context, client *http.Client, a KeylessAsk, 
 	return t, k.advise(stepRedeem, a.By, err)
 }
 
-// signAnswer is what signJwt says, of either kind (google.aip.dev/193).
+// signAnswer is what signJwt says, of either kind.
 type signAnswer struct {
 	KeyID  string `json:"keyId"`
 	Signed string `json:"signedJwt"`
-	Error  struct {
-		Message string `json:"message"`
-		Status  string `json:"status"`
-		Details []struct {
-			Reason string `json:"reason"`
-		} `json:"details"`
-	} `json:"error"`
-}
-
-// reason is the most exact word for the error.
-func (a signAnswer) reason() string {
-	for _, d := range a.Error.Details {
-		if d.Reason != "" {
-			return d.Reason
-		}
-	}
-	return a.Error.Status
+	apiError
 }
 
 // sign has Google sign the claims. Google chooses the key, and names it.
@@ -82,23 +65,6 @@ func (k *Keyless) sign(ctx context.Context, client *http.Client, by Caller, d de
 	if resp.StatusCode == http.StatusOK && parsed && a.Signed != "" {
 		return a.Signed, cmp.Or(a.KeyID, "of "+by.Account), nil
 	}
-	return "", "", provider.Classify(a.refusal(resp, body, parsed, d), now)
-}
-
-// refusal is an answer other than yes. The body of a yes is never shown: it may hold
-// what was signed.
-func (a signAnswer) refusal(resp *http.Response, body []byte, parsed bool, d delegation) provider.Answer {
-	said := provider.Answer{
-		Stage: provider.StageToken, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"),
-		About: provider.About{Vendor: provider.VendorGoogle, ClientID: d.account, KeyID: "of " + d.account, Scopes: []string{scopeCloud}, Subject: d.subject},
-	}
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		said.Text = "(an answer without a signature)"
-	case parsed && a.Error.Message+a.Error.Status != "":
-		said.Reason, said.Text = a.reason(), a.Error.Message
-	default:
-		said.Code, said.Text = endpoint.Strange(resp.StatusCode), resp.Status+" "+string(body)
-	}
-	return said
+	about := provider.About{Vendor: provider.VendorGoogle, ClientID: d.account, KeyID: "of " + d.account, Scopes: []string{scopeCloud}, Subject: d.subject}
+	return "", "", provider.Classify(a.refusal(resp, body, about), now)
 }

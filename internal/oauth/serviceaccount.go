@@ -1,8 +1,9 @@
 // Package oauth holds the ways to an access token at Google: a service account
 // that acts for a Workspace user (JWT bearer, RFC 7523, with domain-wide
-// delegation), and a user's consent (authorization code with PKCE, RFC 6749,
-// 7636, 9700; refresh; revocation). Errors of endpoints carry the classes of
-// provider.Error.
+// delegation), with its key or with Google signing for it (workload identity
+// federation, RFC 8693, or the metadata server), and a user's consent
+// (authorization code with PKCE, RFC 6749, 7636, 9700; refresh; revocation).
+// Errors of endpoints carry the classes of provider.Error.
 //
 // It keeps nothing: caching, early renewal and single flight are vault's; who
 // may start a consent, and that its state is used once, is control's.

@@ -86,7 +86,7 @@ func (k *keyless) caller(ctx context.Context, row store.Credential, account *oau
 	case kept.turn <- struct{}{}:
 		defer func() { <-kept.turn }()
 	case <-ctx.Done():
-		return oauth.Caller{}, oauth.GaveUp(ctx.Err())
+		return oauth.Caller{}, oauth.Interrupted(ctx.Err())
 	}
 	now := k.v.now()
 	if kept.version.Equal(row.UpdatedAt) && kept.by.Expires.After(now.Add(callerMargin)) && kept.by.Access.Reveal() != refused.Reveal() {

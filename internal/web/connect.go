@@ -26,17 +26,17 @@ func (s *server) showLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, http.StatusOK, "link", linkPage{
-		s.page("Connect " + l.Address), l, asked(l.Purposes), l.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC"),
+		s.page("Connect " + l.Address), l, asked(l.Purposes, l.Provider), l.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC"),
 	})
 }
 
-// startLink sends the browser to Google, with a cookie by which it is known again.
+// startLink sends the browser to the provider, with a cookie by which it is known again.
 func (s *server) startLink(w http.ResponseWriter, r *http.Request) {
 	to, session, err := s.Control.StartLink(r.Context(), r.PathValue("token"))
 	s.leave(w, r, to, session, err)
 }
 
-// restartLink does the same for a browser that comes back from Google.
+// restartLink does the same for a browser that comes back from there.
 func (s *server) restartLink(w http.ResponseWriter, r *http.Request) {
 	to, session, err := s.Control.RestartLink(r.Context(), s.session(r))
 	s.leave(w, r, to, session, err)
@@ -55,8 +55,8 @@ func (s *server) leave(w http.ResponseWriter, r *http.Request, to string, sessio
 // sessionLife is how long a browser is known: long enough to choose again.
 const sessionLife = time.Hour
 
-// cookie is for this host alone (RFC 6265bis section 4.1.3). Lax, because Google
-// sends the browser back from its own site.
+// cookie is for this host alone (RFC 6265bis section 4.1.3). Lax, because providers
+// send the browser back from their own sites.
 func (s *server) cookie(session email.Secret) *http.Cookie {
 	return &http.Cookie{
 		Name: s.cookieName(), Value: session.Reveal(), Path: "/", MaxAge: int(sessionLife.Seconds()),
@@ -99,7 +99,7 @@ func (s *server) finishLink(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Log.InfoContext(r.Context(), "a mailbox was connected by a link", "account", o.Connected.Account.ID, "again", o.Connected.Again)
 	s.show(w, http.StatusOK, "connected", connectedPage{
-		s.page("Connected"), o.Connected, permissions(o.Connected.Granted), permissions(o.Connected.Missing),
+		s.page("Connected"), o.Connected, permissions(o.Connected.Granted, o.Provider), permissions(o.Connected.Missing, o.Provider),
 	})
 }
 
@@ -133,6 +133,6 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, o control.Outcom
 	said := words(refusal, o.Retry)
 	s.show(w, said.status, "refused", refusedPage{
 		page: s.page(said.title), Refusal: refusal, Text: said.text, Fix: said.fix, Address: o.Address, Retry: o.Retry, Button: said.button,
-		Left: permissions(refusal.Missing),
+		Left: permissions(refusal.Missing, o.Provider),
 	})
 }

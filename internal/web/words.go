@@ -15,8 +15,9 @@ type permission struct {
 
 // permissions says what is asked for, in words for somebody who never heard of
 // scopes. All that is asked for is named, also when it is much.
-func permissions(purposes []string) []permission {
-	wide := slices.ContainsFunc(purposes, func(p string) bool { return p == "read" || p == "modify" || p == "smtp" })
+func permissions(purposes []string, provider string) []permission {
+	microsoft := provider == "Microsoft"
+	wide := !microsoft && slices.ContainsFunc(purposes, func(p string) bool { return p == "read" || p == "modify" || p == "smtp" })
 	var out []permission
 	for _, p := range purposes {
 		if p == "look" && wide {
@@ -34,18 +35,24 @@ func permissions(purposes []string) []permission {
 		case "modify":
 			out = append(out, permission{"Read, send and sort mail", "Also labels and the trash. Nothing can be deleted for good."})
 		case "smtp":
+			if microsoft {
+				out = append(out, permission{"Send mail from this mailbox by SMTP", "By this alone nobody can read or delete your mail."})
+				break
+			}
 			out = append(out, permission{"Use the whole mailbox", "Google has no smaller permission for sending through its mail server. Only allow it if you trust whoever asks."})
+		case "shared":
+			out = append(out, permission{"Send mail from mailboxes that are shared with you", "Only from those whose owners let you."})
 		default:
-			out = append(out, permission{"Use this mailbox for " + p, "Google's page says more."})
+			out = append(out, permission{"Use this mailbox for " + p, "The page of " + provider + " says more."})
 		}
 	}
 	return out
 }
 
-// asked are the permissions that Google's page will name: the purposes, and the
+// asked are the permissions that the provider's page will name: the purposes, and the
 // address, by which gatepost sees whose consent it is.
-func asked(purposes []string) []permission {
-	return append(permissions(purposes), permission{"See the address of the account that you choose", "By it gatepost makes sure that it is the right mailbox."})
+func asked(purposes []string, provider string) []permission {
+	return append(permissions(purposes, provider), permission{"See the address of the account that you choose", "By it gatepost makes sure that it is the right mailbox."})
 }
 
 // saying is a refusal in words for the visitor.
@@ -63,7 +70,7 @@ func words(r *control.Refusal, retry bool) saying {
 	switch r.Cause {
 	case control.CauseWrongMailbox:
 		s.title, s.text, s.button = "That is another mailbox", "So nothing was connected, and nothing of it was kept.", "Choose another account"
-		s.fix = "At Google, choose the account that is expected. If you do not have it, tell whoever sent you the link."
+		s.fix = "On the page that opens, choose the account that is expected. If you do not have it, tell whoever sent you the link."
 	case control.CauseDenied:
 		s.button = "Decide again"
 		if r.Reply != "" { // not the visitor's own no
@@ -75,7 +82,7 @@ func words(r *control.Refusal, retry bool) saying {
 		}
 	case control.CauseUnticked:
 		s.title, s.text = "A box was left unticked", "Without it no mail can be sent, so nothing was connected:"
-		s.fix = "At Google, tick every box on the page with the list."
+		s.fix = "Tick every box on the page with the list."
 	case control.CauseUsed:
 		s.title, s.button = "This page was opened before", "Start again"
 	case control.CauseExpired:

@@ -215,6 +215,31 @@ func addressesIn(head mail.Header, name string) ([]graphAddress, error) {
 	return all, nil
 }
 
+// address makes the message go to the envelope's recipients: those that are missing are
+// added, and one too many is an error.
+func (m *graphMessage) address(envelope []string) error {
+	wanted, there := map[string]bool{}, map[string]bool{}
+	for _, a := range envelope {
+		wanted[strings.ToLower(a)] = true
+	}
+	for _, list := range [][]graphAddress{m.To, m.Cc, m.Bcc} {
+		for _, a := range list {
+			address := strings.ToLower(a.Email.Address)
+			if there[address] = true; !wanted[address] {
+				return errors.New("its header names a recipient whom this sending leaves out")
+			}
+		}
+	}
+	for _, a := range envelope {
+		if !there[strings.ToLower(a)] {
+			var g graphAddress
+			g.Email.Address = a
+			m.Bcc = append(m.Bcc, g)
+		}
+	}
+	return nil
+}
+
 // ownFields are those that start with X-, gatepost's first.
 func ownFields(head mail.Header) []headerRow {
 	var names []string
@@ -250,10 +275,13 @@ func cannotBuild(err error) *provider.Error {
 
 // build makes the draft of a large message. Where a file cannot be added, the draft is
 // taken away again.
-func (d drafts) build(ctx context.Context, msg email.Content) (string, *provider.Error) {
+func (d drafts) build(ctx context.Context, env email.Envelope, msg email.Content) (string, *provider.Error) {
 	blue, problem := plan(msg, d.a.settings.MaxRequest)
 	if problem != nil {
 		return "", problem
+	}
+	if err := blue.message.address(env.Recipients); err != nil {
+		return "", cannotBuild(err)
 	}
 	text, err := json.Marshal(blue.message)
 	if err != nil {

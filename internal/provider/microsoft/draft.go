@@ -79,7 +79,7 @@ func (d drafts) CreateDraft(ctx context.Context, env email.Envelope, msg email.C
 	}
 	id := ""
 	if encodedSize(whole) > d.a.settings.MaxRequest {
-		id, problem = d.build(ctx, whole)
+		id, problem = d.build(ctx, env, whole)
 	} else {
 		problem = d.a.withToken(ctx, toDraft, func(token email.Secret) *provider.Error {
 			id, problem = d.create(ctx, whole, token)

@@ -134,7 +134,7 @@ func (w *walker) multipart(kind, boundary string, body io.Reader, at place) erro
 	parts := multipart.NewReader(body, boundary)
 	for {
 		p, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // to the letter: one that is wrapped is a message cut short
 			return nil
 		}
 		if err != nil {

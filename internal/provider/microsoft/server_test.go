@@ -263,6 +263,59 @@ func TestDeleteDraftLooksFirst(t *testing.T) {
 	}
 }
 
+// What is built goes to the envelope's recipients and nobody else, whatever the header
+// makes of them.
+func TestBuiltRecipients(t *testing.T) {
+	for name, c := range map[string]struct {
+		head        string
+		to, cc, bcc int
+		wrong       bool
+	}{
+		"in the header": {"To: a@x.example\r\nCc: B@X.example\r\n", 1, 1, 0, false},
+		"resent":        {"To: a@x.example\r\nResent-To: b@x.example\r\n", 1, 0, 1, false},
+		"nobody to see": {"To: undisclosed-recipients:;\r\n", 0, 0, 2, false},
+		"one too many":  {"To: a@x.example, b@x.example, c@x.example\r\n", 0, 0, 0, true},
+	} {
+		blue, problem := plan(email.Bytes(c.head+"\r\ntext\r\n"), 1<<20)
+		if problem != nil {
+			t.Errorf("%s: %v", name, problem)
+			continue
+		}
+		err := blue.message.address([]string{"a@x.example", "b@x.example"})
+		if (err != nil) != c.wrong {
+			t.Errorf("%s: %v", name, err)
+		}
+		if m := blue.message; err == nil && (len(m.To) != c.to || len(m.Cc) != c.cc || len(m.Bcc) != c.bcc) {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}
+
+// The recipients of what is built are seen to when it is built, not before.
+func TestBuildAddressesTheDraft(t *testing.T) {
+	var bcc string
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"id":"d1","uploadUrl":""}`)
+	})
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var m graphMessage
+		if json.Unmarshal(body, &m) == nil && len(m.Bcc) == 1 {
+			bcc = m.Bcc[0].Email.Address
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		inner.ServeHTTP(w, r)
+	})
+	env := email.Envelope{From: "ada@contoso.example", Recipients: []string{"a@x.example", "b@x.example"}}
+	raw := append(email.Bytes("Resent-To: b@x.example\r\n"), withFile(4<<20)...)
+	_, _ = s.open(t, `{"draft_fence":true}`).(provider.Drafter).CreateDraft(t.Context(), env, raw) // the file is not the matter here
+	if bcc != "b@x.example" {
+		t.Errorf("blind recipient %q, want b@x.example", bcc)
+	}
+}
+
 // FuzzPlan: whatever the message, its plan names files that a second reading finds again,
 // and nobody that the header does not name.
 func FuzzPlan(f *testing.F) {
