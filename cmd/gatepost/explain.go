@@ -11,6 +11,7 @@ import (
 
 	"gatepost/client"
 	"gatepost/internal/api"
+	"gatepost/internal/email"
 )
 
 // explainCommand explains what other programs, or gatepost itself, have logged. It asks
@@ -37,6 +38,9 @@ Exit codes, for scripts:
 			text, err := textToExplain(env, args)
 			if err != nil {
 				return err
+			}
+			if strings.HasPrefix(text, email.PrefixMessage+"_") {
+				return usagef("%s is a message of gatepost's: gatepost messages explain %s", text, text)
 			}
 			return newPrinter(env, asJSON).meanings(api.ExplainError(text, time.Now()))
 		},

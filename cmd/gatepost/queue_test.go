@@ -178,7 +178,7 @@ func TestQueueByHand(t *testing.T) {
 		{"capacity --account " + f.Accounts[1].Address, f.Accounts[1].Address, exitOK},
 		{"capacity --account shop", "--account: not the id or address of an account: gatepost accounts list shows them", exitUsage},
 		{"capacity --pool=", "--pool: is empty", exitUsage},
-		{"explain msg_1", `unknown command "explain" for "gatepost": did you mean gatepost messages explain?`, exitUsage},
+		{"explain msg_1", "gatepost messages explain msg_1", exitUsage},
 		{"accounts change " + f.Accounts[1].Address + " --limit per_minute=30,per_day=2000", "limits set   per_minute=30 per_day=2000", exitOK},
 		{"accounts change " + f.Accounts[1].Address + " --limit per_minute= --limit per_hour=100", "limits set   per_hour=100 per_day=2000", exitOK},
 		{"accounts change " + f.Accounts[1].Address + " --limit per_year=1", "the names are per_second, per_minute, ", exitUsage},
