@@ -25,14 +25,14 @@ func connectMicrosoftCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "microsoft [ADDRESS]",
 		Short: "Connect a mailbox of Microsoft 365, by an app alone or by its user's consent",
-		Long: `Connect a mailbox of Microsoft 365 by an app registration of your own in Entra ID. The
-app acts by itself: an administrator lets it use the mailbox, and nobody signs in.
-With --consent the mailbox's user signs in, in a browser, and agrees; with --link a
-colleague does so.
+		Long: `Connect a mailbox of Microsoft 365 by an app registration of your own in Entra
+ID. The app acts by itself: an administrator lets it use the mailbox, and nobody
+signs in. With --consent the mailbox's user signs in, in a browser, and agrees;
+with --link a colleague does so.
 
-Without --tenant and --client-id the command uses the app that is stored, or tells how
-to make one. It prints the lines for Exchange's PowerShell with the right ids, and
-proves app, secret, permission and mailbox live before anything can be sent.
+Without --tenant and --client-id the command uses the app that is stored, or tells
+how to make one. It prints the lines for Exchange's PowerShell with the right ids,
+and proves app, secret, permission and mailbox live before anything can be sent.
 
 It sends by Microsoft Graph; with --smtp by smtp.office365.com.`,
 		Example: `  gatepost connect microsoft app@contoso.com --tenant contoso.com --client-id 5f1e… --secret-file secret.txt

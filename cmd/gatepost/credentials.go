@@ -16,8 +16,8 @@ func credentialsCommand(env environment) *cobra.Command {
 		Use:   "credentials",
 		Short: "Stored secrets of accounts: list, check, replace, remove",
 		Long: `Credentials are the secrets that accounts use: service-account keys, OAuth clients,
-app registrations, users' consents and passwords of relays. They are sealed when they are stored and
-never shown again. New ones: gatepost connect`,
+app registrations, users' consents and passwords of relays. They are sealed when
+they are stored and never shown again. New ones: gatepost connect`,
 	}
 	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsReplaceCommand(env), credentialsRemoveCommand(env))
 	return cmd

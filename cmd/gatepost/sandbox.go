@@ -66,9 +66,10 @@ func sandboxCommand(env environment) *cobra.Command {
 		Use:   "sandbox",
 		Short: "Try it: a server with a simulated Google, Microsoft and relay",
 		Long: `Try gatepost: a server with a simulated Google, a simulated Microsoft 365 and a
-simulated SMTP relay on this machine. Real protocols, real TLS, no mail leaves. It starts with an account at
-each, an API key, and a page that shows what arrived. It prints what to paste
-into another terminal for every command of gatepost to use it.
+simulated SMTP relay on this machine. Real protocols, real TLS, no mail leaves. It
+starts with an account at Google and one at the relay, an API key, and a page that
+shows what arrived. It prints what to paste into another terminal for every command
+of gatepost to use it.
 
 Without --data everything is in a temporary folder that is removed at the end.
 The environment is not read: a sandbox must not touch a real database.`,

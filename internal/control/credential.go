@@ -115,6 +115,9 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 	if err := c.checkSameClient(ctx, row, s, &wrong); err != nil {
 		return err
 	}
+	if err := c.checkStillByItself(ctx, row, s, &wrong); err != nil {
+		return err
+	}
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return err
 	}

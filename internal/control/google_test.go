@@ -16,8 +16,10 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
+	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
 	"gatepost/internal/provider/gmail"
+	"gatepost/internal/provider/microsoft"
 	"gatepost/internal/provider/smtp"
 	"gatepost/internal/queue"
 	"gatepost/internal/sandbox"
@@ -56,16 +58,16 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 	master, _, err := vault.LoadMaster(vault.Source{Dir: t.TempDir(), Random: rand.Reader})
 	must(t, err)
 	at := oauth.At(google.GoogleURL)
-	v := vault.New(st, master, rand.Reader, time.Now, vault.WithGoogle(at, hc))
+	v := vault.New(st, master, rand.Reader, time.Now, vault.WithGoogle(at, hc), vault.WithMicrosoft(entra.At(google.MicrosoftURL), hc))
 	must(t, v.Start(t.Context()))
-	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), smtp.Kind()}
+	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), microsoft.Kind(), microsoft.SMTPKind(), smtp.Kind()}
 	engine := queue.New(queue.Config{
-		Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL},
+		Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL, "microsoft": google.MicrosoftURL},
 		SMTPAddresses: map[string]string{"gmail_smtp": google.GmailSMTPAddr},
 	})
 	w := &withGoogle{google: google, now: new(time.Time)}
 	c := New(Config{
-		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, HTTP: hc, PublicURL: func() string { return publicURL },
+		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, Entra: entra.At(google.MicrosoftURL), HTTP: hc, PublicURL: func() string { return publicURL },
 		Now: func() time.Time {
 			if w.now.IsZero() {
 				return time.Now()

@@ -204,3 +204,26 @@ func appRefusals() map[string]string {
 		"client_unknown": "client_id", "client_disabled": "client_id", "tenant_unknown": "tenant", "tenant_needed": "tenant",
 	}
 }
+
+// checkStillByItself refuses an app that cannot act by itself in the place of one that
+// accounts need to.
+func (c *Control) checkStillByItself(ctx context.Context, row *store.Credential, s secret, wrong *problems) error {
+	if row.Kind != KindMicrosoftApp || s.public == nil {
+		return nil
+	}
+	problem := notByItself(store.Credential{Kind: row.Kind, Public: s.public})
+	if problem == "" {
+		return nil
+	}
+	all, err := c.cfg.Store.Accounts(ctx, row.Team)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.Credential == row.ID {
+			wrong.add("client_secret", "%s sends with this app by itself, and what was given %s", a.Address, problem)
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package control
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"gatepost/internal/email"
+	"gatepost/internal/sandbox"
+	"gatepost/internal/store"
+)
+
+const contoso = "app@" + sandbox.MicrosoftDomain
+
+// entraApp registers an app at the simulated Microsoft.
+func (w *withGoogle) entraApp(t *testing.T) sandbox.App {
+	t.Helper()
+	app, err := w.google.AddApp(sandbox.AppOptions{Roles: []string{"Mail.Send", "Mail.ReadBasic.All"}})
+	must(t, err)
+	return app
+}
+
+func microsoftApp(app sandbox.App) NewCredential {
+	return NewCredential{Kind: KindMicrosoftApp, Name: "Contoso", Tenant: app.TenantID, ClientID: app.ClientID, ClientSecret: email.NewSecret(app.Secret)}
+}
+
+// What is wrong with an app registration is told by its field, and nothing is stored:
+// what can be seen, and what Microsoft says.
+func TestBadAppRegistrations(t *testing.T) {
+	w := startGoogle(t, store.Options{Dir: t.TempDir()})
+	app := w.entraApp(t)
+	for field, c := range map[string]struct {
+		change func(*NewCredential)
+		says   string
+	}{
+		"client_secret":     {func(n *NewCredential) { n.ClientSecret = email.NewSecret(app.SecretID) }, "the secret's ID, not its Value"},
+		"tenant":            {func(n *NewCredential) { n.Tenant = "Contoso Ltd" }, "neither a GUID nor a domain"},
+		"client_id":         {func(n *NewCredential) { n.ClientID = app.ObjectID }, "has no app"},
+		"cloud":             {func(n *NewCredential) { n.Cloud = "moon" }, ""},
+		"secret_expires_at": {func(n *NewCredential) { n.SecretExpires = "2020-01-01" }, "in the past"},
+		"key":               {func(n *NewCredential) { n.Key = json.RawMessage(`{"type": "service_account"}`) }, "PEM"},
+		"password":          {func(n *NewCredential) { n.Password = email.NewSecret("p") }, "is not for the kind"},
+	} {
+		n := microsoftApp(app)
+		c.change(&n)
+		_, err := w.CreateCredential(t.Context(), w.grant, n)
+		wantInvalid(t, err, field, c.says)
+	}
+	n := microsoftApp(app)
+	n.ClientSecret = email.NewSecret("abc8Q~not-the-secret-of-any-app-of-this-world")
+	_, err := w.CreateCredential(t.Context(), w.grant, n)
+	wantInvalid(t, err, "client_secret", "does not accept the client secret")
+	all, err := w.Credentials(t.Context(), w.grant)
+	must(t, err)
+	if len(all) != 0 {
+		t.Errorf("%d credentials were stored", len(all))
+	}
+}
+
+// An app that acts by itself has no /me, and one that cannot serves no account, not
+// even in the place of one that could.
+func TestAccountsOfApps(t *testing.T) {
+	w := startGoogle(t, store.Options{Dir: t.TempDir()})
+	app := w.entraApp(t)
+	made, err := w.CreateCredential(t.Context(), w.grant, microsoftApp(app))
+	must(t, err)
+	_, err = w.CreateAccount(t.Context(), w.grant, NewAccount{Address: "me", Transport: transportMicrosoft, Credential: made.ID, Config: json.RawMessage("{}")})
+	wantInvalid(t, err, "address", "/me is refused")
+	public, err := w.CreateCredential(t.Context(), w.grant, NewCredential{Kind: KindMicrosoftApp, Name: "Public", Tenant: "common", ClientID: app.ClientID})
+	must(t, err)
+	n := NewAccount{Address: contoso, Transport: transportMicrosoft, Credential: public.ID, Config: json.RawMessage(`{"app_only": false}`)}
+	_, err = w.CreateAccount(t.Context(), w.grant, n)
+	wantInvalid(t, err, "credential", "no app can act by itself")
+	n.Credential = made.ID
+	a, err := w.CreateAccount(t.Context(), w.grant, n)
+	must(t, err)
+	if !strings.Contains(string(a.Config), `"app_only":true`) { // whatever was given: the credential says it
+		t.Errorf("settings %s", a.Config)
+	}
+	_, err = w.ReplaceCredential(t.Context(), w.grant, made.ID, NewCredential{})
+	wantInvalid(t, err, "client_secret", contoso+" sends with this app by itself")
+}
+
+// The lines for Exchange have the id that it needs, which is not the registration's.
+func TestMicrosoftSetup(t *testing.T) {
+	w := startGoogle(t, store.Options{Dir: t.TempDir()})
+	app := w.entraApp(t)
+	made, err := w.CreateCredential(t.Context(), w.grant, microsoftApp(app))
+	must(t, err)
+	for transport, role := range map[string]string{transportMicrosoft: "Application Mail.Send", transportMicrosoftSMTP: "Application SMTP.SendAsApp"} {
+		s, err := w.SetupSteps(t.Context(), w.grant, SetupQuery{Kind: SetupMicrosoft, Credential: made.ID, Transport: transport, Address: contoso})
+		must(t, err)
+		var lines []string
+		for _, step := range s.Steps {
+			lines = append(lines, step.Commands...)
+		}
+		text := strings.Join(lines, "\n")
+		if !slices.Contains(lines, "New-ServicePrincipal -AppId "+app.ClientID+" -ObjectId "+app.PrincipalID+" -DisplayName gatepost") ||
+			strings.Contains(text, app.ObjectID) || !strings.Contains(text, `-Role "`+role+`" -App `+app.PrincipalID) {
+			t.Errorf("%s:\n%s", transport, text)
+		}
+	}
+	_, err = w.SetupSteps(t.Context(), w.grant, SetupQuery{Kind: SetupMicrosoft, Transport: transportGmail})
+	wantInvalid(t, err, "transport", "is not for this set-up")
+}
