@@ -57,7 +57,7 @@ func needRead() need {
 	return need{
 		own:    []string{"Mail.ReadBasic", "Mail.Read", "Mail.ReadWrite", "Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		shared: []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
-		roles:  []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite", "Mail Full Access", "Exchange Full Access"},
+		roles:  []string{"Mail.ReadBasic.All", "Mail.ReadBasic", "Mail.Read", "Mail.ReadWrite", "Mail Full Access", "Exchange Full Access"},
 	}
 }
 
