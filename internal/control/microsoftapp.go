@@ -137,7 +137,7 @@ func (c *Control) appProof(ctx context.Context, t trial) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	steps := []Step{{Name: "key", OK: true, Detail: appDetail(app, t.row)}}
+	steps := []Step{{Name: "app", OK: true, Detail: appDetail(app, t.row)}}
 	if err := app.AppOnly(); err != nil {
 		return proofOf(append(steps, Step{
 			Name: "token", Optional: true, Cause: "app_not_by_itself", Text: "The app cannot act by itself: " + err.Error() + ".",
