@@ -14,6 +14,8 @@ type consenting struct {
 	mailboxFlags
 	file     string
 	headless bool
+	device   bool
+	shared   string // who signs in for a shared mailbox
 	link     bool
 	hours    int
 }
@@ -102,7 +104,11 @@ func (c *consenting) connect(ctx context.Context, g *guide, args []string) error
 
 // ask asks the user, and ends with what came of it.
 func (c *consenting) ask(ctx context.Context, g *guide, credential, address string) error {
-	done, err := c.consent(ctx, g, credential, address)
+	ask := c.consent
+	if c.device {
+		ask = c.deviceCode
+	}
+	done, err := ask(ctx, g, credential, address)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,9 @@ type microsoft365 struct {
 	app  appFlags
 	wait time.Duration
 
-	consent, headless, link bool
-	hours                   int
+	consent, headless, device, link bool
+	shared                          string
+	hours                           int
 }
 
 func connectMicrosoftCommand(env environment) *cobra.Command {
@@ -28,7 +29,9 @@ func connectMicrosoftCommand(env environment) *cobra.Command {
 		Long: `Connect a mailbox of Microsoft 365 by an app registration of your own in Entra
 ID. The app acts by itself: an administrator lets it use the mailbox, and nobody
 signs in. With --consent the mailbox's user signs in, in a browser, and agrees;
-with --link a colleague does so.
+with --device in a browser of any machine, by typing a code; with --link a
+colleague does so. For a shared mailbox, in which nobody can sign in, name by
+--shared-with the user who signs in.
 
 Without --tenant and --client-id the command uses the app that is stored, or tells
 how to make one. It prints the lines for Exchange's PowerShell with the right ids,
@@ -38,7 +41,9 @@ It sends by Microsoft Graph; with --smtp by smtp.office365.com.`,
 		Example: `  gatepost connect microsoft app@contoso.com --tenant contoso.com --client-id 5f1e… --secret-file secret.txt
   gatepost connect microsoft app@contoso.com --tenant contoso.com --client-id 5f1e… --certificate-file cert.pem --certificate-key key.pem
   gatepost connect microsoft second@contoso.com --smtp --wait 30m
-  gatepost connect microsoft you@contoso.com --consent --tenant contoso.com --client-id 5f1e… --public`,
+  gatepost connect microsoft you@contoso.com --consent --tenant contoso.com --client-id 5f1e… --public
+  gatepost connect microsoft you@contoso.com --device --smtp
+  gatepost connect microsoft orders@contoso.com --consent --shared-with you@contoso.com`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	m.flags(cmd)
@@ -47,6 +52,8 @@ It sends by Microsoft Graph; with --smtp by smtp.office365.com.`,
 	f := cmd.Flags()
 	f.BoolVar(&m.consent, "consent", false, "ask the mailbox's user, in a browser, in place of acting as the app alone")
 	f.BoolVar(&m.headless, "headless", false, "with --consent: open no browser and wait for no redirect: paste the address where it ended")
+	f.BoolVar(&m.device, "device", false, "ask the mailbox's user by a code to type in a browser of any machine")
+	f.StringVar(&m.shared, "shared-with", "", "`user` who signs in (--consent, --device) where ADDRESS is a shared mailbox")
 	f.BoolVar(&m.link, "link", false, "make a link by which a colleague consents in a browser, without a login here")
 	numberFlag(f, number{&m.hours, 1, 168, 24}, "hours", "with --link: how many `hours` it lasts, 1 to 168")
 	cmd.Flags().BoolVar(&m.noTest, "no-test", false, "send no test message")
@@ -64,6 +71,9 @@ func (m *microsoft365) connect(ctx context.Context, g *guide, args []string) err
 	}
 	address, err := addressOf(args)
 	if err != nil {
+		return err
+	}
+	if err := m.fits(address); err != nil {
 		return err
 	}
 	if err := g.another(ctx, address, m.transport(), "microsoft"); err != nil {
@@ -107,11 +117,24 @@ func (m *microsoft365) query(credential, address string) client.SetupQuery {
 }
 
 // asks tells whether a user is asked.
-func (m *microsoft365) asks() bool { return m.consent || m.headless || m.link }
+func (m *microsoft365) asks() bool { return m.consent || m.headless || m.device || m.link }
+
+// fits tells what of the flags does not go together.
+func (m *microsoft365) fits(address string) error {
+	switch {
+	case m.device && (m.headless || m.link):
+		return usagef("--device: it is a way of its own, without --headless and --link")
+	case m.shared != "" && (m.link || !m.asks()):
+		return usagef("--shared-with: it says who signs in, with --consent or --device; an app that acts by itself needs the shared mailbox's ADDRESS alone")
+	case m.shared != "" && address == "":
+		return usagef("--shared-with: say which mailbox is shared, for instance gatepost connect microsoft orders@contoso.com --consent --shared-with %s", m.shared)
+	}
+	return nil
+}
 
 // byConsent connects the mailbox by its user's consent.
 func (m *microsoft365) byConsent(ctx context.Context, g *guide, credential, address string) error {
-	c := &consenting{mailboxFlags: m.mailboxFlags, headless: m.headless, link: m.link, hours: m.hours}
+	c := &consenting{mailboxFlags: m.mailboxFlags, headless: m.headless, device: m.device, shared: m.shared, link: m.link, hours: m.hours}
 	if !m.link {
 		return c.ask(ctx, g, credential, address)
 	}

@@ -25,7 +25,8 @@ import (
 // machine (RFC 8252 section 7.3), or is pasted.
 func (c *consenting) consent(ctx context.Context, g *guide, credential, address string) (client.Connected, error) {
 	n := client.NewConsent{
-		Credential: credential, Address: address, Purposes: c.purposes, Transport: c.transport(), Senders: c.senders, RedirectURI: c.redirectAt(pastedPort),
+		Credential: credential, Address: address, Purposes: c.purposes, Transport: c.transport(), Senders: c.senders, SharedWith: c.shared,
+		RedirectURI: c.redirectAt(pastedPort),
 	}
 	if c.headless {
 		return g.pasted(ctx, n)

@@ -2,12 +2,14 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 
 	"gatepost/client"
 	"gatepost/internal/control"
 )
 
-// createConsent begins a consent whose browser is on the caller's machine.
+// createConsent begins a consent whose browser is on the caller's machine, or a device
+// code.
 func (s *server) createConsent(c *call) error {
 	b, problems, err := decodeBody(c, s.consents, nil)
 	if err != nil {
@@ -15,17 +17,20 @@ func (s *server) createConsent(c *call) error {
 	}
 	made, err := s.Control.StartConsent(c.r.Context(), c.grant, control.NewConsent{
 		Credential: b.Credential, RedirectURI: b.RedirectURI, Address: b.Address, Purposes: b.Purposes, Transport: b.Transport,
-		Senders: b.Senders, OnlyCheck: len(problems) > 0,
+		Senders: b.Senders, SharedWith: b.SharedWith, Device: b.Device, OnlyCheck: len(problems) > 0,
 	})
 	if err := alsoWrong(problems, err); err != nil {
 		return err
 	}
-	return c.answer(http.StatusCreated, client.Consent{
-		ID: made.ID, URL: made.URL, Scopes: made.Scopes, ExpiresAt: timeOf(made.ExpiresAt),
-	})
+	out := client.Consent{ID: made.ID, URL: made.URL, Scopes: made.Scopes, ExpiresAt: timeOf(made.ExpiresAt)}
+	if d := made.Device; d != nil {
+		out.UserCode, out.VerificationURI, out.Interval = d.UserCode, d.VerificationURI, seconds(d.Interval)
+	}
+	return c.answer(http.StatusCreated, out)
 }
 
-// finishConsent takes what the browser came back with.
+// finishConsent takes what the browser came back with, or asks what became of a device
+// code.
 func (s *server) finishConsent(c *call) error {
 	b, problems, err := decodeBody(c, s.redirects, nil)
 	if err == nil {
@@ -38,7 +43,11 @@ func (s *server) finishConsent(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := client.Connected{Credential: done.Credential, Granted: list(done.Granted), Missing: list(done.Missing), Again: done.Again}
+	if p := done.Pending; p != nil {
+		c.w.Header().Set("Retry-After", strconv.Itoa(seconds(p.RetryAfter)))
+		return c.answer(http.StatusAccepted, client.Pending{Status: client.StatusPending, RetryAfter: seconds(p.RetryAfter), ExpiresAt: timeOf(p.ExpiresAt)})
+	}
+	out := client.Connected{Status: client.StatusConnected, Credential: done.Credential, Granted: list(done.Granted), Missing: list(done.Missing), Again: done.Again}
 	if out.Account, err = accountOf(done.Account); err != nil {
 		return err
 	}

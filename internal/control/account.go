@@ -205,10 +205,17 @@ func (c *Control) checkCredential(ctx context.Context, g access.Grant, n NewAcco
 		wrong.add("credential", "is of the kind %s; the transport %s takes a %s", row.Kind, kind.Name, strings.Join(named(kind.Credentials), " or a "))
 	case kind.Name != "" && notByItself(row) != "":
 		wrong.add("credential", "%s", notByItself(row))
-	case isUser(row.Kind) && !store.SameMailbox(publicOf(row.Public, "email"), n.Address):
+	case isUser(row.Kind) && !opens(row, n):
 		wrong.add("credential", "opens the mailbox %s, not %s", publicOf(row.Public, "email"), n.Address)
 	}
 	return nil
+}
+
+// opens tells whether a user's consent is for the mailbox of an account: the user's own,
+// or one of Exchange that the account's settings say is shared with them.
+func opens(row store.Credential, n NewAccount) bool {
+	return store.SameMailbox(publicOf(row.Public, "email"), n.Address) ||
+		row.Kind == KindMicrosoftUser && store.SameMailbox(mailboxOf(n.Config), n.Address)
 }
 
 // named leaves out the empty kind, which says that none is needed.

@@ -88,7 +88,7 @@ func (c *Control) apply(ctx context.Context, g access.Grant, row *store.Account,
 		row.Config = wrong.settings(kind, row.Transport, withSettings(n.Config, own))
 	}
 	if n.Credential != nil {
-		if err := c.checkCredential(ctx, g, NewAccount{Credential: row.Credential, Address: row.Address}, kind, &wrong); err != nil {
+		if err := c.checkCredential(ctx, g, NewAccount{Credential: row.Credential, Address: row.Address, Config: row.Config}, kind, &wrong); err != nil {
 			return nil, err
 		}
 	}

@@ -14,7 +14,8 @@ import (
 
 // FinishConsent takes what the redirect brought and connects the account. A
 // consent that leads to none is a *Refusal; then nothing was stored. One of
-// another team, or of a connect link, is ErrNotFound.
+// another team, or of a connect link, is ErrNotFound. Of a device code, for which r is
+// empty, the answer is Connected.Pending as long as the user has not decided.
 func (c *Control) FinishConsent(ctx context.Context, g access.Grant, id email.ID, r Redirected) (Connected, error) {
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Connected{}, err
@@ -28,6 +29,9 @@ func (c *Control) FinishConsent(ctx context.Context, g access.Grant, id email.ID
 	}
 	if row.Link != "" {
 		return Connected{}, fmt.Errorf("consent %s belongs to a connect link: %w", id, ErrNotFound)
+	}
+	if row.PollEvery > 0 {
+		return c.finishDevice(ctx, row)
 	}
 	if subtle.ConstantTimeCompare(row.State, access.Hash(r.State)) != 1 {
 		return Connected{}, stale(store.ErrNotFound)
@@ -97,8 +101,8 @@ func clientGone() *Refusal {
 
 // judge compares what was granted with what was wished, before anything is kept.
 func (c *Control) judge(ctx context.Context, row *store.Consent, client asker, grant granted) (Connected, error) {
-	if row.Address != "" && !store.SameMailbox(row.Address, grant.email) {
-		return Connected{}, wrongMailbox(row.Address, grant.email)
+	if who := signsIn(row); who != "" && !store.SameMailbox(who, grant.email) {
+		return Connected{}, wrongUser(row, grant.email)
 	}
 	v := client.vendor()
 	out := Connected{Granted: []string{}, Missing: []string{}}
@@ -112,7 +116,11 @@ func (c *Control) judge(ctx context.Context, row *store.Consent, client asker, g
 	if need := needed(row.Transport); !v.allows(grant.scopes, need) {
 		return Connected{}, unticked(string(need), out.Missing)
 	}
-	return c.connect(ctx, &consented{row, client, grant, out})
+	n := &consented{row, client, grant, out}
+	if err := c.judgeShared(ctx, n); err != nil {
+		return Connected{}, err
+	}
+	return c.connect(ctx, n)
 }
 
 // consented is a consent that is good, on its way into the store.

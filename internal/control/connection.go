@@ -60,14 +60,14 @@ func connectedText(k store.Connection, out Connected) string {
 func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Account) error {
 	settings := consentedSettings(n)
 	for _, a := range all {
-		if a.Transport != n.row.Transport || !store.SameMailbox(a.Address, n.grant.email) {
+		if a.Transport != n.row.Transport || !store.SameMailbox(a.Address, n.mailbox()) {
 			continue
 		}
 		k.Account, k.Again = a, func(now *store.Account) error {
 			if len(n.row.Senders) > 0 {
 				now.Senders = n.row.Senders
 			}
-			return c.set(now, settings)
+			return c.set(now, n.ownAgain(now, settings))
 		}
 		return nil
 	}
@@ -75,7 +75,7 @@ func (c *Control) accountFor(k *store.Connection, n *consented, all []*store.Acc
 	if err != nil {
 		return err
 	}
-	address, err := email.ParseAddress(n.grant.email)
+	address, err := email.ParseAddress(n.mailbox())
 	if err != nil {
 		return fmt.Errorf("the mailbox that the provider names: %w", err)
 	}
@@ -93,6 +93,9 @@ func consentedSettings(n *consented) map[string]any {
 	granted := func(p oauth.Purpose) bool { return slices.Contains(n.out.Granted, string(p)) }
 	to := map[string]any{"may_look": granted(oauth.PurposeLook)}
 	maps.Copy(to, n.client.settings())
+	if n.row.SharedWith != "" {
+		to["mailbox"] = n.mailbox()
+	}
 	asked := slices.Contains(n.row.Purposes, string(oauth.PurposeDraft))
 	if n.row.Transport == n.client.vendor().api() && (asked || !granted(oauth.PurposeDraft)) {
 		to["draft_fence"] = granted(oauth.PurposeDraft)

@@ -31,6 +31,12 @@ type NewConsent struct {
 	Purposes    []string // empty: what the transport needs
 	Transport   string   // one of the client's provider; empty: its API
 	Senders     []string
+	// SharedWith is who signs in, where Address is a mailbox that is shared with them;
+	// empty: its own user.
+	SharedWith string
+	// Device asks for a code that the user types on any machine, in place of a browser
+	// that comes back: then there is no RedirectURI.
+	Device bool
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing.
 	OnlyCheck bool
 }
@@ -38,9 +44,10 @@ type NewConsent struct {
 // Consent is a consent under way.
 type Consent struct {
 	ID        email.ID
-	URL       string // where the user gives consent
+	URL       string // where the user gives consent; empty with a device code
 	Scopes    []string
 	ExpiresAt time.Time
+	Device    *DeviceCode // where one was asked for
 }
 
 // Redirected is what the redirect brought back.
@@ -55,12 +62,14 @@ type Connected struct {
 	Granted    []string // purposes that the user agreed to
 	Missing    []string // purposes asked for and not agreed to; what needs them is off
 	Again      bool     // the account was there before; its mail goes on
+	Pending    *Pending // where it has led to nothing yet: all else is empty
 }
 
 // consentLife is how long a user has for a consent.
 const consentLife = 10 * time.Minute
 
-// StartConsent begins a consent. Its state is good once, for ten minutes.
+// StartConsent begins a consent. Its state is good once, for ten minutes; a device code
+// as long as its provider says, which refuses one with a *Refusal.
 func (c *Control) StartConsent(ctx context.Context, g access.Grant, n NewConsent) (Consent, error) {
 	if err := may(g, access.ScopeAccountsWrite); err != nil {
 		return Consent{}, err
@@ -71,11 +80,22 @@ func (c *Control) StartConsent(ctx context.Context, g access.Grant, n NewConsent
 	if err != nil {
 		return Consent{}, err
 	}
-	wrong.loopback(client, n.RedirectURI)
+	row := &store.Consent{Team: g.Team, Redirect: n.RedirectURI, Wish: w}
+	row.SharedWith = wrong.sharedWith(n.SharedWith, &row.Wish)
+	var d deviceAsker
+	if n.Device {
+		d = wrong.device(client, n)
+		wrong.oneResource(vendorOf(w.Transport), &row.Wish, len(n.Purposes) > 0)
+	} else {
+		wrong.loopback(client, n.RedirectURI)
+	}
 	if err := wrong.err(); err != nil || n.OnlyCheck {
 		return Consent{}, err
 	}
-	return c.begin(ctx, client, &store.Consent{Team: g.Team, Redirect: n.RedirectURI, Wish: w})
+	if n.Device {
+		return c.startDevice(ctx, d, row)
+	}
+	return c.begin(ctx, client, row)
 }
 
 // loopback checks a redirect that ends on the caller's own machine: no other
@@ -127,15 +147,16 @@ func (c *Control) begin(ctx context.Context, client asker, row *store.Consent) (
 // questionOf is the consent as the provider is asked.
 func questionOf(row *store.Consent, p codeProof, state string) question {
 	return question{
-		redirect: row.Redirect, purposes: purposesOf(row.Purposes), hint: row.Address, own: row.Link == "", state: state, verifier: p.Verifier, nonce: p.Nonce,
+		redirect: row.Redirect, purposes: purposesOf(row.Purposes), hint: signsIn(row), own: row.Link == "", state: state, verifier: p.Verifier, nonce: p.Nonce,
 	}
 }
 
 // codeProof is what turns a code into a grant besides the code (RFC 7636, OpenID
-// Connect Core section 3.1.2.1). It is kept sealed.
+// Connect Core section 3.1.2.1), or a device code itself. It is kept sealed.
 type codeProof struct {
-	Verifier string `json:"verifier"`
-	Nonce    string `json:"nonce"`
+	Verifier string `json:"verifier,omitempty"`
+	Nonce    string `json:"nonce,omitempty"`
+	Device   string `json:"device,omitempty"`
 }
 
 func consentPlace(id email.ID) vault.Bind {

@@ -193,7 +193,7 @@ func (s *setup) microsoftUser() []SetupStep {
 	}
 	back := SetupStep{
 		Title: "Say where consent comes back to", URL: pageRegistrations + " > gatepost > Authentication",
-		Text:   "Add a platform, Mobile and desktop applications, with the first address, for consent by the command line.",
+		Text:   "Add a platform, Mobile and desktop applications, with the first address, for consent by the command line. For device codes (--device) set Allow public client flows to Yes.",
 		Values: []SetupValue{{"Redirect URI", "http://localhost"}},
 	}
 	if s.public != "" {

@@ -40,6 +40,25 @@ func (e *Engine) ProveCredential(ctx context.Context, team, credential email.ID,
 	return prove(ctx, o.provider), nil
 }
 
+// ProveWith is Prove for an account that does not exist yet, with tokens of a credential
+// that is kept nowhere.
+func (e *Engine) ProveWith(ctx context.Context, a *store.Account, token func(ctx context.Context, scopes []string, renew bool) (email.Secret, error)) ([]provider.Step, error) {
+	kind, ok := e.kinds[a.Transport]
+	if !ok {
+		return nil, fmt.Errorf("this gatepost has no transport %q", a.Transport)
+	}
+	deps := e.accounts.deps(a)
+	deps.Token = token
+	p, err := kind.Open(provider.Account{ID: a.ID, Address: a.Address, Config: a.Config}, deps)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := p.(provider.Closer); ok {
+		defer c.Close() //nolint:errcheck // nothing was written
+	}
+	return prove(ctx, p), nil
+}
+
 // prove falls back to a check, as one step, where a provider cannot tell more.
 func prove(ctx context.Context, p provider.Provider) []provider.Step {
 	if x, ok := p.(provider.Prover); ok {

@@ -15,26 +15,30 @@ type Consent struct {
 	State    []byte   // SHA-256 of the state in the redirect
 	Session  []byte   // SHA-256 of the browser's cookie; empty where there is no browser of ours
 	Link     email.ID // the connect link it belongs to, if any
-	Redirect string
+	Redirect string   // empty: a device code
 	Wish
-	Sealed    []byte // what the exchange of the code needs
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	UsedAt    time.Time
+	SharedWith string        // who signs in, where the mailbox is shared with them
+	PollEvery  time.Duration // between two questions what became of a device code; 0: there is none
+	PollAt     time.Time     // when the next may be
+	Sealed     []byte        // what the exchange of the code needs
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	UsedAt     time.Time
 }
 
 const consentColumns = `team_id, id, state_hash, session_hash, link_id, credential_id, redirect, address, transport, purposes, senders,
-	sealed, created_at, expires_at, used_at`
+	sealed, created_at, expires_at, shared_with, poll_every, poll_at, used_at`
 
 func scanConsent(row interface{ Scan(...any) error }) (*Consent, error) {
 	var c Consent
 	var purposes, senders string
-	var created, expires, used int64
+	var created, expires, every, next, used int64
 	err := row.Scan(&c.Team, &c.ID, &c.State, &c.Session, &c.Link, &c.Credential, &c.Redirect, &c.Address, &c.Transport, &purposes,
-		&senders, &c.Sealed, &created, &expires, &used)
+		&senders, &c.Sealed, &created, &expires, &c.SharedWith, &every, &next, &used)
 	if err != nil {
 		return nil, err
 	}
+	c.PollEvery, c.PollAt = time.Duration(every)*time.Millisecond, fromMillis(next)
 	c.CreatedAt, c.ExpiresAt, c.UsedAt = fromMillis(created), fromMillis(expires), fromMillis(used)
 	return &c, c.readLists(purposes, senders)
 }
@@ -65,9 +69,9 @@ func (s *Store) AddConsent(ctx context.Context, c Consent) error {
 			session = []byte{}
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO consents (`+consentColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0)`,
 			c.Team, c.ID, c.State, session, c.Link, c.Credential, c.Redirect, c.Address, c.Transport, listText(c.Purposes), listText(c.Senders),
-			c.Sealed, millis(c.CreatedAt), millis(c.ExpiresAt))
+			c.Sealed, millis(c.CreatedAt), millis(c.ExpiresAt), c.SharedWith, c.PollEvery.Milliseconds(), millis(c.PollAt))
 		return err
 	})
 }
@@ -159,4 +163,33 @@ func (s *Store) Consent(ctx context.Context, team, id email.ID) (*Consent, error
 		return nil, fmt.Errorf("consent %s: %w", id, found(err))
 	}
 	return c, nil
+}
+
+// ClaimPoll lets one at a time ask what became of a device code, and nobody before its
+// time: it says whether the caller may now. Until the time nobody else may, unless
+// PollAgain says another. A consent that was used or is over gives its error.
+func (s *Store) ClaimPoll(ctx context.Context, c *Consent, now, until time.Time) (may bool, err error) {
+	err = s.do(ctx, "ask for consent "+c.ID, func(ctx context.Context, t *tx) error {
+		r, err := t.ExecContext(ctx, `UPDATE consents SET poll_at = $4 WHERE team_id = $1 AND id = $2
+			AND used_at = 0 AND expires_at > $3 AND poll_at <= $3`, c.Team, c.ID, millis(now), millis(until))
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		may = n > 0
+		return err
+	})
+	if err != nil || may {
+		return may, err
+	}
+	return false, c.Over(now)
+}
+
+// PollAgain notes how often a device code may be asked for, and when next.
+func (s *Store) PollAgain(ctx context.Context, c *Consent, every time.Duration, next time.Time) error {
+	return s.do(ctx, "ask again for consent "+c.ID, func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE consents SET poll_every = $3, poll_at = $4 WHERE team_id = $1 AND id = $2`,
+			c.Team, c.ID, every.Milliseconds(), millis(next))
+		return err
+	})
 }
