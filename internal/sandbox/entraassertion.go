@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha1" // the thumbprint x5t is one (RFC 7515 section 4.1.7)
@@ -107,30 +108,41 @@ func wrongAudience(t *tenant) int {
 	if aadsts(t.WrongAudience) != nil {
 		return t.WrongAudience
 	}
-	return 50027
+	return 700023
 }
 
 // certificate finds the app's certificate by the thumbprint in the header.
 func (a clientAssertion) certificate(app *entraApp) *x509.Certificate {
 	for _, c := range app.certificates {
 		long, short := sha256.Sum256(c.Raw), sha1.Sum(c.Raw)
+		want := short[:]
 		if a.header.SHA256 != "" {
-			if a.header.SHA256 == base64.RawURLEncoding.EncodeToString(long[:]) {
-				return c
-			}
-			continue
+			want = long[:]
 		}
-		if strings.TrimRight(a.header.SHA1, "=") == base64.RawURLEncoding.EncodeToString(short[:]) {
+		if bytes.Equal(a.print(), want) {
 			return c
 		}
 	}
 	return nil
 }
 
-func (a clientAssertion) thumbprint() string {
-	print, _ := base64.RawURLEncoding.DecodeString(strings.TrimRight(a.header.SHA256+a.header.SHA1, "="))
-	return fmt.Sprintf("%X", print)
+// print reads the thumbprint, the longer one where there are both. Entra takes it in
+// either alphabet of base64, padded or not: Microsoft's library for Go writes the
+// standard one, that for Node the one of RFC 7515.
+func (a clientAssertion) print() []byte {
+	text := a.header.SHA1
+	if a.header.SHA256 != "" {
+		text = a.header.SHA256
+	}
+	text = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(text, "="))
+	print, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return print
 }
+
+func (a clientAssertion) thumbprint() string { return fmt.Sprintf("%X", a.print()) }
 
 // signedWith checks the signature: PS256 (RFC 7518 section 3.5) or RS256.
 func (a clientAssertion) signedWith(cert *x509.Certificate) bool {

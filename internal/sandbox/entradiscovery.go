@@ -15,6 +15,9 @@ func (m *microsoft) showDiscovery(w http.ResponseWriter, r *http.Request) {
 	a, bad := m.authority(r.PathValue("tenant"))
 	m.mu.RUnlock()
 	if bad != nil {
+		if bad.number == 90002 { // the token endpoint has another word for it
+			bad.code = "invalid_tenant"
+		}
 		m.refuseToken(w, r, bad)
 		return
 	}

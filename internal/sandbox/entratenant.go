@@ -50,8 +50,8 @@ type TenantOptions struct {
 	// RewriteFrom replaces the author of a MIME message sent through Graph by the
 	// mailbox, as some report; otherwise the right to send as the author is asked for.
 	RewriteFrom bool `json:"rewrite_from"`
-	// WrongAudience is the AADSTS code for a client assertion with another aud: 50027
-	// where it is 0. Which one Microsoft answers is not documented.
+	// WrongAudience is the AADSTS code for a client assertion with another aud: 700023
+	// where it is 0. It is what users report; Microsoft does not document it.
 	WrongAudience int `json:"wrong_audience"`
 }
 

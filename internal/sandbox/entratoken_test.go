@@ -107,9 +107,10 @@ func claims(t *testing.T, token string, into any) {
 
 // certified is a certificate with its key.
 type certified struct {
-	key  *rsa.PrivateKey
-	der  []byte
-	file string
+	key     *rsa.PrivateKey
+	der     []byte
+	file    string
+	writing *base64.Encoding // of the thumbprint in assertions
 }
 
 func certificate(t *testing.T, until time.Time) certified {
@@ -123,15 +124,15 @@ func certificate(t *testing.T, until time.Time) certified {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return certified{key, der, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
+	return certified{key, der, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), base64.RawURLEncoding}
 }
 
 func (c certified) assertion(t *testing.T, algorithm, client, audience string, expires time.Time) string {
 	t.Helper()
 	long, short := sha256.Sum256(c.der), sha1.Sum(c.der)
-	header := map[string]string{"alg": algorithm, "typ": "JWT", "x5t#S256": base64.RawURLEncoding.EncodeToString(long[:])}
+	header := map[string]string{"alg": algorithm, "typ": "JWT", "x5t#S256": c.writing.EncodeToString(long[:])}
 	if algorithm == "RS256" {
-		header = map[string]string{"alg": algorithm, "typ": "JWT", "x5t": base64.RawURLEncoding.EncodeToString(short[:])}
+		header = map[string]string{"alg": algorithm, "typ": "JWT", "x5t": c.writing.EncodeToString(short[:])}
 	}
 	signed := encodePart(header) + "." + encodePart(map[string]any{
 		"aud": audience, "iss": client, "sub": client, "jti": newGUID(), "nbf": expires.Add(-10 * time.Minute).Unix(), "exp": expires.Unix(),
@@ -164,17 +165,22 @@ func TestAnAppProvesItselfWithACertificate(t *testing.T) {
 		if got := ask(good.assertion(t, algorithm, a.ClientID, here, soon)); got.status != 200 {
 			t.Errorf("%s: %d %s", algorithm, got.status, got.Description)
 		}
+		standard := good
+		standard.writing = base64.StdEncoding // as Microsoft's library for Go has it
+		if got := ask(standard.assertion(t, algorithm, a.ClientID, here, soon)); got.status != 200 {
+			t.Errorf("%s, in standard base64: %d %s", algorithm, got.status, got.Description)
+		}
 		ask(other.assertion(t, algorithm, a.ClientID, here, soon)).wants(t, "another certificate", 401, "invalid_client", 700027)
 	}
 	ask(old.assertion(t, "PS256", a.ClientID, here, soon)).wants(t, "an expired certificate", 401, "invalid_client", 700027)
-	ask(good.assertion(t, "PS256", a.ClientID, m.MicrosoftURL+"/common/oauth2/v2.0/token", soon)).wants(t, "another audience", 401, "invalid_client", 50027)
+	ask(good.assertion(t, "PS256", a.ClientID, m.MicrosoftURL+"/common/oauth2/v2.0/token", soon)).wants(t, "another audience", 401, "invalid_client", 700023)
 	ask(good.assertion(t, "PS256", a.ClientID, here, now.Add(-time.Hour))).wants(t, "an old assertion", 401, "invalid_client", 700024)
 	forged := good
 	forged.key = other.key
 	ask(forged.assertion(t, "PS256", a.ClientID, here, soon)).wants(t, "another key", 401, "invalid_client", 700027)
 	ask("x.y.z").wants(t, "no JWT", 401, "invalid_client", 50027)
-	m.must(m.ChangeTenant(MicrosoftDomain, func(o *TenantOptions) { o.WrongAudience = 700023 }))
-	ask(good.assertion(t, "PS256", a.ClientID, "https://example.com", soon)).wants(t, "another audience, as set", 401, "invalid_client", 700023)
+	m.must(m.ChangeTenant(MicrosoftDomain, func(o *TenantOptions) { o.WrongAudience = 50027 }))
+	ask(good.assertion(t, "PS256", a.ClientID, "https://example.com", soon)).wants(t, "another audience, as set", 401, "invalid_client", 50027)
 }
 
 func FuzzParseClientAssertion(f *testing.F) {

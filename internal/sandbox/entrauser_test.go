@@ -228,7 +228,8 @@ func TestDiscoveryAndKeys(t *testing.T) {
 	if got := m.graph("GET", "/common/discovery/v2.0/keys", "", "", ""); got.status != 200 || !strings.Contains(got.body, `"kty":"RSA"`) {
 		t.Errorf("keys: %d %s", got.status, got.body)
 	}
-	if got := m.graph("GET", "/nowhere.example/v2.0/.well-known/openid-configuration", "", "", ""); got.status != 400 || !strings.Contains(got.body, "AADSTS90002") {
+	if got := m.graph("GET", "/nowhere.example/v2.0/.well-known/openid-configuration", "", "", ""); got.status != 400 ||
+		!strings.Contains(got.body, "AADSTS90002") || !strings.Contains(got.body, `"invalid_tenant"`) {
 		t.Errorf("no tenant: %d %s", got.status, got.body)
 	}
 }

@@ -27,6 +27,7 @@ func (m *microsoft) addGraph(mux *http.ServeMux) {
 		mux.HandleFunc("GET "+room, m.showUser)
 		mux.HandleFunc("POST "+room+"/revokeSignInSessions", m.revokeSessions)
 	}
+	mux.HandleFunc("GET /api/v2.0/AttachmentSessions/{id}", m.showAttachment)
 	mux.HandleFunc("PUT /api/v2.0/AttachmentSessions/{id}", m.putAttachment)
 	mux.HandleFunc("DELETE /api/v2.0/AttachmentSessions/{id}", m.dropAttachment)
 	mux.HandleFunc("GET /oidc/userinfo", m.showUserInfo)

@@ -239,8 +239,14 @@ func TestALargeFileIsUploadedInOrder(t *testing.T) {
 	if got := put(0, half-1, ""); got.status != 200 || !strings.Contains(got.body, fmt.Sprintf(`"nextExpectedRanges":["%d"]`, half)) {
 		t.Errorf("first: %d %s", got.status, got.body)
 	}
+	if got := m.graph("GET", s.URL, "", "", ""); got.status != 200 || !strings.Contains(got.body, fmt.Sprintf(`"nextExpectedRanges":["%d-"]`, half)) {
+		t.Errorf("how far: %d %s", got.status, got.body)
+	}
 	if got := put(half, len(file)-1, ""); got.status != 201 || got.header.Get("Location") == "" {
 		t.Errorf("last: %d %s", got.status, got.body)
+	}
+	if got := m.graph("GET", s.URL, "", "", ""); got.status != 404 {
+		t.Errorf("an upload that has ended: %d %s", got.status, got.body)
 	}
 	if got := m.graph("POST", room+"/"+d.ID+"/send", token, "", ""); got.status != 202 {
 		t.Fatalf("send: %d %s", got.status, got.body)

@@ -192,6 +192,21 @@ func (m *microsoft) putAttachment(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
+// showAttachment tells which bytes are wanted next, as Microsoft's own client library
+// asks before it goes on with an upload that was broken off.
+func (m *microsoft) showAttachment(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, bad := m.session(r)
+	if bad != nil {
+		bad.write(w, r)
+		return
+	}
+	answer := s.state("")
+	answer["nextExpectedRanges"] = []string{fmt.Sprintf("%d-", len(s.data))}
+	writeJSON(w, http.StatusOK, answer)
+}
+
 // finish attaches the file. It runs under the lock.
 func (m *microsoft) finish(s *attachmentSession) {
 	s.file.Content, s.file.id = s.data, graphID(idImmutable, "file"+randomHex(8))
