@@ -47,6 +47,7 @@ type Account struct {
 	ParkedUntil   *Time                  `json:"parked_until,omitempty" doc:"Until when it is parked or rests."`
 	Cause         string                 `json:"cause,omitempty" doc:"Why it is parked, resting, paused or held; a stable word."`
 	Reason        string                 `json:"reason,omitempty" doc:"The same for a person, with what to do."`
+	Expiries      []Expiry               `json:"expiries,omitempty" doc:"What of it and its credential ends within 30 days, is over, or is changed by its provider."`
 	CreatedAt     Time                   `json:"created_at"`
 	UpdatedAt     Time                   `json:"updated_at"`
 }

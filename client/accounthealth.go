@@ -14,6 +14,16 @@ type AccountHealth struct {
 	Until   Time      `json:"until"`
 	Well    float64   `json:"well" minimum:"0" maximum:"1" doc:"For how much of the time the account could send: 1 for all of it."`
 	Trouble []Trouble `json:"trouble" doc:"When it could not, newest first."`
+	Warned  []Warned  `json:"warned,omitempty" doc:"What was told ahead of the account and its credential, newest first."`
+}
+
+// Warned is a warning that was told of an account or its credential.
+type Warned struct {
+	Event  string `json:"event" enum:"credential.expiring,credential.expired,account.warning"`
+	At     Time   `json:"at"`
+	EndsAt Time   `json:"ends_at"`
+	Text   string `json:"text"`
+	Fix    string `json:"fix"`
 }
 
 // Trouble is a stretch of time in which an account could not send.

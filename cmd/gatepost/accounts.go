@@ -70,7 +70,16 @@ func (r *remote) accountTable(list []client.Account) {
 	r.table([]string{"ADDRESS", "BY", "STATUS", "ID", "WHY"}, rows)
 }
 
-// whyNot is why an account does not send, or some lanes of it do not.
+// endsSoon is what of an account ends soon.
+func endsSoon(a client.Account) []string {
+	var out []string
+	for _, e := range a.Expiries {
+		out = append(out, e.Summary)
+	}
+	return out
+}
+
+// whyNot is why an account does not send, or some lanes of it do not, or soon will not.
 func whyNot(a client.Account) string {
 	var why []string
 	if a.Cause != "" && a.Cause != a.Status {
@@ -82,7 +91,7 @@ func whyNot(a client.Account) string {
 	if len(a.PausedLanes) > 0 {
 		why = append(why, pausedLanes(a.PausedLanes))
 	}
-	return strings.Join(why, ", ")
+	return strings.Join(append(why, endsSoon(a)...), ", ")
 }
 
 // pausedLanes tells which lanes are paused; no words for none.
@@ -147,6 +156,7 @@ func (r *remote) accountFacts(a client.Account) {
 		{"waits until", whenAt(a.ParkedUntil)},
 		{"paused", pausedLanes(a.PausedLanes)},
 		{"why", inCommands(a.Reason)},
+		{"ends", strings.Join(endsSoon(a), "; ")},
 	} {
 		if f[1] != "" {
 			r.line("  %s%s", r.in(dim, (f[0] + "            ")[:13]), f[1])

@@ -43,6 +43,10 @@ func (r *remote) health(h client.AccountHealth) {
 		r.line("\n%s  %s  %s", r.in(dim, when(t.From.Time)), r.state(t.State), strings.Join(line, " · "))
 		r.indented(t.Text, inCommands(t.Fix))
 	}
+	for _, w := range h.Warned {
+		r.line("\n%s  %s", r.in(dim, when(w.At.Time)), r.state(w.Event))
+		r.indented(w.Text, inCommands(w.Fix))
+	}
 }
 
 // percent never says 100 % of what was not whole.

@@ -80,7 +80,7 @@ func (srv *server) run(ctx context.Context) error {
 	failed := make(chan error, 5) // the engine and all listeners
 	stopped := make(chan error, 1)
 	go func() {
-		err := srv.engine.Run(engine)
+		err := srv.work(engine)
 		stopped <- err
 		failed <- err
 	}()
@@ -98,6 +98,18 @@ func (srv *server) run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	return errors.Join(err, srv.stop(stopEngine, stopped))
+}
+
+// work runs the engine, and beside it the watch over what ends.
+func (srv *server) work(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var watch sync.WaitGroup
+	watch.Go(func() { srv.watch.Run(ctx) })
+	err := srv.engine.Run(ctx)
+	cancel()
+	watch.Wait()
+	return err
 }
 
 func (srv *server) serveHTTP() error {

@@ -15,6 +15,7 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/api"
 	"gatepost/internal/control"
+	"gatepost/internal/monitor"
 	"gatepost/internal/oauth"
 	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
@@ -42,6 +43,7 @@ type server struct {
 	vault       *vault.Vault
 	keys        *access.Keys
 	engine      *queue.Engine
+	watch       *monitor.Watch
 	control     *control.Control
 	traces      *control.Traces
 	smtp        *smtpDoor // nil: none
@@ -140,8 +142,12 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	srv.engine = queue.New(cfg)
 	srv.keys = access.NewKeys(srv.store, time.Now)
 	srv.traces = control.NewTraces(time.Now)
+	srv.watch, err = monitor.NewWatch(monitor.WatchConfig{Store: srv.store, Vault: srv.vault, Refused: srv.engine.CredentialRefused, Log: srv.log})
+	if err != nil {
+		return err
+	}
 	srv.control = control.New(control.Config{
-		Traces: srv.traces,
+		Traces: srv.traces, Watch: srv.watch,
 		Store:  srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), Entra: entra.At(s.microsoftURL), HTTP: srv.calls,
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
 	})

@@ -99,13 +99,19 @@ func (s *server) updateAccount(c *call) error {
 // transport is that of the account in the path, for those who may change it: they
 // need not be able to read accounts, as the answer to a change shows it anyway.
 func (s *server) transport(c *call) (string, error) {
-	id, reader := c.r.PathValue("id"), c.grant
+	id := c.r.PathValue("id")
 	if _, err := s.Control.UpdateAccount(c.r.Context(), c.grant, id, control.ChangeAccount{OnlyCheck: true}); err != nil {
 		return "", err
 	}
-	reader.Scopes = append(slices.Clone(reader.Scopes), access.ScopeAccountsRead)
-	a, err := s.Control.Account(c.r.Context(), reader, id)
+	a, err := s.Control.Account(c.r.Context(), c.asReader(), id)
 	return a.Transport, err
+}
+
+// asReader is the grant of one who may read accounts too.
+func (c *call) asReader() access.Grant {
+	reader := c.grant
+	reader.Scopes = append(slices.Clone(reader.Scopes), access.ScopeAccountsRead)
+	return reader
 }
 
 // deleteAccount removes an account.
@@ -180,9 +186,13 @@ func pausedLanes(all []queue.Pause, route string) (lanes []string, last *queue.P
 	return lanes, last
 }
 
-// shown are accounts with what people have paused of them.
+// shown are accounts with what people have paused of them, and what ends soon.
 func (c *call) shown(list ...control.Account) ([]client.Account, error) {
 	paused, err := c.s.Control.Pauses(c.r.Context(), c.grant)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.s.Control.Expiries(c.r.Context(), c.asReader())
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +202,9 @@ func (c *call) shown(list ...control.Account) ([]client.Account, error) {
 			return nil, err
 		}
 		pausedAt(&out[i], paused)
+		if soon := control.EndsSoon(ends, a.ID); len(soon) > 0 {
+			out[i].Expiries = expiriesOf(soon)
+		}
 	}
 	return out, nil
 }

@@ -44,6 +44,9 @@ func healthOf(h control.Health) client.AccountHealth {
 			State: t.State, Lane: t.Lane, From: timeOf(t.From), Until: timeAt(t.Until), Goes: t.Goes, Cause: t.Cause, Text: t.Text, Fix: t.Fix, Times: t.Times,
 		}
 	}
+	for _, w := range h.Warned {
+		out.Warned = append(out.Warned, client.Warned{Event: string(w.Kind), At: timeOf(w.At), EndsAt: timeOf(w.EndsAt), Text: w.Text, Fix: w.Fix})
+	}
 	return out
 }
 

@@ -124,7 +124,7 @@ func newServer(cfg Config) *server {
 		keys:        newDecoder[client.NewKey](),
 	}
 	s.bodies = newBudget(s.Bodies, s.MaxBody)
-	s.metrics = newMetrics(s.Engine)
+	s.metrics = newMetrics(s.Engine, s.Control.NextEnds)
 	s.ready = newReadiness(s.Engine.Ready)
 	return s
 }

@@ -23,14 +23,14 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 }
 
-func newMetrics(e *queue.Engine) *metrics {
+func newMetrics(e *queue.Engine, ends func(context.Context) (map[string]time.Time, error)) *metrics {
 	m := &metrics{duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "gatepost_http_request_duration_seconds",
 		Help:    "How long requests took, by route and status.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 	}, []string{"method", "route", "status"})}
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(m.duration, newRecipients(e), collectors.NewGoCollector(),
+	reg.MustRegister(m.duration, newRecipients(e), newExpiries(ends), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// What can be told is told even when the store cannot be asked.
 	m.show = promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
@@ -98,4 +98,32 @@ func (s *server) showMetrics(c *call) error {
 	c.status = http.StatusOK
 	s.metrics.show.ServeHTTP(c.w, c.r)
 	return nil
+}
+
+// expiries asks when something ends next, at each scrape.
+type expiries struct {
+	next func(context.Context) (map[string]time.Time, error)
+	left *prometheus.Desc
+}
+
+func newExpiries(next func(context.Context) (map[string]time.Time, error)) *expiries {
+	return &expiries{next: next, left: prometheus.NewDesc("gatepost_expiry_seconds",
+		"Seconds until the next secret, certificate, consent or the like ends, by kind; below 0 it is over.", []string{"kind"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (x *expiries) Describe(ch chan<- *prometheus.Desc) { ch <- x.left }
+
+// Collect implements prometheus.Collector.
+func (x *expiries) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), countWithin)
+	defer cancel()
+	next, err := x.next(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(x.left, err)
+		return
+	}
+	for kind, at := range next {
+		ch <- prometheus.MustNewConstMetric(x.left, prometheus.GaugeValue, time.Until(at).Seconds(), kind)
+	}
 }

@@ -52,6 +52,7 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/accounts", scope: access.ScopeAccountsWrite, serve: s.createAccount, describe: describeCreateAccount},
 		{pattern: "GET /v1/accounts", scope: access.ScopeAccountsRead, serve: s.listAccounts, describe: describeListAccounts},
 		{pattern: "GET /v1/capacity", scope: access.ScopeAccountsRead, asks: true, serve: s.listCapacity, describe: describeListCapacity},
+		{pattern: "GET /v1/expiries", scope: access.ScopeAccountsRead, serve: s.listExpiries, describe: describeListExpiries},
 		{pattern: "GET /v1/accounts/{id}", scope: access.ScopeAccountsRead, serve: s.showAccount, describe: describeShowAccount},
 		{pattern: "PATCH /v1/accounts/{id}", scope: access.ScopeAccountsWrite, serve: s.updateAccount, describe: describeUpdateAccount},
 		{pattern: "DELETE /v1/accounts/{id}", scope: access.ScopeAccountsWrite, serve: s.deleteAccount, describe: describeDeleteAccount},

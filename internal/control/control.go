@@ -16,6 +16,7 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/monitor"
 	"gatepost/internal/oauth"
 	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
@@ -38,8 +39,9 @@ type Config struct {
 	// PublicURL gives the address at which browsers reach this gatepost, without a
 	// slash at its end. nil: connect links cannot be made.
 	PublicURL func() string
-	Keys      *access.Keys // told when a key is deleted; may be nil
-	Traces    *Traces      // of the SMTP door; nil: there is none
+	Keys      *access.Keys   // told when a key is deleted; may be nil
+	Traces    *Traces        // of the SMTP door; nil: there is none
+	Watch     *monitor.Watch // what tells of ends; nil: Expiries knows of none
 
 	Log    *slog.Logger     // nil: none
 	Now    func() time.Time // nil: time.Now

@@ -17,6 +17,7 @@ type Health struct {
 	// Well is for how much of the time it could send, from 0 to 1.
 	Well    float64
 	Trouble []Trouble // newest first
+	Warned  []Warned  // what was told ahead of the account and its credential, newest first
 }
 
 // Trouble is a stretch of time in which an account could not send.
@@ -71,7 +72,9 @@ func (c *Control) Health(ctx context.Context, g access.Grant, id email.ID, since
 			h.Trouble = append(h.Trouble, t)
 		}
 	}
-	return h, nil
+	ofSecret, err := c.cfg.Store.NewestEvents(ctx, g.Team, a.Credential, healthEvents)
+	h.Warned = warned(append(events, ofSecret...), h.From)
+	return h, err
 }
 
 func later(a, b time.Time) time.Time {

@@ -56,7 +56,7 @@ const (
 	Bulk   Lane = 2
 )
 
-// EventKind names an event, "message.<word>" or "account.<word>".
+// EventKind names an event, "message.<word>", "account.<word>" or "credential.<word>".
 type EventKind string
 
 // The kinds of events.
@@ -82,4 +82,8 @@ const (
 	EventAccountWell      EventKind = "account.well"    // its server is well again
 	EventAccountPaused    EventKind = "account.paused"  // by a person; of a team: all its accounts
 	EventAccountResumed   EventKind = "account.resumed"
+	EventAccountWarning   EventKind = "account.warning" // its provider changes something that it uses
+
+	EventCredentialExpiring EventKind = "credential.expiring" // it ends soon
+	EventCredentialExpired  EventKind = "credential.expired"
 )

@@ -78,6 +78,15 @@ func (s *Store) Accounts(ctx context.Context, team email.ID) ([]*Account, error)
 	return scanAll(rows, scanAccount)
 }
 
+// AccountsOf lists the accounts that use a credential, oldest first.
+func (s *Store) AccountsOf(ctx context.Context, team, credential email.ID) ([]*Account, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE team_id = $1 AND credential_id = $2 ORDER BY id`, team, credential)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts of credential %s: %w", credential, err)
+	}
+	return scanAll(rows, scanAccount)
+}
+
 // changeAccount holds or parks an account and tells it as an event, once: what is
 // held stays held, and a later parked time stays. An attempt that began before a
 // person released the account has no say, unless the release seems to lie in the
@@ -171,4 +180,18 @@ func (s *Store) FirstTeam(ctx context.Context, t Team) (Team, error) {
 		return err
 	})
 	return out, err
+}
+
+// Teams lists all teams, oldest first.
+func (s *Store) Teams(ctx context.Context) ([]Team, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, name, created_at FROM teams ORDER BY created_at, id`)
+	if err != nil {
+		return nil, fmt.Errorf("list teams: %w", err)
+	}
+	return scanAll(rows, func(row interface{ Scan(...any) error }) (t Team, err error) {
+		var at int64
+		err = row.Scan(&t.ID, &t.Name, &at)
+		t.CreatedAt = fromMillis(at)
+		return t, err
+	})
 }

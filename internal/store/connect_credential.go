@@ -27,7 +27,7 @@ func useCredential(ctx context.Context, t *tx, a *Account, fit Fit) error {
 }
 
 func readCredential(ctx context.Context, t *tx, team, id email.ID) (Credential, error) {
-	c, err := scanCredential(t.QueryRowContext(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE team_id = $1 AND id = $2`, team, id))
+	c, err := scanCredential(t.QueryRowContext(ctx, credentialSelect+` WHERE team_id = $1 AND id = $2`, team, id))
 	if err = found(err); errors.Is(err, ErrNotFound) {
 		err = ErrNoCredential
 	}
@@ -38,7 +38,7 @@ func readCredential(ctx context.Context, t *tx, team, id email.ID) (Credential, 
 // public of it as it is.
 func (s *Store) ReplaceSecret(ctx context.Context, c Credential) error {
 	return s.inTeam(ctx, c.Team, "replace the secret of credential "+c.ID, func(ctx context.Context, t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, sealed = $4, updated_at = $5 WHERE team_id = $1 AND id = $2`,
+		r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, sealed = $4, updated_at = $5, used_at = 0 WHERE team_id = $1 AND id = $2`,
 			c.Team, c.ID, c.Name, c.Sealed, millis(c.UpdatedAt))
 		return oneRow(r, err, ErrNotFound)
 	})
@@ -79,7 +79,7 @@ func (s *Store) SwapCredential(ctx context.Context, c Credential, seen time.Time
 // swapCredential gives each secret a version of its own: what is known of one, its
 // live tokens and refusals, goes by when it was changed.
 func swapCredential(ctx context.Context, t *tx, c Credential, seen time.Time) error {
-	r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, public = $4, sealed = $5, updated_at = $6
+	r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, public = $4, sealed = $5, updated_at = $6, used_at = 0
 		WHERE team_id = $1 AND id = $2 AND updated_at = $7`, c.Team, c.ID, c.Name, string(c.Public), c.Sealed, millis(c.UpdatedAt), millis(seen))
 	return oneRow(r, err, ErrChanged)
 }

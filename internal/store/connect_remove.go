@@ -59,6 +59,9 @@ func (s *Store) DeleteAccount(ctx context.Context, team, id email.ID) error {
 		if n > 0 {
 			return &InUse{Messages: n}
 		}
+		if err := forgetWarnings(ctx, t, team, id); err != nil {
+			return err
+		}
 		r, err := t.ExecContext(ctx, `DELETE FROM accounts WHERE team_id = $1 AND id = $2`, team, id)
 		return oneRow(r, err, ErrNotFound)
 	})
@@ -80,6 +83,9 @@ func (s *Store) DeleteCredential(ctx context.Context, team, id email.ID, uses fu
 			team, id, LinkCanceled, LinkOpen); err != nil {
 			return err
 		}
+		if err := forgetWarnings(ctx, t, team, id); err != nil {
+			return err
+		}
 		r, err := t.ExecContext(ctx, `DELETE FROM credentials WHERE team_id = $1 AND id = $2`, team, id)
 		return oneRow(r, err, ErrNotFound)
 	})
@@ -94,7 +100,7 @@ func usersOf(ctx context.Context, t *tx, team, id email.ID, uses func(Credential
 	if used.Accounts, err = scanAll(rows, scanID); err != nil {
 		return nil, err
 	}
-	if rows, err = t.QueryContext(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE team_id = $1 AND id <> $2 ORDER BY id`, team, id); err != nil {
+	if rows, err = t.QueryContext(ctx, credentialSelect+` WHERE team_id = $1 AND id <> $2 ORDER BY id`, team, id); err != nil {
 		return nil, err
 	}
 	all, err := scanAll(rows, scanCredential)
@@ -114,7 +120,7 @@ func scanID(row interface{ Scan(...any) error }) (email.ID, error) {
 
 // CredentialsOfKind lists the credentials of one kind of all teams.
 func (s *Store) CredentialsOfKind(ctx context.Context, kind string) ([]Credential, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE kind = $1 ORDER BY team_id, id`, kind)
+	rows, err := s.read.QueryContext(ctx, credentialSelect+` WHERE kind = $1 ORDER BY team_id, id`, kind)
 	if err != nil {
 		return nil, fmt.Errorf("list credentials of the kind %s: %w", kind, err)
 	}

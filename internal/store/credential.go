@@ -19,16 +19,22 @@ type Credential struct {
 	Sealed    []byte
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// UsedAt is when a token was last made with the refresh token in it; zero: not since
+	// UpdatedAt.
+	UsedAt time.Time
 }
 
-const credentialColumns = `team_id, id, kind, name, public, sealed, created_at, updated_at`
+const (
+	credentialColumns = `team_id, id, kind, name, public, sealed, created_at, updated_at`
+	credentialSelect  = `SELECT ` + credentialColumns + `, used_at FROM credentials`
+)
 
 func scanCredential(row interface{ Scan(...any) error }) (Credential, error) {
 	var c Credential
 	var public string
-	var created, updated int64
-	err := row.Scan(&c.Team, &c.ID, &c.Kind, &c.Name, &public, &c.Sealed, &created, &updated)
-	c.Public, c.CreatedAt, c.UpdatedAt = json.RawMessage(public), fromMillis(created), fromMillis(updated)
+	var created, updated, used int64
+	err := row.Scan(&c.Team, &c.ID, &c.Kind, &c.Name, &public, &c.Sealed, &created, &updated, &used)
+	c.Public, c.CreatedAt, c.UpdatedAt, c.UsedAt = json.RawMessage(public), fromMillis(created), fromMillis(updated), fromMillis(used)
 	return c, err
 }
 
@@ -45,7 +51,7 @@ func (s *Store) AddCredential(ctx context.Context, c Credential) error {
 // pointing at it.
 func (s *Store) ReplaceCredential(ctx context.Context, c Credential) error {
 	return s.do(ctx, "replace credential "+c.ID, func(ctx context.Context, t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, public = $4, sealed = $5, updated_at = $6
+		r, err := t.ExecContext(ctx, `UPDATE credentials SET name = $3, public = $4, sealed = $5, updated_at = $6, used_at = 0
 			WHERE team_id = $1 AND id = $2`, c.Team, c.ID, c.Name, string(c.Public), c.Sealed, millis(c.UpdatedAt))
 		if err != nil {
 			return err
@@ -66,7 +72,7 @@ func orNotFound(err error) error {
 
 // Credential returns one credential of a team, or ErrNotFound.
 func (s *Store) Credential(ctx context.Context, team, id email.ID) (Credential, error) {
-	c, err := scanCredential(s.read.QueryRowContext(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE team_id = $1 AND id = $2`, team, id))
+	c, err := scanCredential(s.read.QueryRowContext(ctx, credentialSelect+` WHERE team_id = $1 AND id = $2`, team, id))
 	if err != nil {
 		return c, fmt.Errorf("credential %s: %w", id, found(err))
 	}
@@ -75,7 +81,7 @@ func (s *Store) Credential(ctx context.Context, team, id email.ID) (Credential, 
 
 // Credentials lists a team's credentials, oldest first.
 func (s *Store) Credentials(ctx context.Context, team email.ID) ([]Credential, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE team_id = $1 ORDER BY id`, team)
+	rows, err := s.read.QueryContext(ctx, credentialSelect+` WHERE team_id = $1 ORDER BY id`, team)
 	if err != nil {
 		return nil, fmt.Errorf("list credentials: %w", err)
 	}

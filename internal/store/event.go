@@ -15,7 +15,7 @@ import (
 // a team. Seq rises from 1 for each subject.
 type Event struct {
 	Team    email.ID
-	Subject email.ID // of the message, the account or the team
+	Subject email.ID // of the message, the account, the credential or the team
 	Seq     int
 	ID      email.ID
 	Kind    email.EventKind
@@ -39,6 +39,8 @@ type EventData struct {
 	// NextAt is when the message is tried or looked for again, Unix milliseconds.
 	NextAt            int64 `json:"next_at,omitempty"`
 	PossibleDuplicate bool  `json:"possible_duplicate,omitempty"`
+	// EndsAt is, of a warning, when what it warns of ends, Unix milliseconds.
+	EndsAt int64 `json:"ends_at,omitempty"`
 }
 
 func (e Event) data() string { return jsonText(e.Data) }

@@ -94,6 +94,9 @@ type TokenResult struct {
 	// Used is the sealed secret that was used. Secret, when set, replaces it in the
 	// credential, because the provider gave a new one.
 	Secret, Used []byte
+	// Refreshed tells that a refresh token was used: that is noted with the token, because
+	// one that is not used for long ends.
+	Refreshed bool
 }
 
 // StoreToken keeps what a holder found out and ends its lease. The new secret,
@@ -109,6 +112,9 @@ func (s *Store) StoreToken(ctx context.Context, t TokenResult) (kept bool, err e
 			return err
 		}
 		if err := keepSecret(ctx, q, t); err != nil {
+			return err
+		}
+		if err := noteUse(ctx, q, t, now); err != nil {
 			return err
 		}
 		r, err := q.ExecContext(ctx, storeSQL(t), storeArgs(t, now)...)
@@ -132,6 +138,16 @@ func keepSecret(ctx context.Context, q querier, t TokenResult) error {
 	}
 	_, err := q.ExecContext(ctx, `UPDATE credentials SET sealed = $3 WHERE team_id = $1 AND id = $2 AND sealed = $4 AND updated_at = $5`,
 		t.Key.Team, t.Key.Credential, t.Secret, t.Used, millis(t.Version))
+	return err
+}
+
+// noteUse notes when a refresh token was used that gave a token.
+func noteUse(ctx context.Context, q querier, t TokenResult, now int64) error {
+	if !t.Refreshed || len(t.Sealed) == 0 {
+		return nil
+	}
+	_, err := q.ExecContext(ctx, `UPDATE credentials SET used_at = $3 WHERE team_id = $1 AND id = $2 AND updated_at = $4`,
+		t.Key.Team, t.Key.Credential, now, millis(t.Version))
 	return err
 }
 

@@ -257,15 +257,15 @@ func TestIdleRefreshTokensAreUsed(t *testing.T) {
 		e, g := newEntra(t), newEndpoint(t)
 		v := e.vault(t, st, vault.WithGoogle(oauth.At(g.URL), g.Client()))
 		app, user := addMicrosoft(t, st, v)
-		wantIdle(t, v, user, 0)
+		wantIdle(t, st, v, user, 0)
 		keepAlive(t, v, user, false)
 		user = consentedAgo(t, st, user, vault.IdleAfter-time.Minute)
 		keepAlive(t, v, user, false)
 		user = consentedAgo(t, st, user, vault.IdleAfter+time.Hour)
-		wantIdle(t, v, user, vault.IdleAfter+time.Hour)
+		wantIdle(t, st, v, user, vault.IdleAfter+time.Hour)
 		keepAlive(t, v, user, true)
 		wantSecret(t, v, "cred_ms", "1.canary-R1")
-		wantIdle(t, v, user, 0)
+		wantIdle(t, st, v, user, 0)
 		keepAlive(t, v, user, false) // used just now
 
 		user = consentedAgo(t, st, user, 10*vault.IdleAfter)
@@ -296,10 +296,14 @@ func keepAlive(t *testing.T, v *vault.Vault, row store.Credential, want bool) {
 	}
 }
 
-func wantIdle(t *testing.T, v *vault.Vault, row store.Credential, want time.Duration) {
+func wantIdle(t *testing.T, st *store.Store, v *vault.Vault, row store.Credential, want time.Duration) {
 	t.Helper()
-	if idle, ok, err := v.Idle(t.Context(), row); !ok || err != nil || (idle-want).Abs() > time.Minute {
-		t.Errorf("%s: idle for %v, %v %v; want %v", row.ID, idle, ok, err, want)
+	row, err := st.Credential(t.Context(), row.Team, row.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := v.LastUse(row); !ok || (time.Since(at)-want).Abs() > time.Minute {
+		t.Errorf("%s: last used at %v, %v; want %v ago", row.ID, at, ok, want)
 	}
 }
 

@@ -156,7 +156,7 @@ func tokenPlace(k store.TokenKey) Bind {
 
 // fetch makes the call as the holder of the lease and keeps what came of it.
 func (p *sharedPlace) fetch(ctx context.Context, cred store.Credential, holder string) (kept, error) {
-	result := store.TokenResult{Key: p.key, Holder: holder, Version: cred.UpdatedAt, Used: cred.Sealed}
+	result := store.TokenResult{Key: p.key, Holder: holder, Version: cred.UpdatedAt, Used: cred.Sealed, Refreshed: p.by.uses != nil}
 	got, err := p.mint(ctx, cred)
 	if err == nil && got.access.Empty() {
 		err = errNoToken

@@ -1,0 +1,122 @@
+package monitor
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/store"
+)
+
+// The kinds of what ends.
+const (
+	KindSecret      = "client_secret"   // of an app registration at Entra ID, as its owner says
+	KindCertificate = "certificate"     // the same, as the certificate says
+	KindConsent     = "consent"         // of a user, seven days after it was given to an app in Testing
+	KindIdle        = "idle_token"      // a refresh token that nobody could use for a while
+	KindChange      = "provider_change" // a row of the table of changes
+)
+
+// The severities, by how soon it is.
+const (
+	SeverityOK       = "ok"       // more than 30 days, or no date
+	SeverityNotice   = "notice"   // 30 days, or a change that has come
+	SeverityWarning  = "warning"  // 14 days
+	SeverityCritical = "critical" // 3 days
+	SeverityOver     = "over"
+)
+
+// Expiry is something of a credential or an account that ends.
+type Expiry struct {
+	Kind       string
+	Credential email.ID  // empty: it is about an account alone
+	Accounts   []Owner   // those that it stops
+	Change     string    // the id of a row of the table
+	At         time.Time // zero: nobody has named a time
+	Days       int       // left, a part of a day counted as one; 0: it is over
+	Severity   string
+	Summary    string // "client secret ends in 12 days"
+	What       string // one sentence
+	Fix, Link  string
+
+	subject email.ID // whose events tell of it
+}
+
+// Owner is an account that something is about.
+type Owner struct{ ID, Address email.ID }
+
+// Expiries tells what of a team's credentials and accounts ends, the soonest first, and
+// then what has no date.
+func (w *Watch) Expiries(ctx context.Context, team email.ID) ([]Expiry, error) {
+	credentials, err := w.cfg.Store.Credentials(ctx, team)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := w.cfg.Store.Accounts(ctx, team)
+	if err != nil {
+		return nil, err
+	}
+	v := view{w: w, now: w.now(), list: credentials, credentials: map[email.ID]store.Credential{}, users: map[email.ID][]*store.Account{}}
+	for _, c := range credentials {
+		v.credentials[c.ID] = c
+	}
+	for _, a := range accounts {
+		v.users[a.Credential] = append(v.users[a.Credential], a)
+	}
+	all := v.changes(accounts)
+	for _, c := range credentials {
+		all = append(all, v.credential(c)...)
+	}
+	for i := range all {
+		all[i].dated(v.now)
+	}
+	slices.SortStableFunc(all, sooner)
+	return all, nil
+}
+
+func sooner(a, b Expiry) int {
+	if a.At.IsZero() != b.At.IsZero() {
+		if a.At.IsZero() {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(a.At.Compare(b.At), strings.Compare(a.subject, b.subject))
+}
+
+// view is a team at one moment.
+type view struct {
+	w           *Watch
+	now         time.Time
+	list        []store.Credential
+	credentials map[email.ID]store.Credential
+	users       map[email.ID][]*store.Account // by credential
+}
+
+// changes are the rows of the table that concern accounts.
+func (v view) changes(accounts []*store.Account) []Expiry {
+	var all []Expiry
+	for _, a := range accounts {
+		kind := v.credentials[a.Credential].Kind
+		for _, c := range v.w.changes {
+			if c.concerns(a, kind) {
+				all = append(all, Expiry{
+					Kind: KindChange, Accounts: owners(a), Change: c.ID, At: c.At(), Summary: c.Title, What: c.What,
+					Fix: strings.ReplaceAll(c.Fix, "{address}", a.Address), Link: c.Source, subject: a.ID,
+				})
+			}
+		}
+	}
+	return all
+}
+
+func owners(accounts ...*store.Account) []Owner {
+	out := make([]Owner, len(accounts))
+	for i, a := range accounts {
+		out[i] = Owner{a.ID, a.Address}
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"gatepost/internal/email"
+	"gatepost/internal/provider"
+	"gatepost/internal/store"
+	"gatepost/internal/vault"
+)
+
+// Refresh tokens that nobody uses end. They are used one after another and a few in a
+// minute, so that thousands of consents of one day make no burst at their provider.
+const (
+	keepAtOnce = 20
+	keepLife   = 10 * time.Minute // of the turn: longer than so many calls take
+	// How long a token rests that could not be used: the provider was not reached, or it
+	// refuses, and then a person has to act.
+	restPassing = time.Hour
+	restRefused = day
+)
+
+// KeepAlive uses refresh tokens that have not been used for vault.IdleAfter, the longest
+// unused first, while no other node is at it. One that is refused holds the accounts of
+// its credential; trouble of the road is left for later.
+func (w *Watch) KeepAlive(ctx context.Context) error {
+	due, err := w.unused(ctx)
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	return w.alone(ctx, "keep refresh tokens in use", keepLife, func(ctx context.Context) error {
+		due, err := w.unused(ctx) // another node may have used some meanwhile
+		if err != nil {
+			return err
+		}
+		for _, c := range due[:min(keepAtOnce, len(due))] {
+			if err := w.use(ctx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// unused lists the credentials whose refresh tokens are due, the longest unused first.
+func (w *Watch) unused(ctx context.Context) ([]store.Credential, error) {
+	var due []store.Credential
+	for _, kind := range []string{vault.KindGoogleUser, vault.KindMicrosoftUser} {
+		all, err := w.cfg.Store.CredentialsOfKind(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		due = append(due, all...)
+	}
+	now := w.now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.rests, func(_ email.ID, until time.Time) bool { return !until.After(now) })
+	due = slices.DeleteFunc(due, func(c store.Credential) bool {
+		last, ok := w.cfg.Vault.LastUse(c)
+		_, rests := w.rests[c.ID]
+		return !ok || rests || now.Sub(last) < vault.IdleAfter
+	})
+	slices.SortStableFunc(due, func(a, b store.Credential) int {
+		x, _ := w.cfg.Vault.LastUse(a)
+		y, _ := w.cfg.Vault.LastUse(b)
+		return x.Compare(y)
+	})
+	return due, nil
+}
+
+// use uses one token, and sees to what comes of it.
+func (w *Watch) use(ctx context.Context, c store.Credential) error {
+	began := w.now()
+	_, err := w.cfg.Vault.KeepAlive(ctx, c)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	w.rest(c, err)
+	switch {
+	case err == nil:
+		w.cfg.Log.Debug("a refresh token was used, so that it does not end", "credential", c.ID)
+	case errors.Is(err, store.ErrNotFound): // it was removed meanwhile
+	case !refused(err):
+		w.cfg.Log.Info("a refresh token could not be used and is tried again later", "credential", c.ID, "err", err)
+	default:
+		w.cfg.Log.Warn("a refresh token is not taken any more", "credential", c.ID, "err", err)
+		if w.cfg.Refused != nil {
+			return w.cfg.Refused(ctx, c.Team, c.ID, began, err)
+		}
+	}
+	return nil
+}
+
+// refused tells that a person has to act; else the provider was not reached, or asks to
+// come later.
+func refused(err error) bool {
+	p, ok := errors.AsType[*provider.Error](err)
+	return ok && p.Class == provider.Hold
+}
+
+// rest keeps a credential whose token could not be used from being tried again soon.
+func (w *Watch) rest(c store.Credential, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil, errors.Is(err, store.ErrNotFound):
+		delete(w.rests, c.ID)
+	case refused(err):
+		w.rests[c.ID] = w.now().Add(restRefused)
+	default:
+		w.rests[c.ID] = w.now().Add(restPassing)
+	}
+}
