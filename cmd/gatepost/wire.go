@@ -148,7 +148,7 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	}
 	srv.control = control.New(control.Config{
 		Traces: srv.traces, Watch: srv.watch,
-		Store:  srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), Entra: entra.At(s.microsoftURL), HTTP: srv.calls,
+		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), Entra: entra.At(s.microsoftURL), HTTP: srv.calls,
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
 	})
 	return srv.engine.Enter(ctx)
