@@ -112,7 +112,8 @@ func (m *microsoft) answerClient(c entraCall) (entraAnswer, *entraError) {
 }
 
 // defaultScope reads the only scope that an app without a user may ask for: that of
-// one resource and /.default.
+// one resource and /.default. Those of OpenID Connect beside it are for nothing and do
+// no harm: Microsoft's library for Go always sends them.
 func defaultScope(t *tenant, scope string) (resource, string, *entraError) {
 	if strings.TrimSpace(scope) == "" {
 		return noResource, "", missing("scope")
@@ -121,7 +122,7 @@ func defaultScope(t *tenant, scope string) (resource, string, *entraError) {
 	if bad != nil {
 		return noResource, "", bad
 	}
-	if len(a.permissions) != 1 || a.permissions[0].name != ".default" || len(a.openID) > 0 || !strings.Contains(scope, "://") {
+	if len(a.permissions) != 1 || a.permissions[0].name != ".default" || !strings.Contains(scope, "://") {
 		return noResource, "", aadsts(70011).saying("The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. "+
 			"The scope %s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).", scope)
 	}

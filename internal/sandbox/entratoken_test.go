@@ -148,6 +148,15 @@ func (c certified) assertion(t *testing.T, algorithm, client, audience string, e
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
+// As Microsoft's library for Go asks: the scopes of OpenID Connect are for nothing here.
+func TestAnAppMayNameOpenIDScopes(t *testing.T) {
+	m := microsoftWorld(t)
+	a := m.app(AppOptions{})
+	if got := m.token(a.TenantID, m.clientForm(a, defaultG+" openid offline_access profile")); got.status != 200 || got.RefreshToken != "" || got.IDToken != "" {
+		t.Errorf("%d %s", got.status, got.Description)
+	}
+}
+
 func TestAnAppProvesItselfWithACertificate(t *testing.T) {
 	m := microsoftWorld(t)
 	now := time.Now()

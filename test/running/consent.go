@@ -81,6 +81,33 @@ func Consent(t testing.TB, c *http.Client, from, user string, refused ...string)
 	return back
 }
 
+// ConsentMicrosoft agrees, at the simulated Microsoft, to what an app asks at a URL, as
+// a user. It returns where the browser is sent back to, without going there.
+func ConsentMicrosoft(t testing.TB, c *http.Client, from, user string) *url.URL {
+	t.Helper()
+	where, err := url.Parse(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := hiddenRequest.FindStringSubmatch(page(t, c, from))
+	if request == nil {
+		t.Fatal("the page has no request: is it an error page?")
+	}
+	where.Path, where.RawQuery = "/entra/consent", ""
+	browser := *c
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := browser.PostForm(where.String(), url.Values{"request": {html.UnescapeString(request[1])}, "account": {user}, "action": {"allow"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	back, err := resp.Location()
+	if err != nil {
+		t.Fatalf("consent ended with %s: %v", resp.Status, err)
+	}
+	return back
+}
+
 func page(t testing.TB, c *http.Client, at string) string {
 	t.Helper()
 	resp, err := c.Get(at)
