@@ -142,15 +142,19 @@ func (a *account) refused(stage provider.Stage, p purpose, token email.Secret, g
 	said := readError(got.body)
 	said.Stage, said.Code, said.RetryAfter = stage, got.resp.StatusCode, got.resp.Header.Get("Retry-After")
 	said.About = a.about(p, token)
-	return named(provider.Classify(said, a.deps.Now()), got.id)
+	return named(a.sharedHint(provider.Classify(said, a.deps.Now()), ""), got.id)
 }
 
 // about fills in what an advice must name. The claims of the token serve the words
 // alone: tokens are Microsoft's to read.
 func (a *account) about(p purpose, token email.Secret) provider.About {
-	c := readClaims(token)
+	return a.aboutToken(readClaims(token), a.scopes(p))
+}
+
+func (a *account) aboutToken(c claims, scopes []string) provider.About {
 	return provider.About{
-		Vendor: provider.VendorMicrosoft, Subject: a.mailbox, Scopes: a.scopes(p), ClientID: c.app(), Tenant: c.Tenant, ObjectID: c.objectOfApp(),
+		Vendor: provider.VendorMicrosoft, Subject: a.mailbox, Scopes: scopes, ClientID: c.app(), Tenant: c.Tenant, ObjectID: c.objectOfApp(),
+		Login: a.settings.cloud().login,
 	}
 }
 

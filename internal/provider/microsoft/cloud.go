@@ -10,6 +10,7 @@ type cloud struct {
 	// that acts by itself must name it.
 	outlook, exchange string
 	smtp              string
+	login             string // where users sign in, for words
 }
 
 // clouds are Microsoft's, by the names that credentials have for them
@@ -17,10 +18,10 @@ type cloud struct {
 // documented for SMTP in one place: host and scope can be set.
 func clouds() map[string]cloud {
 	return map[string]cloud{
-		"global":    {"https://graph.microsoft.com", "https://outlook.office.com", "https://outlook.office365.com", "smtp.office365.com"},
-		"us_gov_l4": {"https://graph.microsoft.us", "https://outlook.office365.us", "https://outlook.office365.us", "smtp.office365.us"},
-		"us_gov_l5": {"https://dod-graph.microsoft.us", "https://outlook-dod.office365.us", "https://outlook-dod.office365.us", "smtp.office365.us"},
-		"china":     {"https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn", "https://partner.outlook.cn", "smtp.partner.outlook.cn"},
+		"global":    {"https://graph.microsoft.com", "https://outlook.office.com", "https://outlook.office365.com", "smtp.office365.com", "https://login.microsoftonline.com"},
+		"us_gov_l4": {"https://graph.microsoft.us", "https://outlook.office365.us", "https://outlook.office365.us", "smtp.office365.us", "https://login.microsoftonline.us"},
+		"us_gov_l5": {"https://dod-graph.microsoft.us", "https://outlook-dod.office365.us", "https://outlook-dod.office365.us", "smtp.office365.us", "https://login.microsoftonline.us"},
+		"china":     {"https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn", "https://partner.outlook.cn", "smtp.partner.outlook.cn", "https://login.chinacloudapi.cn"},
 	}
 }
 

@@ -45,7 +45,8 @@ type account struct {
 	// one app and mailbox (learn.microsoft.com/graph/throttling-limits).
 	gate chan struct{}
 
-	ahead atomic.Int64 // by how much Graph's clock is ahead of ours, in nanoseconds
+	seen  atomic.Pointer[claims] // of the last token
+	ahead atomic.Int64           // by how much Graph's clock is ahead of ours, in nanoseconds
 }
 
 // looker is an account whose Sent Items may be read.
@@ -133,6 +134,7 @@ func (a *account) scopes(p purpose) []string {
 
 func (a *account) token(ctx context.Context, p purpose, renew bool) (email.Secret, *provider.Error) {
 	token, problem := webcall.Token(ctx, a.deps, a.scopes(p), renew)
+	a.note(token)
 	return token, signInHint(problem, a.settings.AppOnly)
 }
 

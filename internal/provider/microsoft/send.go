@@ -97,24 +97,6 @@ func (a *account) refusedMessage(stage provider.Stage, p purpose, msg email.Cont
 	said := readError(got.body)
 	said.Stage, said.Code, said.RetryAfter = stage, got.resp.StatusCode, got.resp.Header.Get("Retry-After")
 	said.About = a.about(p, token)
-	said.About.Sender = author(msg)
-	return named(provider.Classify(said, a.deps.Now()), got.id)
-}
-
-// author is the address in From, as far as it can be read; for words alone.
-func author(msg email.Content) string {
-	r, err := msg.Open()
-	if err != nil {
-		return ""
-	}
-	defer r.Close()
-	head, err := email.ReadHeader(r)
-	if err != nil {
-		return ""
-	}
-	list, err := email.ParseAddressList(head.Value("From"))
-	if err != nil || len(list) == 0 {
-		return ""
-	}
-	return list[0].Local + "@" + list[0].Domain
+	said.About.Sender = email.Author(msg)
+	return named(a.sharedHint(provider.Classify(said, a.deps.Now()), said.About.Sender), got.id)
 }

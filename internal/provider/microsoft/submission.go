@@ -148,11 +148,13 @@ func openSMTP(a provider.Account, deps provider.Deps) (provider.Provider, error)
 	login, err := smtp.OpenBearer(smtp.Bearer{
 		Host: host, Port: port, TLS: "starttls", Mailbox: s.box(a.Address), Mechanism: smtp.XOAUTH2,
 		MaxConnections: s.MaxConnections, Scope: s.scope(),
+		About: func() provider.About { return graph.aboutToken(graph.known(), []string{s.scope()}) },
 		Token: func(ctx context.Context, renew bool) (email.Secret, error) {
 			token, problem := webcall.Token(ctx, deps, []string{s.scope()}, renew)
 			if problem != nil {
 				return token, signInHint(problem, s.AppOnly)
 			}
+			graph.note(token)
 			return token, nil
 		},
 	}, deps)
@@ -174,7 +176,11 @@ func (s *submitter) Send(ctx context.Context, env email.Envelope, msg email.Cont
 			fmt.Sprintf("The message is larger than the %d bytes that the mailbox may send.", s.settings.MaxSize),
 			"Send a link in place of the attachment; or raise Set-Mailbox -MaxSendSize, and then the account's max_size.")
 	}
-	return s.Login.Send(ctx, env, msg)
+	receipt, err := s.Login.Send(ctx, env, msg)
+	if e, ok := errors.AsType[*provider.Error](err); ok {
+		err = s.graph.sharedHint(e, email.Author(msg))
+	}
+	return receipt, err
 }
 
 // Close implements provider.Closer.
@@ -199,7 +205,10 @@ func (s *submitter) Prove(ctx context.Context) []provider.Step {
 	if problem != nil {
 		return steps
 	}
-	steps = append(steps, s.Login.Prove(ctx)...)
+	for _, one := range s.Login.Prove(ctx) {
+		one.Err = s.graph.sharedHint(one.Err, "")
+		steps = append(steps, one)
+	}
 	if s.settings.MayLook {
 		seen, problem := s.graph.folder(ctx, toLook, "sentitems")
 		steps = append(steps, step("mailbox", seen, problem))

@@ -31,6 +31,8 @@ type Bearer struct {
 
 	MaxConnections int
 	Scope          string // what the token must allow; for advice
+	// About names what else an advice must name; nil: nothing.
+	About func() provider.About
 	// Token gives a token; renew asks for another than the one that was refused.
 	Token func(ctx context.Context, renew bool) (email.Secret, error)
 }

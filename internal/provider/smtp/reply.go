@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gatepost/internal/email"
 	"gatepost/internal/provider"
 )
 
@@ -115,19 +116,35 @@ func (r reply) words() string {
 
 // problem classifies a reply that is not the one hoped for.
 func (a *account) problem(stage provider.Stage, r reply) *provider.Error {
+	return a.classify(stage, r, a.about())
+}
+
+// problem is that of a message, whose author may be why.
+func (t *transaction) problem(stage provider.Stage, r reply) *provider.Error {
+	if t.author == nil {
+		author := email.Author(t.body.msg)
+		t.author = &author
+	}
+	about := t.about()
+	about.Sender = *t.author
+	return t.classify(stage, r, about)
+}
+
+func (a *account) classify(stage provider.Stage, r reply, about provider.About) *provider.Error {
 	return provider.Classify(provider.Answer{
-		Stage: stage, Code: r.code, Reason: r.enhanced, Text: strings.ReplaceAll(r.text, "\n", " "),
-		About: a.about(),
+		Stage: stage, Code: r.code, Reason: r.enhanced, Text: strings.ReplaceAll(r.text, "\n", " "), About: about,
 	}, a.deps.Now())
 }
 
 // about names whom and what an advice speaks of.
 func (a *account) about() provider.About {
-	about := provider.About{Subject: a.settings.User}
-	if a.bearer != nil {
-		about.Scopes = []string{a.bearer.Scope}
+	switch {
+	case a.bearer == nil:
+		return provider.About{Subject: a.settings.User}
+	case a.bearer.About != nil:
+		return a.bearer.About()
 	}
-	return about
+	return provider.About{Subject: a.settings.User, Scopes: []string{a.bearer.Scope}}
 }
 
 // noReply classifies a conversation that broke, or went on in another protocol.

@@ -19,6 +19,7 @@ type transaction struct {
 	env  email.Envelope
 	body *body
 
+	author   *string // the address in From, once somebody has asked
 	results  []provider.Result
 	accepted int
 	// What became of the session.
