@@ -8,10 +8,12 @@ import (
 
 // NewCredential is a secret to be kept.
 type NewCredential struct {
-	Kind            string          `json:"kind" enum:"google_service_account,google_oauth_client,microsoft_app,smtp_password"`
+	Kind            string          `json:"kind" enum:"google_service_account,google_keyless,google_oauth_client,microsoft_app,smtp_password"`
 	Name            string          `json:"name" doc:"What people call it." example:"Workspace"`
-	Key             json.RawMessage `json:"key,omitempty" doc:"google_service_account, google_oauth_client: the JSON file that Google gave, as an object or as a string. microsoft_app: the private key of the certificate, PEM in a string."`
-	ClientID        string          `json:"client_id,omitempty" doc:"google_oauth_client: in place of key. microsoft_app: the Application (client) ID."`
+	Key             json.RawMessage `json:"key,omitempty" doc:"google_service_account, google_oauth_client: the JSON file that Google gave, as an object or as a string. google_keyless: the file of workload identity federation (external_account), likewise. microsoft_app: the private key of the certificate, PEM in a string."`
+	Source          string          `json:"source,omitempty" enum:"external_account,metadata" doc:"google_keyless: where gatepost has its own identity from: the file in key, or the metadata server of the machine of Google Cloud that it runs on. Empty: the file."`
+	ServiceAccount  string          `json:"service_account,omitempty" doc:"google_keyless: the service account to act as. Empty: the one in the file, or the machine's own." example:"gatepost@my-project.iam.gserviceaccount.com"`
+	ClientID        string          `json:"client_id,omitempty" doc:"google_keyless: the service account's unique ID, so that advice can name it. google_oauth_client: in place of key. microsoft_app: the Application (client) ID."`
 	ClientSecret    string          `json:"client_secret,omitempty" doc:"google_oauth_client: in place of key. microsoft_app: the Value of a client secret, not its ID."`
 	Tenant          string          `json:"tenant,omitempty" doc:"microsoft_app: the Directory (tenant) ID or a domain of it; for consents of users of other tenants common, organizations or consumers." example:"contoso.com"`
 	Cloud           string          `json:"cloud,omitempty" enum:"global,us_gov_l4,us_gov_l5,china" doc:"microsoft_app: Microsoft's cloud. Empty: global."`
@@ -23,10 +25,10 @@ type NewCredential struct {
 // Credential is what may be shown of a credential.
 type Credential struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind" enum:"google_service_account,google_oauth_client,google_user,microsoft_app,microsoft_user,smtp_password"`
+	Kind string `json:"kind" enum:"google_service_account,google_keyless,google_oauth_client,google_user,microsoft_app,microsoft_user,smtp_password"`
 	Name string `json:"name"`
 	// Public tells the secret from others. Lists are joined by spaces.
-	Public    map[string]string `json:"public" doc:"What tells the secret from others: client_email, client_id, key_id and project of a service account; client_id and type of an OAuth client; tenant, client_id, cloud, auth, thumbprint and expires_at of an app registration; email, scopes, purposes and client of a user's consent."`
+	Public    map[string]string `json:"public" doc:"What tells the secret from others: client_email, client_id, key_id and project of a service account; source, client_email, client_id, audience and subject_token of one without a key; client_id and type of an OAuth client; tenant, client_id, cloud, auth, thumbprint and expires_at of an app registration; email, scopes, purposes and client of a user's consent."`
 	CreatedAt Time              `json:"created_at"`
 	UpdatedAt Time              `json:"updated_at"`
 }

@@ -33,6 +33,7 @@ type SetupQuery struct {
 	Address    string   // microsoft: the mailbox, for the lines to paste
 	Purposes   []string // send, look, draft, read, modify, smtp; empty: send and look
 	Redirect   string   // gmail: where consent ends, when not at gatepost itself
+	Source     string   // workspace without a key: external_account or metadata
 }
 
 func (s SetupQuery) query() url.Values {
@@ -41,6 +42,7 @@ func (s SetupQuery) query() url.Values {
 	setQuery(q, "transport", s.Transport)
 	setQuery(q, "redirect", s.Redirect)
 	setQuery(q, "address", s.Address)
+	setQuery(q, "source", s.Source)
 	for _, p := range s.Purposes {
 		q.Add("purposes", p)
 	}

@@ -17,8 +17,9 @@ import (
 // delegation.
 type workspace struct {
 	mailboxFlags
-	file string
-	wait time.Duration
+	file    string
+	keyless keylessFlags
+	wait    time.Duration
 }
 
 func connectWorkspaceCommand(env environment) *cobra.Command {
@@ -32,13 +33,21 @@ connected and nobody has to sign in.
 
 Without --service-account the command tells how to make one. It prints the client
 id and the list of scopes to paste into the admin console, and proves key,
-signature and each scope with live tokens before anything can be sent.`,
+signature and each scope with live tokens before anything can be sent.
+
+No key file is needed where gatepost has an identity of its own: --keyless names a
+file of workload identity federation, --metadata means the service account of the
+machine of Google Cloud that gatepost runs on. Google then signs. Whoever runs the
+server allows it by the setting google-keyless.`,
 		Example: `  gatepost connect workspace app@example.com --service-account key.json
+  gatepost connect workspace app@example.com --keyless federation.json
+  gatepost connect workspace app@example.com --metadata
   gatepost connect workspace second@example.com --credential cred_01k…
   gatepost connect workspace app@example.com --service-account key.json --wait 30m`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().StringVar(&w.file, "service-account", "", "key `file` of the service account (JSON, from Google)")
+	w.keyless.flags(cmd)
 	w.flags(cmd)
 	cmd.Flags().DurationVar(&w.wait, "wait", 0, "how long to wait until Google knows of the delegation")
 	cmd.Flags().BoolVar(&w.noTest, "no-test", false, "send no test message")
@@ -52,6 +61,9 @@ func (w *workspace) run(ctx context.Context, g *guide, args []string) error {
 func (w *workspace) connect(ctx context.Context, g *guide, args []string) error {
 	address, err := addressOf(args)
 	if err != nil {
+		return err
+	}
+	if err := w.keyless.check(w.file); err != nil {
 		return err
 	}
 	if err := g.another(ctx, address, w.transport(), "workspace"); err != nil {
@@ -74,7 +86,7 @@ func (w *workspace) connect(ctx context.Context, g *guide, args []string) error 
 	}
 	g.pause("When that is done, press Enter.")
 	proof, err := g.tryUntil(ctx, trying{
-		credential: credential, address: address, purposes: w.wanted(), wait: w.wait, provider: "Google", what: "key",
+		credential: credential, address: address, purposes: w.wanted(), wait: w.wait, provider: "Google", what: "service account",
 		slow: "Google can take minutes, at most a day, to know of it",
 	})
 	if err != nil {
@@ -95,7 +107,10 @@ func (w *workspace) connect(ctx context.Context, g *guide, args []string) error 
 // key hands over the key file, whose key may be stored already.
 func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 	if w.credential != "" {
-		return w.credential, g.known(ctx, w.credential, "google_service_account")
+		return w.credential, g.known(ctx, w.credential, "google_service_account", kindKeyless)
+	}
+	if w.keyless.given() {
+		return w.keyless.keep(ctx, g)
 	}
 	if w.file == "" && g.interactive {
 		if err := g.setup(ctx, client.SetupQuery{Kind: "workspace", Transport: w.transport(), Purposes: w.wanted()}); err != nil {
@@ -111,13 +126,13 @@ func (w *workspace) key(ctx context.Context, g *guide) (string, error) {
 		return "", err
 	}
 	g.made = made.ID
-	return g.once(ctx, made)
+	return g.once(ctx, made, "key file")
 }
 
-// once keeps one credential of a key. The file was checked whole, by gatepost and by
-// Google, whether its key is stored already or not: a file that was changed looks
-// like it in its names alone.
-func (g *guide) once(ctx context.Context, made client.Credential) (string, error) {
+// once keeps one credential of a key or identity; what is what people call it. It was
+// checked whole, by gatepost and by Google, whether it is stored already or not: a file
+// that was changed looks like it in its names alone.
+func (g *guide) once(ctx context.Context, made client.Credential, what string) (string, error) {
 	list, err := g.Credentials(ctx)
 	if err != nil {
 		return "", err
@@ -126,15 +141,15 @@ func (g *guide) once(ctx context.Context, made client.Credential) (string, error
 		return c.ID != made.ID && c.Kind == made.Kind && maps.Equal(c.Public, made.Public)
 	})
 	if i < 0 {
-		g.note("%s key file: checked and sealed as %s", g.in(green, "✓"), made.ID)
+		g.note("%s %s: checked and sealed as %s", g.in(green, "✓"), what, made.ID)
 		return made.ID, nil
 	}
 	old := list.Data[i]
 	if err := g.DeleteCredential(context.WithoutCancel(ctx), made.ID); err != nil {
-		return "", fmt.Errorf("remove %s, which is the key of %s once more: %w", made.ID, old.ID, err)
+		return "", fmt.Errorf("remove %s, which is the same as %s once more: %w", made.ID, old.ID, err)
 	}
 	g.made = ""
-	g.note("%s key file: checked; its key is stored already, as %s", g.in(green, "✓"), old.ID)
+	g.note("%s %s: checked; it is stored already, as %s", g.in(green, "✓"), what, old.ID)
 	return old.ID, nil
 }
 

@@ -196,14 +196,14 @@ func (g *guide) stored(ctx context.Context, kind, name, value string) (client.Cr
 }
 
 // known checks the credential that a flag names before anything is told to do.
-func (g *guide) known(ctx context.Context, id, kind string) error {
+func (g *guide) known(ctx context.Context, id string, kinds ...string) error {
 	c, err := g.Credential(ctx, id)
 	var refused *client.Error
 	switch {
 	case errors.As(err, &refused) && refused.Kind() == "not_found":
 		return usagef("--credential: there is no credential %s: gatepost credentials list shows them", id)
-	case err == nil && c.Kind != kind:
-		return usagef("--credential: %s is of the kind %s, and this needs a %s: gatepost credentials list shows them", id, c.Kind, kind)
+	case err == nil && !slices.Contains(kinds, c.Kind):
+		return usagef("--credential: %s is of the kind %s, and this needs a %s: gatepost credentials list shows them", id, c.Kind, strings.Join(kinds, " or a "))
 	}
 	return err
 }

@@ -89,6 +89,12 @@ func stepName(name string) string {
 		return "key file"
 	case "sign_in":
 		return "sign-in"
+	case "machine":
+		return "machine's identity"
+	case "subject_token":
+		return "outside token"
+	case "exchange":
+		return "token exchange"
 	case "tls":
 		return "TLS"
 	case "aliases":

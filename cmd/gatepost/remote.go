@@ -62,6 +62,9 @@ func inFlags(err error, cmd *cobra.Command) error {
 // for smtp.tls. Of a file, of a
 // member of a pool, and of what has a name of its own, it names that, too.
 func flagOf(field string, cmd *cobra.Command) string {
+	if strings.HasPrefix(field, "--") {
+		return field // the command has named it
+	}
 	head, rest, _ := strings.Cut(field, ".")
 	if limit, ok := strings.CutPrefix(rest, "limits."); ok && cmd.Flags().Lookup("limit") != nil {
 		return "--limit " + limit

@@ -18,6 +18,7 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
 	"gatepost/internal/sandbox"
 )
 
@@ -190,6 +191,8 @@ type sandboxFacts struct {
 	RelayTLSAddr        string           `json:"relay_tls_addr"`
 	RelayUser           string           `json:"relay_user"`
 	RelayPassword       string           `json:"relay_password"`
+	MetadataURL         string           `json:"metadata_url"`
+	FederationFile      string           `json:"federation_file"`
 	MicrosoftURL        string           `json:"microsoft_url"`
 	ExchangeSMTPAddr    string           `json:"exchange_smtp_addr"`
 	MicrosoftTenant     string           `json:"microsoft_tenant"`
@@ -201,6 +204,7 @@ type sandboxFacts struct {
 // whole runs a server in the world.
 func (s *sandboxSettings) whole(ctx context.Context, env environment, w *sandbox.World) error {
 	s.googleURL, s.googleSMTP, s.caFile = w.GoogleURL, w.GmailSMTPAddr, w.CAFile
+	s.metadataURL, s.googleKeyless = w.MetadataURL, []string{oauth.KeylessMetadata, outsideTokens(w)}
 	s.microsoftURL, s.microsoftSMTP = w.MicrosoftURL, w.ExchangeSMTPAddr
 	s.settings.smtp.certificate = w.ServerTLS()
 	level := s.logLevel
@@ -246,6 +250,7 @@ func furnish(ctx context.Context, srv *server, w *sandbox.World) (*sandboxFacts,
 		GoogleURL: w.GoogleURL, ServiceAccountFile: files.serviceAccount, OAuthClientFile: files.oauthClient, OAuthWebClientFile: files.webClient,
 		GmailSMTPAddr: w.GmailSMTPAddr, GmailSMTPSAddr: w.GmailSMTPSAddr, GmailRelayAddr: w.RelayOpenAddr,
 		RelayAddr: w.SMTPAddr, RelayTLSAddr: w.SMTPSAddr, RelayUser: user, RelayPassword: password,
+		MetadataURL: w.MetadataURL, FederationFile: files.federation,
 		MicrosoftURL: w.MicrosoftURL, ExchangeSMTPAddr: w.ExchangeSMTPAddr, MicrosoftTenant: files.microsoft.TenantID,
 		MicrosoftClientID: files.microsoft.ClientID, MicrosoftSecretFile: files.microsoftSecret, MicrosoftMailbox: microsoftMailbox,
 	}
@@ -317,6 +322,7 @@ Nothing leaves it.
   Google     {{.GoogleURL}}
              smtp.gmail.com {{.GmailSMTPAddr}} (STARTTLS), {{.GmailSMTPSAddr}} (TLS)
              smtp-relay.gmail.com {{.GmailRelayAddr}}
+             metadata server {{.MetadataURL}}
   Microsoft  {{.MicrosoftURL}}
              smtp.office365.com {{.ExchangeSMTPAddr}} (STARTTLS)
   control    {{.ControlURL}}
@@ -340,6 +346,7 @@ From a program:
 Connect more mailboxes, as with the real Google and Microsoft:
 
   {{.Program}} connect workspace bob@acme.example --service-account {{.ServiceAccountFile}}
+  {{.Program}} connect workspace carl@acme.example --keyless {{.FederationFile}}
   {{.Program}} connect gmail grace@gmail.example --oauth-client {{.OAuthClientFile}}
   {{.Program}} connect link kay@gmail.example --oauth-client {{.OAuthWebClientFile}}
   {{.Program}} connect microsoft {{.MicrosoftMailbox}} --tenant {{.MicrosoftTenant}} --client-id {{.MicrosoftClientID}} --secret-file {{.MicrosoftSecretFile}}

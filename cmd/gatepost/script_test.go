@@ -83,6 +83,8 @@ func furnishScript(e *testscript.Env) error {
 	user, password := w.SMTPLogin()
 	for name, value := range map[string]string{
 		"GATEPOST_LISTEN": listen, "GATEPOST_URL": "http://" + listen, "GATEPOST_GOOGLE_URL": w.GoogleURL, "GATEPOST_CA_FILE": w.CAFile,
+		"GATEPOST_GOOGLE_METADATA_URL": w.MetadataURL, "FEDERATION": files.federation, "OUTSIDE_TOKENS": outsideTokens(w),
+		"SIGNER": files.keyless.Address, "SIGNER_ID": files.keyless.ClientID, "SIGNED_BY": files.keyless.Principal,
 		"GATEPOST_MICROSOFT_URL": w.MicrosoftURL, "GATEPOST_MICROSOFT_SMTP": w.ExchangeSMTPAddr,
 		"MS_TENANT": files.microsoft.TenantID, "MS_CLIENT": files.microsoft.ClientID, "MS_SECRET": files.microsoftSecret,
 		"MS_SECRET_ID": files.microsoft.SecretID, "BY_NAME": "http://localhost:" + port(listen), "MS_PRINCIPAL": files.microsoft.PrincipalID,

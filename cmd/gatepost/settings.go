@@ -32,6 +32,8 @@ type settings struct {
 	caFile        string
 	googleURL     string
 	googleSMTP    string
+	googleKeyless []string
+	metadataURL   string
 	microsoftURL  string
 	microsoftSMTP string
 	looks         []time.Duration

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
 )
 
 // settingTable lists every setting there is, in the order of the reference.
@@ -101,6 +102,10 @@ func sendingSettings() []setting {
 			doc: "Further certificate authorities to trust, PEM.",
 			set: text(func(s *settings) *string { return &s.caFile }),
 		}, {
+			name: "google-keyless", section: section, groups: forServer, kind: "list",
+			doc: "Identities of this machine that credentials without a key may use: `metadata` (its service account at Google Cloud), files of outside tokens, folders of them (with / at the end), addresses that give them. Empty: none.",
+			set: setList(func(s *settings) *[]string { return &s.googleKeyless }, oauth.ParseKeylessIdentity),
+		}, {
 			name: "google-url", section: section, groups: forServer, kind: "url",
 			doc: "Where a simulated Google is, for tests (`gatepost sandbox --world`).",
 			set: overTLS(setURL(func(s *settings) *string { return &s.googleURL }, "https://127.0.0.1:7027")),
@@ -108,6 +113,10 @@ func sendingSettings() []setting {
 			name: "google-smtp", section: section, groups: forServer, kind: "address",
 			doc: "Where a simulated smtp.gmail.com is, for tests.",
 			set: setAddress(func(s *settings) *string { return &s.googleSMTP }, "127.0.0.1:7031"),
+		}, {
+			name: "google-metadata-url", section: section, groups: forServer, kind: "url",
+			doc: "Where a simulated metadata server of Google Cloud is, for tests.",
+			set: overTLS(setURL(func(s *settings) *string { return &s.metadataURL }, "http://127.0.0.1:7036")),
 		}, {
 			name: "microsoft-url", section: section, groups: forServer, kind: "url",
 			doc: "Where a simulated Entra ID and Microsoft Graph are, for tests (`gatepost sandbox --world`).",

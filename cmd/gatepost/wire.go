@@ -125,8 +125,13 @@ func (srv *server) openStore(ctx context.Context, s *settings) (err error) {
 	}
 	srv.calls = &http.Client{Timeout: 30 * time.Second, Transport: tokenTransport(srv.roots)}
 	srv.vault = vault.New(srv.store, master, rand.Reader, time.Now,
-		vault.WithGoogle(oauth.At(s.googleURL), srv.calls), vault.WithMicrosoft(entra.At(s.microsoftURL), srv.calls))
+		vault.WithGoogle(oauth.At(s.googleURL), srv.calls), vault.WithGoogleKeyless(srv.keyless(s)), vault.WithMicrosoft(entra.At(s.microsoftURL), srv.calls))
 	return srv.vault.Start(ctx)
+}
+
+// keyless is where tokens without a key come from.
+func (srv *server) keyless(s *settings) vault.Keyless {
+	return vault.Keyless{At: oauth.KeylessAt(s.googleURL, s.metadataURL), May: s.googleKeyless, HTTP: srv.calls}
 }
 
 func (srv *server) openEngine(ctx context.Context, s *settings) error {
@@ -149,6 +154,7 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 	srv.control = control.New(control.Config{
 		Traces: srv.traces, Watch: srv.watch,
 		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), Entra: entra.At(s.microsoftURL), HTTP: srv.calls,
+		Keyless:   srv.keyless(s),
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,
 	})
 	return srv.engine.Enter(ctx)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,8 @@ import (
 // Microsoft's with its secret.
 type worldFiles struct {
 	serviceAccount, oauthClient, webClient string
+	federation                             string // workload identity federation
+	keyless                                sandbox.WorkloadAccount
 	microsoft                              sandbox.App
 	microsoftSecret                        string
 }
@@ -26,6 +29,7 @@ func writeWorldFiles(w *sandbox.World, redirects ...string) (f worldFiles, err e
 	f = worldFiles{
 		serviceAccount: filepath.Join(dir, "service-account.json"), oauthClient: filepath.Join(dir, "oauth-client.json"),
 		webClient: filepath.Join(dir, "oauth-client-web.json"), microsoftSecret: filepath.Join(dir, "microsoft-secret.txt"),
+		federation: filepath.Join(dir, "federation.json"), keyless: addWorkload(w),
 	}
 	if f.microsoft, err = addMicrosoftApp(w, redirects...); err != nil {
 		return f, err
@@ -34,9 +38,28 @@ func writeWorldFiles(w *sandbox.World, redirects ...string) (f worldFiles, err e
 		os.WriteFile(f.microsoftSecret, []byte(f.microsoft.Secret+"\n"), 0o600),
 		os.WriteFile(f.serviceAccount, w.ServiceAccountKey(lookScopes...), 0o600),
 		os.WriteFile(f.oauthClient, w.OAuthClient("installed"), 0o600),
+		os.WriteFile(f.federation, f.keyless.File, 0o600),
 		os.WriteFile(f.webClient, w.OAuthClient("web", redirects...), 0o600),
 	)
 	return f, err
+}
+
+// outsideTokens is where the world gives tokens of another issuer.
+func outsideTokens(w *sandbox.World) string { return w.ControlURL + "/control/outside-token" }
+
+// addWorkload makes a service account without a key, for an identity of another issuer,
+// and gives the machine one, too.
+func addWorkload(w *sandbox.World) sandbox.WorkloadAccount {
+	const (
+		issuer   = "https://issuer.example"
+		audience = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/gatepost/providers/outside"
+	)
+	scopes := append([]string{"https://mail.google.com/"}, lookScopes...)
+	w.AddMachine(sandbox.MachineOptions{Scopes: scopes})
+	return w.AddWorkload(sandbox.WorkloadOptions{
+		Pool: sandbox.WorkloadPool{Audience: audience, Issuer: issuer}, Scopes: scopes,
+		TokenURL: outsideTokens(w) + "?" + url.Values{"issuer": {issuer}, "audience": {audience}}.Encode(),
+	})
 }
 
 // microsoftMailbox is one that the app registration of the world may send from.
@@ -85,6 +108,9 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 		{"service_account_file", files.serviceAccount},
 		{"oauth_client_file", files.oauthClient},
 		{"oauth_web_client_file", files.webClient},
+		{"metadata_url", w.MetadataURL},
+		{"federation_file", files.federation},
+		{"outside_token_url", outsideTokens(w)},
 		{"microsoft_url", w.MicrosoftURL},
 		{"exchange_smtp_addr", w.ExchangeSMTPAddr},
 		{"microsoft_tenant", files.microsoft.TenantID},
@@ -105,8 +131,8 @@ func (s *sandboxSettings) worldAlone(ctx context.Context, env environment, w *sa
 		for _, f := range facts {
 			fmt.Fprintf(env.stdout, "  %-22s %s\n", f[0], f[1])
 		}
-		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --google-smtp %s --microsoft-url %s --microsoft-smtp %s --ca-file %s\n",
-			w.GoogleURL, w.GmailSMTPAddr, w.MicrosoftURL, w.ExchangeSMTPAddr, w.CAFile)
+		fmt.Fprintf(env.stdout, "\nPoint a server at it:\n\n  gatepost serve --google-url %s --google-smtp %s --google-metadata-url %s --google-keyless metadata,%s --microsoft-url %s --microsoft-smtp %s --ca-file %s\n",
+			w.GoogleURL, w.GmailSMTPAddr, w.MetadataURL, outsideTokens(w), w.MicrosoftURL, w.ExchangeSMTPAddr, w.CAFile)
 	}
 	<-ctx.Done()
 	return nil

@@ -54,7 +54,7 @@ func (s *server) replaceCredential(c *call) error {
 func (c *call) credential() (control.NewCredential, []email.Problem, error) {
 	b, problems, err := decodeBody(c, c.s.credentials, nil)
 	return control.NewCredential{
-		Kind: b.Kind, Name: b.Name, Key: b.Key, ClientID: b.ClientID, ClientSecret: email.NewSecret(b.ClientSecret),
+		Kind: b.Kind, Name: b.Name, Key: b.Key, Source: b.Source, ServiceAccount: b.ServiceAccount, ClientID: b.ClientID, ClientSecret: email.NewSecret(b.ClientSecret),
 		Tenant: b.Tenant, Cloud: b.Cloud, Certificate: email.NewSecret(b.Certificate), SecretExpires: b.SecretExpiresAt,
 		Password: email.NewSecret(b.Password), OnlyCheck: len(problems) > 0,
 	}, problems, err

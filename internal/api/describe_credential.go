@@ -20,6 +20,7 @@ func describeCreateCredential(d *describer) {
 	d.about("createCredential", "Hand over a secret", "It is sealed and never shown again.")
 	d.takes(client.NewCredential{}, map[string]string{
 		"password":                `{"kind": "smtp_password", "name": "Relay", "password": "correct horse"}`,
+		"Google, by the machine":  `{"kind": "google_keyless", "name": "This machine", "source": "metadata", "service_account": "gatepost@my-project.iam.gserviceaccount.com"}`,
 		"Microsoft, for consents": `{"kind": "microsoft_app", "name": "Contoso", "tenant": "common", "client_id": "5f1ea8e5-c6b1-4e4e-9b0c-0b2f6b6f6a11"}`,
 	})
 	d.gives(http.StatusCreated, "The credential, without its secret.", client.Credential{}, exampleCredential)
@@ -64,6 +65,7 @@ func describeShowSetup(d *describer) {
 	d.param("query", "transport", "Of the provider's two: gmail or gmail_smtp, microsoft or microsoft_smtp. Empty: its API.", nil)
 	d.param("query", "purposes", "send, look, draft, read, modify, smtp; may be given several times. Empty: what the transport needs.", "send")
 	d.param("query", "redirect", "For gmail: where consent ends, when not at gatepost itself.", nil)
+	d.param("query", "source", "For workspace without a key: external_account (workload identity federation) or metadata (a machine of Google Cloud).", nil)
 	d.param("query", "address", "For microsoft: the mailbox, for the lines to paste.", nil)
 	d.gives(http.StatusOK, "The steps.", client.Setup{}, `{"steps": [{"title": "Delegate", "text": "Add the client with these scopes.",
  "url": "https://admin.google.com/ac/owl/domainwidedelegation", "values": [{"name": "Client ID", "value": "123"}]}]}`)

@@ -9,17 +9,17 @@ import (
 
 // showSetup tells what has to be done at a provider.
 func (s *server) showSetup(c *call) error {
-	q, err := c.query("kind", "credential", "transport", "purposes", "redirect", "address")
+	q, err := c.query("kind", "credential", "transport", "purposes", "redirect", "address", "source")
 	wrong, err := problemsOf(q, err)
 	if err != nil {
 		return err
 	}
-	one := wrong.single(q, "kind", "credential", "transport", "redirect", "address")
+	one := wrong.single(q, "kind", "credential", "transport", "redirect", "address", "source")
 	if err := invalid(wrong); err != nil {
 		return err
 	}
 	setup, err := s.Control.SetupSteps(c.r.Context(), c.grant, control.SetupQuery{
-		Kind: one["kind"], Credential: one["credential"], Transport: one["transport"], Purposes: q["purposes"], Redirect: one["redirect"], Address: one["address"],
+		Kind: one["kind"], Credential: one["credential"], Transport: one["transport"], Purposes: q["purposes"], Redirect: one["redirect"], Address: one["address"], Source: one["source"],
 	})
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"gatepost/internal/access"
 	"gatepost/internal/control"
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
 	"gatepost/internal/provider"
 	"gatepost/internal/provider/gmail"
 	"gatepost/internal/provider/smtp"
@@ -66,7 +67,11 @@ func (w *world) begin(change []func(*Config)) {
 	master, _, err := vault.LoadMaster(vault.Source{Dir: w.t.TempDir(), Random: rand.Reader})
 	w.must(err)
 	endpoints, client := w.outside()
-	v := vault.New(w.store, master, rand.Reader, time.Now, vault.WithGoogle(endpoints, client))
+	keyless := vault.Keyless{May: oauth.KeylessIdentities{oauth.KeylessMetadata}, HTTP: client}
+	if w.google != nil {
+		keyless.At = oauth.KeylessAt(w.google.GoogleURL, w.google.MetadataURL)
+	}
+	v := vault.New(w.store, master, rand.Reader, time.Now, vault.WithGoogle(endpoints, client), vault.WithGoogleKeyless(keyless))
 	w.must(v.Start(ctx))
 	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), w.relay.kind()}
 	engine := queue.Config{
@@ -82,7 +87,7 @@ func (w *world) begin(change []func(*Config)) {
 	w.url = "http://" + server.Listener.Addr().String()
 	keys := access.NewKeys(w.store, time.Now)
 	w.control = control.New(control.Config{
-		Store: w.store, Vault: v, Engine: w.engine, Kinds: kinds, Endpoints: endpoints, HTTP: client, Keys: keys,
+		Store: w.store, Vault: v, Engine: w.engine, Kinds: kinds, Endpoints: endpoints, Keyless: keyless, HTTP: client, Keys: keys,
 		PublicURL: func() string { return w.url },
 	})
 	w.team, err = w.control.FirstTeam(ctx)

@@ -35,6 +35,7 @@ type Config struct {
 
 	Endpoints oauth.Endpoints // Google's; zero: the public ones
 	Entra     entra.Endpoints // Microsoft's; zero: the public ones
+	Keyless   vault.Keyless   // as the vault has it; zero: no identity may be used
 	HTTP      *http.Client    // for providers' endpoints. nil: one with a time limit
 	// PublicURL gives the address at which browsers reach this gatepost, without a
 	// slash at its end. nil: connect links cannot be made.
@@ -76,6 +77,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{Timeout: httpTimeout}
+	}
+	if cfg.Keyless.HTTP == nil {
+		cfg.Keyless.HTTP = cfg.HTTP
 	}
 	if cfg.TokenURL == "" {
 		cfg.TokenURL = cfg.Endpoints.TokenURL()

@@ -36,6 +36,10 @@ type NewCredential struct {
 	// as a string that holds it; for an app registration of Entra ID the private key of
 	// its certificate, PEM in a string.
 	Key json.RawMessage
+	// Source and ServiceAccount are of a service account without a key, whose file of
+	// workload identity federation is Key: see oauth.KeylessFields. Its unique ID is
+	// ClientID.
+	Source, ServiceAccount string
 	// ClientID and ClientSecret are an OAuth client in place of its file, or an app
 	// registration.
 	ClientID     string
@@ -110,7 +114,7 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 		wrong.add("kind", "cannot be changed: this credential is of the kind %s; make a new one", row.Kind)
 	}
 	n.Kind = row.Kind
-	n = n.sameApp(row.Public)
+	n = c.sameAccount(n.sameApp(row.Public), row.Public)
 	s := c.secret(n, &wrong)
 	if err := c.checkSameClient(ctx, row, s, &wrong); err != nil {
 		return err

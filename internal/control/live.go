@@ -20,6 +20,9 @@ func refusals(n NewCredential) map[string]string {
 	if n.Kind == KindServiceAccount {
 		return map[string]string{"unknown_service_account": "key.client_email", "key_refused": "key.private_key"}
 	}
+	if n.Kind == KindKeyless {
+		return keylessRefusals()
+	}
 	if n.Kind == KindMicrosoftApp {
 		return appRefusals()
 	}
@@ -57,6 +60,8 @@ func (c *Control) ask(ctx context.Context, kind string, s secret) error {
 	switch kind {
 	case KindServiceAccount:
 		return c.tryKey(ctx, s)
+	case KindKeyless:
+		return c.tryKeyless(ctx, s)
 	case KindOAuthClient:
 		return c.tryClient(ctx, s)
 	case KindMicrosoftApp:
@@ -121,7 +126,7 @@ func (c *Control) askOfClient(ctx context.Context, client *oauth.Client) error {
 // secret checks what was handed over, and that Google would send browsers back to
 // this gatepost: a web client's file lists the only addresses that it would.
 func (c *Control) secret(n NewCredential, wrong *problems) secret {
-	s := wrong.secret(n, c.cfg.Endpoints, c.cfg.TokenURL, c.cfg.Now())
+	s := wrong.secret(n, c.cfg)
 	public := c.publicURL()
 	if public == "" || publicOf(s.public, "type") != oauth.ClientWeb || publicOf(s.public, "redirects") == "" {
 		return s

@@ -38,6 +38,8 @@ func (c *Control) CheckCredential(ctx context.Context, g access.Grant, id email.
 	switch row.Kind {
 	case KindServiceAccount:
 		return c.serviceAccountProof(ctx, t)
+	case KindKeyless:
+		return c.keylessProof(ctx, t)
 	case KindOAuthClient:
 		return c.clientProof(ctx, row)
 	case KindGoogleUser, KindMicrosoftUser:
@@ -140,6 +142,12 @@ func (c *Control) serviceAccountProof(ctx context.Context, t trial) (Proof, erro
 	if !steps[1].OK {
 		return proofOf(steps), nil
 	}
+	return c.delegationProof(ctx, t, steps, mint)
+}
+
+// delegationProof goes on with what a service account may do for the user, each scope
+// alone; mint tries one that the transport does not show.
+func (c *Control) delegationProof(ctx context.Context, t trial, steps []Step, mint func(name, subject string, p oauth.Purpose, seen string) Step) (Proof, error) {
 	if t.address == "" {
 		return proofOf(append(steps, Step{
 			Name: "token", Optional: true, Cause: "no_address", Text: "No mailbox was named, so what the service account may do for users was not tried.",

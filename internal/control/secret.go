@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
@@ -16,6 +15,7 @@ import (
 // The kinds of credentials.
 const (
 	KindServiceAccount = vault.KindServiceAccount
+	KindKeyless        = vault.KindGoogleKeyless
 	KindOAuthClient    = vault.KindOAuthClient
 	KindGoogleUser     = vault.KindGoogleUser // comes from a consent, never by hand
 	KindMicrosoftApp   = vault.KindMicrosoftApp
@@ -25,7 +25,7 @@ const (
 
 // CredentialKinds lists the kinds of credentials that are handed over.
 func CredentialKinds() []string {
-	return []string{KindServiceAccount, KindOAuthClient, KindMicrosoftApp, KindPassword}
+	return []string{KindServiceAccount, KindKeyless, KindOAuthClient, KindMicrosoftApp, KindPassword}
 }
 
 // maxPassword is far above any password and below what would strain AUTH PLAIN.
@@ -39,15 +39,17 @@ type secret struct {
 
 // secret checks the secret of a credential for its kind. Nothing of the secret
 // gets into a problem.
-func (ps *problems) secret(n NewCredential, at oauth.Endpoints, tokenURL string, now time.Time) secret {
+func (ps *problems) secret(n NewCredential, cfg Config) secret {
 	ps.misplaced(n)
 	switch n.Kind {
+	case KindKeyless:
+		return ps.keyless(n, cfg.Keyless)
 	case KindServiceAccount:
-		return ps.serviceAccount(n.Key, tokenURL)
+		return ps.serviceAccount(n.Key, cfg.TokenURL)
 	case KindOAuthClient:
-		return ps.oauthClient(n, at)
+		return ps.oauthClient(n, cfg.Endpoints)
 	case KindMicrosoftApp:
-		return ps.microsoftApp(n, now)
+		return ps.microsoftApp(n, cfg.Now())
 	case KindPassword:
 		return ps.password(n.Password)
 	case KindGoogleUser, KindMicrosoftUser:
@@ -66,6 +68,7 @@ func (ps *problems) misplaced(n NewCredential) {
 		return
 	}
 	has := map[string]string{
+		KindKeyless:        "a source, and a federation file as its key or a service_account",
 		KindServiceAccount: "a key", KindOAuthClient: "a key, or a client_id and client_secret", KindPassword: "a password",
 		KindMicrosoftApp: "a tenant, a client_id, and a client_secret or a certificate with its key",
 	}[n.Kind]
@@ -74,8 +77,10 @@ func (ps *problems) misplaced(n NewCredential) {
 		given bool
 		kinds []string
 	}{
-		{"key", len(n.Key) > 0, []string{KindServiceAccount, KindOAuthClient, KindMicrosoftApp}},
-		{"client_id", n.ClientID != "", []string{KindOAuthClient, KindMicrosoftApp}},
+		{"key", len(n.Key) > 0, []string{KindServiceAccount, KindKeyless, KindOAuthClient, KindMicrosoftApp}},
+		{"source", n.Source != "", []string{KindKeyless}},
+		{"service_account", n.ServiceAccount != "", []string{KindKeyless}},
+		{"client_id", n.ClientID != "", []string{KindKeyless, KindOAuthClient, KindMicrosoftApp}},
 		{"client_secret", !n.ClientSecret.Empty(), []string{KindOAuthClient, KindMicrosoftApp}},
 		{"tenant", n.Tenant != "", []string{KindMicrosoftApp}},
 		{"cloud", n.Cloud != "", []string{KindMicrosoftApp}},

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"gatepost/internal/access"
@@ -19,6 +20,9 @@ type SetupQuery struct {
 	Purposes   []string // send, look, draft, read, modify, smtp; empty: what the transport needs
 	Address    string   // microsoft: the mailbox, for the lines to paste; may be empty
 	Redirect   string   // gmail: where consent ends when not at gatepost itself
+	// Source is for workspace without a key: external_account or metadata, as
+	// oauth.KeylessFields has it. Empty: with a key, or as the credential says.
+	Source string
 }
 
 // Setup is what has to be done at a provider, with the values to paste.
@@ -81,6 +85,7 @@ func (c *Control) SetupSteps(ctx context.Context, g access.Grant, q SetupQuery) 
 	if q.Address != "" {
 		s.query.Address = wrong.mailbox(q.Address)
 	}
+	wrong.keylessSource(&s)
 	if err := c.setupCredential(ctx, g, &s, &wrong); err != nil {
 		return Setup{}, err
 	}
@@ -120,6 +125,7 @@ type setup struct {
 	scopes   []string
 
 	account string        // client id of the service account that is there
+	keyless keylessSetup  // of a service account without a key
 	client  *oauth.Client // the OAuth client that is there
 
 	app       *entra.App // the app registration that is there
@@ -128,7 +134,9 @@ type setup struct {
 
 // setupCredential reads what is there already.
 func (c *Control) setupCredential(ctx context.Context, g access.Grant, s *setup, wrong *problems) error {
-	kinds := map[string]string{SetupWorkspace: KindServiceAccount, SetupGmail: KindOAuthClient, SetupMicrosoft: KindMicrosoftApp, SetupMicrosoftUser: KindMicrosoftApp}
+	kinds := map[string][]string{
+		SetupWorkspace: {KindServiceAccount, KindKeyless}, SetupGmail: {KindOAuthClient}, SetupMicrosoft: {KindMicrosoftApp}, SetupMicrosoftUser: {KindMicrosoftApp},
+	}
 	if s.query.Credential == "" {
 		return nil
 	}
@@ -136,7 +144,7 @@ func (c *Control) setupCredential(ctx context.Context, g access.Grant, s *setup,
 	if err != nil {
 		return err
 	}
-	if want := kinds[s.query.Kind]; row.Kind != want {
+	if !slices.Contains(kinds[s.query.Kind], row.Kind) {
 		wrong.add("credential", "is of the kind %s, which this set-up does not use", row.Kind)
 		return nil
 	}
@@ -148,6 +156,9 @@ func (c *Control) setupCredential(ctx context.Context, g access.Grant, s *setup,
 		return c.microsoftSetup(ctx, g, s)
 	}
 	s.account = publicOf(row.Public, "client_id")
+	if row.Kind == KindKeyless {
+		return c.readKeyless(ctx, g, s)
+	}
 	return nil
 }
 
@@ -178,6 +189,13 @@ func (s *setup) workspace() []SetupStep {
 		Title: "Choose the mailbox",
 		Text:  "It is the primary address of a licensed user of your Workspace. An alias, a group or an address at gmail.com cannot be acted for.",
 	}
+	if s.keyless.source != "" {
+		steps := s.keyless.steps()
+		if s.account != "" {
+			steps = steps[:len(steps)-1] // the number is known
+		}
+		return append(steps, delegate, mailbox)
+	}
 	if s.account != "" {
 		return []SetupStep{delegate, mailbox}
 	}
@@ -186,7 +204,8 @@ func (s *setup) workspace() []SetupStep {
 		{
 			Title: "Make a service account and its key",
 			Text: "Press Create service account; it needs no role. Open it, then Keys, Add key, Create new key, JSON: a file is downloaded, once. " +
-				"If keys are forbidden (iam.disableServiceAccountKeyCreation), an administrator of the organisation has to make an exception for the project.",
+				"If keys are forbidden (iam.disableServiceAccountKeyCreation), gatepost can do without one where it has an identity of its own (--keyless, --metadata); " +
+				"else an administrator of the organisation has to make an exception for the project.",
 			URL: pageAccounts,
 		},
 		{Title: "Give gatepost the file", Text: "It is checked and sealed, and never shown again. Then delete your copy."},

@@ -7,6 +7,7 @@ import (
 	"gatepost/internal/oauth"
 	"gatepost/internal/provider"
 	"gatepost/internal/store"
+	"gatepost/internal/vault"
 )
 
 // checkUser refuses a mailbox for which Google lets no service account act, because
@@ -17,24 +18,42 @@ func (c *Control) checkUser(ctx context.Context, a *store.Account, field string)
 	if a.Credential == "" {
 		return nil
 	}
-	row, secret, err := c.cfg.Vault.Secret(ctx, a.Team, a.Credential)
-	if errors.Is(err, ErrNotFound) || err == nil && row.Kind != KindServiceAccount {
-		return nil // what is gone is told when the account is kept
-	}
-	if err != nil {
-		return err
-	}
-	account, err := oauth.ParseServiceAccount([]byte(secret.Reveal()), c.cfg.TokenURL)
-	if err != nil {
-		return nil // an old key, which the check tells of
-	}
 	short, cancel := context.WithTimeout(ctx, trialPatience)
 	defer cancel()
-	_, err = account.Token(short, c.cfg.HTTP, a.Address, []string{needed(a.Transport).Scope()}, c.cfg.Now())
+	err := c.tryUser(short, a)
+	if errors.Is(err, ErrNotFound) {
+		return nil // what is gone is told when the account is kept
+	}
+	if _, said := errors.AsType[*provider.Error](err); err != nil && !said {
+		return err
+	}
 	var wrong problems
 	if e, ok := errors.AsType[*provider.Error](err); ok && e.Cause == "unknown_user" {
 		wrong.add(field, "%s %s", e.Text, e.Fix)
 		return wrong.err()
 	}
 	return ctx.Err() // whoever asked is gone
+}
+
+// tryUser asks for a token of the account's user; nothing where nobody is acted for. A
+// key that cannot be read is the check's to tell of.
+func (c *Control) tryUser(ctx context.Context, a *store.Account) error {
+	row, secret, err := c.cfg.Vault.Secret(ctx, a.Team, a.Credential)
+	if err != nil {
+		return err
+	}
+	scopes := []string{needed(a.Transport).Scope()}
+	switch row.Kind {
+	case KindKeyless:
+		_, err = c.cfg.Vault.Token(ctx, vault.TokenRequest{Team: a.Team, Credential: a.Credential, Subject: a.Address, Scopes: scopes})
+		return err
+	case KindServiceAccount:
+		account, err := oauth.ParseServiceAccount([]byte(secret.Reveal()), c.cfg.TokenURL)
+		if err != nil {
+			return nil
+		}
+		_, err = account.Token(ctx, c.cfg.HTTP, a.Address, scopes, c.cfg.Now())
+		return err
+	}
+	return nil
 }

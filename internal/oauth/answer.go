@@ -23,15 +23,20 @@ type answer struct {
 	Subtype     string `json:"error_subtype"`
 }
 
-// readAnswer makes a token or an error of what the endpoint said. The body of a
-// yes is never put into an error: it may hold a token.
+// readAnswer makes a token or an error of what the token endpoint said.
 func readAnswer(resp *http.Response, body []byte, about provider.About, now time.Time) (Token, error) {
+	return readAnswerAt(provider.StageToken, resp, body, about, now)
+}
+
+// readAnswerAt is the same for another endpoint that speaks OAuth. The body of a yes is
+// never put into an error: it may hold a token.
+func readAnswerAt(stage provider.Stage, resp *http.Response, body []byte, about provider.About, now time.Time) (Token, error) {
 	var a answer
 	parsed := json.Unmarshal(body, &a) == nil
 	if resp.StatusCode == http.StatusOK && parsed && a.AccessToken != "" && endpoint.Bearer(a.TokenType) {
 		return Token{Access: email.NewSecret(a.AccessToken), Expires: now.Add(endpoint.Life(a.ExpiresIn, lifetime))}, nil
 	}
-	said := provider.Answer{Stage: provider.StageToken, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"), About: about}
+	said := provider.Answer{Stage: stage, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"), About: about}
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		said.Text = "(an answer without a usable token)"

@@ -29,6 +29,7 @@ type Keyless struct {
 	account  string           // whom to act as; empty: the machine's own
 	external *externalAccount // nil: the machine's identity
 	at       KeylessEndpoints
+	may      KeylessIdentities
 }
 
 // KeylessFields are a Keyless as it is given and kept.
@@ -48,10 +49,11 @@ type KeylessFields struct {
 
 // NewKeyless checks the fields. Errors are a KeyFileError that names every wrong one;
 // fields of the file stand below "file". Whatever the file names, gatepost asks these
-// endpoints alone, and one that names others than these or Google's is refused.
-func NewKeyless(f KeylessFields, at KeylessEndpoints) (*Keyless, error) {
+// endpoints alone, and one that names others than these or Google's is refused. Whether
+// its identity is one that may be used is Allowed's to say.
+func NewKeyless(f KeylessFields, at KeylessEndpoints, may KeylessIdentities) (*Keyless, error) {
 	f.File = withoutBOM(f.File)
-	k := &Keyless{fields: f, account: f.ServiceAccount, at: at.orGoogle()}
+	k := &Keyless{fields: f, account: f.ServiceAccount, at: at.orGoogle(), may: may}
 	if k.fields.Source == "" && given(f.File) {
 		k.fields.Source = KeylessFederation
 	}
@@ -73,12 +75,12 @@ func NewKeyless(f KeylessFields, at KeylessEndpoints) (*Keyless, error) {
 }
 
 // ParseKeyless reads what Marshal wrote, and checks it again.
-func ParseKeyless(text []byte, at KeylessEndpoints) (*Keyless, error) {
+func ParseKeyless(text []byte, at KeylessEndpoints, may KeylessIdentities) (*Keyless, error) {
 	var f KeylessFields
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, fileError("cannot be read: store the credential again")
 	}
-	return NewKeyless(f, at)
+	return NewKeyless(f, at, may)
 }
 
 // Marshal writes the fields, for the vault: headers of the file may be secret.
@@ -105,6 +107,16 @@ func (k *Keyless) Audience() string {
 		return ""
 	}
 	return k.external.Audience
+}
+
+// SubjectToken is where the outside token is found, without what can be secret of it;
+// empty for the machine's identity.
+func (k *Keyless) SubjectToken() string {
+	if k.external == nil {
+		return ""
+	}
+	_, place := k.identity()
+	return place
 }
 
 // Format implements fmt.Formatter, so that no verb shows the file.

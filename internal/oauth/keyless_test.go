@@ -60,7 +60,7 @@ func TestKeylessFilesThatAreTaken(t *testing.T) {
 		"the machine, and whom":     {Source: KeylessMetadata, ServiceAccount: robotOfTest},
 		"a default service account": {Source: KeylessMetadata, ServiceAccount: "123-compute@developer.gserviceaccount.com"},
 	} {
-		k, err := NewKeyless(f, KeylessEndpoints{})
+		k, err := NewKeyless(f, KeylessEndpoints{}, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -70,7 +70,7 @@ func TestKeylessFilesThatAreTaken(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		again, err := ParseKeyless([]byte(text.Reveal()), KeylessEndpoints{})
+		again, err := ParseKeyless([]byte(text.Reveal()), KeylessEndpoints{}, nil)
 		if err != nil || again.Account() != k.Account() || again.Source() != k.Source() || again.Audience() != k.Audience() || again.ClientID() != k.ClientID() || k.Account() == "" {
 			t.Errorf("%s: kept as %v, read as %v, %v", name, k, again, err)
 		}
@@ -78,7 +78,7 @@ func TestKeylessFilesThatAreTaken(t *testing.T) {
 			t.Errorf("%s: the file is shown", name)
 		}
 	}
-	if k, err := NewKeyless(KeylessFields{Source: KeylessMetadata}, KeylessEndpoints{}); err != nil || k.Account() != "" || k.at != GoogleKeyless() {
+	if k, err := NewKeyless(KeylessFields{Source: KeylessMetadata}, KeylessEndpoints{}, nil); err != nil || k.Account() != "" || k.at != GoogleKeyless() {
 		t.Errorf("the machine itself: %v, %v", k, err)
 	}
 }
@@ -137,7 +137,7 @@ func TestKeylessFilesThatAreNot(t *testing.T) {
 			"file.audience file.token_url file.credential_source file." + impersonation,
 		},
 	} {
-		k, err := NewKeyless(c.f, KeylessEndpoints{})
+		k, err := NewKeyless(c.f, KeylessEndpoints{}, nil)
 		wrong, ok := errors.AsType[KeyFileError](err)
 		if !ok || k != nil {
 			t.Errorf("%s: %v, want a KeyFileError", name, err)
@@ -161,11 +161,11 @@ func TestKeylessOfASimulatedGoogle(t *testing.T) {
 		"service_account_impersonation_url": at.IAM + accountsPath + robotOfTest + ":generateAccessToken",
 	})
 	for _, f := range []json.RawMessage{simulated, federation(t, nil)} {
-		if k, err := NewKeyless(KeylessFields{File: f}, at); err != nil || k.at != at || k.Account() != robotOfTest {
+		if k, err := NewKeyless(KeylessFields{File: f}, at, nil); err != nil || k.at != at || k.Account() != robotOfTest {
 			t.Errorf("%v: %v", k, err)
 		}
 	}
-	if _, err := NewKeyless(KeylessFields{File: simulated}, KeylessEndpoints{}); err == nil {
+	if _, err := NewKeyless(KeylessFields{File: simulated}, KeylessEndpoints{}, nil); err == nil {
 		t.Error("Google's own took a file of another")
 	}
 	if KeylessAt(at.IAM, "").Metadata == GoogleKeyless().Metadata {
@@ -201,7 +201,7 @@ func TestWhatAnswersOfSigningMean(t *testing.T) {
 		"no role":       {403, apiErrorOf(403, "PERMISSION_DENIED", "IAM_PERMISSION_DENIED", "Permission 'iam.serviceAccounts.signJwt' denied on resource (or it may not exist)."), provider.Hold, "signing_not_allowed", "roles/iam.serviceAccountTokenCreator --member='serviceAccount:machine@p.iam.gserviceaccount.com'"},
 		"no scope":      {403, apiErrorOf(403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "Request had insufficient authentication scopes."), provider.Hold, "machine_scope_missing", "cloud-platform"},
 		"no account":    {404, apiErrorOf(404, "NOT_FOUND", "", "Requested entity was not found."), provider.Hold, "unknown_service_account", robotOfTest},
-		"old token":     {401, apiErrorOf(401, "UNAUTHENTICATED", "", "Request had invalid authentication credentials."), provider.Hold, CauseCallerRefused, "pool"},
+		"old token":     {401, apiErrorOf(401, "UNAUTHENTICATED", "", "Request had invalid authentication credentials."), provider.Hold, provider.CauseCallerRefused, "pool"},
 		"other":         {400, apiErrorOf(400, "FAILED_PRECONDITION", "", "Service account is disabled."), provider.Hold, "signing_refused", "disabled"},
 		"quota":         {429, apiErrorOf(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", "Quota exceeded."), provider.Park, "token_rate_limited", ""},
 		"trouble":       {503, apiErrorOf(503, "UNAVAILABLE", "", "The service is currently unavailable."), provider.Retry, "token_endpoint_down", ""},
@@ -217,11 +217,11 @@ func TestWhatAnswersOfSigningMean(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))
-		k, err := NewKeyless(KeylessFields{Source: KeylessMetadata, ServiceAccount: robotOfTest}, KeylessAt(srv.URL, srv.URL))
+		k, err := NewKeyless(KeylessFields{Source: KeylessMetadata, ServiceAccount: robotOfTest}, KeylessAt(srv.URL, srv.URL), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		by := Caller{Token: Token{Access: email.NewSecret("ya29.canary")}, Account: robotOfTest, member: "serviceAccount:machine@p.iam.gserviceaccount.com"}
+		by := Caller{Token: Token{Access: email.NewSecret("ya29.canary")}, Account: robotOfTest, Member: "serviceAccount:machine@p.iam.gserviceaccount.com"}
 		_, err = k.Token(t.Context(), srv.Client(), KeylessAsk{By: by, Subject: "ada@acme.example", Scopes: []string{ScopeSend}}, time.Now())
 		e, ok := errors.AsType[*provider.Error](err)
 		if !ok || e.Class != c.class || e.Cause != c.cause || !strings.Contains(e.Text+e.Fix, c.says) || strings.Contains(e.Error(), "canary") {
@@ -256,7 +256,7 @@ func TestWhatAnswersOfTheExchangeMean(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))
-		k, err := NewKeyless(KeylessFields{File: federation(t, source(map[string]any{"file": path}))}, KeylessAt(srv.URL, ""))
+		k, err := NewKeyless(KeylessFields{File: federation(t, source(map[string]any{"file": path}))}, KeylessAt(srv.URL, ""), KeylessIdentities{path})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,7 +275,7 @@ func FuzzNewKeyless(f *testing.F) {
 	f.Add([]byte(`{"type":"external_account","credential_source":{"executable":{"command":"x"}}}`))
 	f.Add([]byte(`{"type":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		k, err := NewKeyless(KeylessFields{Source: KeylessFederation, File: b, ServiceAccount: robotOfTest}, KeylessEndpoints{})
+		k, err := NewKeyless(KeylessFields{Source: KeylessFederation, File: b, ServiceAccount: robotOfTest}, KeylessEndpoints{}, nil)
 		if (k == nil) == (err == nil) {
 			t.Fatalf("%v, error %v", k, err)
 		}
@@ -290,7 +290,7 @@ func FuzzNewKeyless(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ParseKeyless([]byte(text.Reveal()), KeylessEndpoints{}); err != nil {
+		if _, err := ParseKeyless([]byte(text.Reveal()), KeylessEndpoints{}, nil); err != nil {
 			t.Errorf("kept as %s: %v", text.Reveal(), err)
 		}
 	})

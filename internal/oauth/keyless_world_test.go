@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -48,10 +49,14 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-// newKeyless checks the fields for the world.
+// newKeyless checks the fields for the world, where their identity may be used.
 func newKeyless(t *testing.T, w *sandbox.World, f oauth.KeylessFields) *oauth.Keyless {
 	t.Helper()
-	k, err := oauth.NewKeyless(f, keylessAt(w))
+	k, err := oauth.NewKeyless(f, keylessAt(w), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err = oauth.NewKeyless(f, keylessAt(w), oauth.KeylessIdentities{cmp.Or(k.SubjectToken(), oauth.KeylessMetadata)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +254,7 @@ func TestNoMetadataServer(t *testing.T) {
 	silent := "http://" + l.Addr().String()
 	_ = l.Close()
 	for address, class := range map[string]provider.Class{other.URL: provider.Hold, silent: provider.Retry} {
-		k, err := oauth.NewKeyless(oauth.KeylessFields{Source: oauth.KeylessMetadata}, oauth.KeylessAt("", address))
+		k, err := oauth.NewKeyless(oauth.KeylessFields{Source: oauth.KeylessMetadata}, oauth.KeylessAt("", address), oauth.KeylessIdentities{oauth.KeylessMetadata})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,8 +38,8 @@ func (a apiError) reason() string {
 
 // refusal is an answer other than yes. The body of a yes is never shown: it may hold
 // what was signed.
-func (a apiError) refusal(resp *http.Response, body []byte, about provider.About) provider.Answer {
-	said := provider.Answer{Stage: provider.StageToken, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"), About: about}
+func (a apiError) refusal(resp *http.Response, body []byte, stage provider.Stage, about provider.About) provider.Answer {
+	said := provider.Answer{Stage: stage, Code: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"), About: about}
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		said.Text = "(an answer without a signature)"

@@ -79,7 +79,7 @@ func notFederation(found string) string {
 	const want = `must be "external_account"`
 	switch found {
 	case "service_account":
-		return want + "; this file holds a service account's key: keep it as a credential of the kind google_service_account"
+		return want + "; this file holds a service account's key: keep it as a credential of the kind google_service_account (gatepost connect workspace ADDRESS --service-account FILE)"
 	case "authorized_user", "external_account_authorized_user":
 		return want + "; this file holds a person's own login (gcloud), which cannot sign for a service account here"
 	case "":

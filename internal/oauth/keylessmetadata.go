@@ -20,9 +20,9 @@ func (k *Keyless) machine(ctx context.Context, now time.Time) (Caller, error) {
 		return Caller{}, err
 	}
 	own := strings.TrimSpace(string(body))
-	by := Caller{Account: k.account, member: "serviceAccount:" + own}
+	by := Caller{Account: k.account, Member: "serviceAccount:" + own}
 	if !serviceAccountName.MatchString(own) {
-		by.member = "MEMBER" // on GKE without a service account it is a name of the pool's
+		by.Member = "MEMBER" // on GKE without a service account it is a name of the pool's
 	} else if by.Account == "" {
 		by.Account = own
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -20,20 +21,18 @@ type KeylessAsk struct {
 // Token asks for a token that acts for a user: Google signs the claims (IAM
 // Credentials, projects.serviceAccounts.signJwt), and the token endpoint takes them as
 // it takes those that a key has signed. It makes two requests, follows no redirect, and
-// every error is a *provider.Error. One with the cause CauseCallerRefused asks for a new
-// Caller. A nil client means the system's network.
+// every error is a *provider.Error. One that CallerRefused tells asks for a new Caller. A nil client means the system's network.
 func (k *Keyless) Token(ctx context.Context, client *http.Client, a KeylessAsk, now time.Time) (Token, error) {
 	d := delegation{
 		account: a.By.Account, clientID: cmp.Or(k.fields.ClientID, "(the unique ID of "+a.By.Account+")"),
-		tokenURL: k.at.Token, subject: a.Subject, scopes: a.Scopes,
+		member: a.By.Member, tokenURL: k.at.Token, subject: a.Subject, scopes: a.Scopes,
 	}
 	assertion, keyID, err := k.sign(ctx, client, a.By, d, now)
 	if err != nil {
-		return Token{}, k.advise(stepSign, a.By, err)
+		return Token{}, err
 	}
 	d.keyID = keyID
-	t, err := d.redeem(ctx, client, assertion, now)
-	return t, k.advise(stepRedeem, a.By, err)
+	return d.redeem(ctx, client, assertion, now)
 }
 
 // signAnswer is what signJwt says, of either kind.
@@ -65,6 +64,15 @@ func (k *Keyless) sign(ctx context.Context, client *http.Client, by Caller, d de
 	if resp.StatusCode == http.StatusOK && parsed && a.Signed != "" {
 		return a.Signed, cmp.Or(a.KeyID, "of "+by.Account), nil
 	}
-	about := provider.About{Vendor: provider.VendorGoogle, ClientID: d.account, KeyID: "of " + d.account, Scopes: []string{scopeCloud}, Subject: d.subject}
-	return "", "", provider.Classify(a.refusal(resp, body, about), now)
+	return "", "", provider.Classify(a.refusal(resp, body, provider.StageSign, k.about(by)), now)
 }
+
+// CallerRefused tells errors by which Google no longer takes the token of the Caller.
+func CallerRefused(err error) bool {
+	e, ok := errors.AsType[*provider.Error](err)
+	return ok && e.Cause == provider.CauseCallerRefused
+}
+
+// Interrupted is the error of who waited for a token that somebody else was asking for.
+// It passes.
+func Interrupted(err error) error { return provider.NoAnswer(provider.StageToken, false, err) }

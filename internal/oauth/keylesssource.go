@@ -49,8 +49,8 @@ func (s *subjectSource) check() (wrong KeyFileError) {
 		add("", "has neither file nor url: it must say where the outside token is found")
 	case s.File != "" && s.URL != "":
 		add("", "has both file and url: keep one of them")
-	case s.File != "" && (!filepath.IsAbs(s.File) || strings.ContainsRune(s.File, 0)):
-		add("file", "must be an absolute path: a relative one would depend on where gatepost was started")
+	case s.File != "" && (filepath.Clean(s.File) != s.File || !filepath.IsAbs(s.File) || strings.ContainsRune(s.File, 0)):
+		add("file", "must be an absolute path without .. and doubled slashes: a relative one would depend on where gatepost was started")
 	case s.URL != "" && !askable(s.URL):
 		add("url", "must be https, or http on this very machine or its link (127.0.0.1, 169.254.169.254, metadata.google.internal), without a user name and #")
 	}

@@ -21,6 +21,7 @@ import (
 type subjectToken struct {
 	value   email.Secret
 	subject string // its sub claim
+	expires int64  // its exp claim; 0: it has none
 }
 
 // read gets the outside token. Nothing of what was read gets into an error: the file
@@ -47,7 +48,23 @@ func (s *subjectSource) read(ctx context.Context, client *http.Client, now time.
 	if err != nil {
 		return t, s.unusable(err.Error(), nil)
 	}
-	return t, nil
+	return t, s.inTime(t, now)
+}
+
+// inTime refuses a token that ended a while ago: Google would, and would not say which
+// file it was.
+func (s *subjectSource) inTime(t subjectToken, now time.Time) error {
+	const leeway = 5 * time.Minute // of clocks
+	ended := time.Unix(t.expires, 0).UTC()
+	if t.expires <= 0 || now.Before(ended.Add(leeway)) {
+		return nil
+	}
+	what := "What the address of the outside token (credential_source.url) gives"
+	if s.File != "" {
+		what = "The token in the file of the outside token (credential_source.file, " + provider.CleanReply(s.File) + ")"
+	}
+	return Held(CauseSubjectExpired, fmt.Sprintf("%s expired at %s.", what, ended.Format(time.RFC3339)),
+		"See why what renews it (a projected volume, an agent) has stopped, and check this machine's clock; then release the account.", nil)
 }
 
 // parseSubject wants the form of a JWT (RFC 7519 section 3).
@@ -71,12 +88,13 @@ func parseSubject(value string) (subjectToken, error) {
 		Algorithm string `json:"alg"`
 	}
 	var claims struct {
-		Subject string `json:"sub"`
+		Subject string  `json:"sub"`
+		Expires float64 `json:"exp"`
 	}
 	if json.Unmarshal(decoded[0], &header) != nil || header.Algorithm == "" || json.Unmarshal(decoded[1], &claims) != nil {
 		return subjectToken{}, errNotOne
 	}
-	return subjectToken{email.NewSecret(value), claims.Subject}, nil
+	return subjectToken{email.NewSecret(value), claims.Subject, int64(min(claims.Expires, latest))}, nil
 }
 
 // readFile reads the file anew each time: whoever puts tokens there replaces them.
@@ -131,9 +149,14 @@ func (s *subjectSource) ask(ctx context.Context, client *http.Client, now time.T
 	return nil, e
 }
 
-// CauseSubjectToken is the cause of errors about the outside token before it is shown
-// to Google.
-const CauseSubjectToken = "subject_token_unusable"
+// The causes of errors about the outside token before it is shown to Google.
+const (
+	CauseSubjectToken   = "subject_token_unusable"
+	CauseSubjectExpired = "subject_token_expired" // as the catalogue calls it
+)
+
+// latest is a time far off that a number of seconds can say.
+const latest = 1 << 40
 
 func (s *subjectSource) unusable(how string, err error) error {
 	if s.File == "" {

@@ -138,7 +138,7 @@ func (f keyFile) wrongType() string {
 	case "authorized_user":
 		return want + "; this file holds a person's own login (gcloud), not a service account's key"
 	case "external_account":
-		return want + "; this is a workload identity federation file: keep it as a credential of the kind google_keyless"
+		return want + "; this is a workload identity federation file: keep it as a credential of the kind google_keyless (gatepost connect workspace ADDRESS --keyless FILE)"
 	case "impersonated_service_account", "external_account_authorized_user", "gdch_service_account":
 		return fmt.Sprintf("%s; gatepost does not take files of type %q yet", want, f.Type)
 	}

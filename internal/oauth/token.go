@@ -78,6 +78,7 @@ func (s *ServiceAccount) assertion(subject string, scopes []string, now time.Tim
 // Google's domain-wide delegation), whoever signs for it.
 type delegation struct {
 	account, clientID, keyID, tokenURL string
+	member                             string // who has Google sign; empty: a key has signed
 	subject                            string
 	scopes                             []string
 }
@@ -106,6 +107,9 @@ func (d delegation) redeem(ctx context.Context, client *http.Client, assertion s
 	if err != nil {
 		return Token{}, err
 	}
-	about := provider.About{ClientID: d.clientID, KeyID: d.keyID, Scopes: d.scopes, Subject: d.subject, ClockOffset: endpoint.ClockOffset(resp, now)}
+	about := provider.About{
+		ClientID: d.clientID, KeyID: d.keyID, Scopes: d.scopes, Subject: d.subject, ClockOffset: endpoint.ClockOffset(resp, now),
+		ServiceAccount: d.account, Member: d.member,
+	}
 	return readAnswer(resp, body, about, now)
 }

@@ -14,15 +14,20 @@ type Stage string
 const (
 	StageConnect Stage = "connect" // dialling, TLS, greeting, EHLO, STARTTLS
 	StageToken   Stage = "token"   // an OAuth token endpoint
-	StageAuth    Stage = "auth"    // SMTP AUTH with a password
-	StageBearer  Stage = "bearer"  // SMTP AUTH with an OAuth token
-	StageMail    Stage = "mail"    // MAIL FROM
-	StageRcpt    Stage = "rcpt"    // RCPT TO
-	StageData    Stage = "data"    // the DATA command, before any content
-	StageBody    Stage = "body"    // the final dot: the content was handed over
-	StageUpload  Stage = "upload"  // an upload session: the last bytes have not left
-	StageSend    Stage = "send"    // messages.send of the Gmail API, sendMail and send of Graph: the content was handed over
-	StageCall    Stage = "call"    // any other call of the Gmail API or of Graph
+	// StageExchange is Google's Security Token Service, StageSign its IAM Credentials API:
+	// they come before the token endpoint where gatepost has no key (workload identity
+	// federation, the metadata server).
+	StageExchange Stage = "exchange"
+	StageSign     Stage = "sign"
+	StageAuth     Stage = "auth"   // SMTP AUTH with a password
+	StageBearer   Stage = "bearer" // SMTP AUTH with an OAuth token
+	StageMail     Stage = "mail"   // MAIL FROM
+	StageRcpt     Stage = "rcpt"   // RCPT TO
+	StageData     Stage = "data"   // the DATA command, before any content
+	StageBody     Stage = "body"   // the final dot: the content was handed over
+	StageUpload   Stage = "upload" // an upload session: the last bytes have not left
+	StageSend     Stage = "send"   // messages.send of the Gmail API, sendMail and send of Graph: the content was handed over
+	StageCall     Stage = "call"   // any other call of the Gmail API or of Graph
 	// StageProgram is no conversation: a client library has refused its own caller. Only
 	// Explain meets it.
 	StageProgram Stage = "program"
@@ -46,16 +51,20 @@ type About struct {
 	// Vendor is whose answer it is. Empty: the scopes and the provider's words tell, as far
 	// as they do.
 	Vendor      Vendor
-	Tenant      string        // Microsoft's id or domain of the organisation
-	ObjectID    string        // of the enterprise application in that tenant
-	Sender      string        // the address in From
-	RedirectURI string        // where the browser was to be sent back to
-	Login       string        // base URL of Microsoft's sign-in, of the account's cloud
-	ClientID    string        // id of the OAuth client, app registration or service account
-	KeyID       string        // id of the key that signed
-	Scopes      []string      // what was asked for
-	Subject     string        // the user to act for
-	ClockOffset time.Duration // this machine's clock minus the provider's
+	Tenant      string // Microsoft's id or domain of the organisation
+	ObjectID    string // of the enterprise application in that tenant
+	Sender      string // the address in From
+	RedirectURI string // where the browser was to be sent back to
+	Login       string // base URL of Microsoft's sign-in, of the account's cloud
+	ClientID    string // id of the OAuth client, app registration or service account
+	KeyID       string // id of the key that signed
+	// ServiceAccount is its address. Member is the identity that has Google sign for it, as
+	// IAM names it, and Audience the provider of its workload identity pool; both are empty
+	// where there is a key.
+	ServiceAccount, Member, Audience string
+	Scopes                           []string      // what was asked for
+	Subject                          string        // the user to act for
+	ClockOffset                      time.Duration // this machine's clock minus the provider's
 }
 
 // Classify says what an answer means, by the first row of the catalogue that
@@ -111,14 +120,25 @@ const (
 	byAny     credential = iota
 	byKey                // a service account's key: About names it
 	byConsent            // what a user consented to
+	bySigning            // a service account that Google signs for: About names who has it sign
 )
 
-func (c credential) matches(a About) bool { return c == byAny || (c == byKey) == (a.KeyID != "") }
+func (c credential) matches(a About) bool {
+	switch c {
+	case byKey:
+		return a.KeyID != ""
+	case byConsent:
+		return a.KeyID == ""
+	case bySigning:
+		return a.Member != ""
+	}
+	return true
+}
 
 // tables are the whole catalogue of answers, in the order in which rows are tried: first
 // what is Microsoft's alone, last what all SMTP servers say.
 func tables() [][]row {
-	return [][]row{entraRows, graphRows, exchangeRows, googleRows, gmailRows, smtpRows, programRows}
+	return [][]row{entraRows, graphRows, exchangeRows, keylessRows, googleRows, gmailRows, smtpRows, programRows}
 }
 
 // find returns the first matching row; the tables end in rows that match all the
@@ -140,6 +160,9 @@ func find(a Answer) *row {
 const (
 	CauseTokenRefused = "token_refused"
 	CausePrecondition = "precondition_failed"
+	// CauseCallerRefused says that Google no longer takes the token of the identity that
+	// has it sign.
+	CauseCallerRefused = "caller_token_refused"
 )
 
 // CauseServerTrouble is the cause of answers by which a server says that it cannot

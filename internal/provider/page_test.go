@@ -52,6 +52,7 @@ func errorsPage() string {
 		stages string
 	}{
 		{"Google: signing in", googleRows, ""},
+		{"Google: signing in without a key", keylessRows, ""},
 		{"The Gmail API", gmailRows, ""},
 		{"Microsoft: signing in (Entra ID)", entraRows, ""},
 		{"Microsoft Graph", graphRows, ""},
@@ -112,7 +113,7 @@ func advice(fix, link string) string {
 var names = strings.NewReplacer("{client_id}", "*client id*", "{key_id}", "*key id*", "{scopes}", "*the scopes*", "{subject}", "*the user*",
 	"{offset}", "*how far the clock is off*", "{sender}", "*the sender*",
 	"{redirect_uri}", "*the address that gatepost prints*", "{mailbox}", "*mailbox*", "{from}", "*From*", "{app}", "*client id*", "{tenant}", "*tenant*",
-	"{object_id}", "*object id of the enterprise application*", "{login}", loginPage,
+	"{account}", "*service account*", "{member}", "*who signs*", "{audience}", "*the provider of the pool*", "{object_id}", "*object id of the enterprise application*", "{login}", loginPage,
 	"{link}", "*the link in the answer*", "|", "\\|")
 
 func cell(s string) string { return names.Replace(s) }

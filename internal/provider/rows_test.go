@@ -66,8 +66,11 @@ func examples(r *row) (all []example) {
 			for _, reason := range strings.Split(r.reason, "|") {
 				for _, text := range strings.Split(r.text, "|") {
 					a := Answer{Stage: Stage(stage), Code: codeLike(code), Reason: reasonLike(reason), Text: "x " + text + " y", About: About{Vendor: r.vendor.vendor()}}
-					if r.by == byKey {
+					switch r.by {
+					case byKey:
 						a.About.KeyID = "k"
+					case bySigning:
+						a.About.Member = "principal://p"
 					}
 					for name, part := range map[string]string{"stage": stage, "code": code, "reason": reason, "text": text} {
 						all = append(all, example{name + " " + part, a})

@@ -17,10 +17,10 @@ import (
 func ownCauses() []string {
 	return []string{
 		"account_removed", "account_unreadable", "account_unusable", "auth_not_offered", "bare_line_end", "bcc_in_header",
-		store.CauseByHand, "call_failed", "caller_token_refused", "cannot_look", "claim_lost",
+		store.CauseByHand, "call_failed", "cannot_look", "claim_lost",
 		"client_not_allowed", "connection_broken", "content_unreadable", "copy_in_doubt", "draft_gone", "draft_not_kept", "expired", "gave_up", "guard",
-		"incomplete_receipt", "invalid_header", "invalid_recipient", "invalid_sender", "key_unusable", "look_failed", "look_unfinished", "looked_early", "message_too_large",
-		"no_answer", "no_free_connection", "no_machine_account", "no_recipients", "node_lost", "outcome_unknown", causePanic, "precondition_failed", "scope_missing",
+		"incomplete_receipt", "invalid_header", "invalid_recipient", "invalid_sender", "key_unusable", "keyless_not_allowed", "look_failed", "look_unfinished", "looked_early", "message_too_large",
+		"no_answer", "no_free_connection", "no_machine_account", "no_metadata_server", "no_recipients", "node_lost", "outcome_unknown", causePanic, "precondition_failed", "scope_missing",
 		"sender_not_allowed", "store_failed", "store_unreadable", "subject_token_unusable", "subset_of_header", "tls_injected", "tls_not_offered", "token_refused",
 		"token_unavailable", "unclassified", "unexpected_answer", "unreachable", "unreadable_answer", "upload_session_lost", "upload_stalled", "wrong_mailbox",
 	}

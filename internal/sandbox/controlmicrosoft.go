@@ -36,6 +36,7 @@ func (c *control) addMicrosoft(mux *http.ServeMux) {
 		return in, m.decideDevice(in.Code, Decision{Account: in.Account, Cancel: in.Cancel})
 	}))
 	mux.HandleFunc("POST /control/workloads", makes(func(o WorkloadOptions) (WorkloadAccount, error) { return c.google.keyless.addWorkload(o), nil }))
+	mux.HandleFunc("GET /control/outside-token", c.google.keyless.showOutsideToken)
 	mux.HandleFunc("POST /control/machines", makes(func(o MachineOptions) (WorkloadAccount, error) { return c.google.keyless.addMachine(o), nil }))
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -76,8 +77,10 @@ type WorkloadOptions struct {
 	Role string `json:"role"`
 	// Scopes are delegated for the users of Domain, as with ServiceAccountKey.
 	Scopes []string `json:"scopes"`
-	// TokenFile is where the file's credential_source finds the outside token.
+	// TokenFile is where the file's credential_source finds the outside token; TokenURL
+	// is an address in its place.
 	TokenFile string `json:"token_file"`
+	TokenURL  string `json:"token_url"`
 }
 
 // AddWorkload makes a workload identity pool with a service account that it may use.
@@ -125,11 +128,15 @@ func principalOf(audience, subject string) string {
 
 // file is the credential file that gcloud makes for a pool.
 func (k *keyless) file(a WorkloadAccount, o WorkloadOptions) json.RawMessage {
+	source := map[string]any{"file": o.TokenFile, "format": map[string]string{"type": "text"}}
+	if o.TokenURL != "" {
+		source = map[string]any{"url": o.TokenURL}
+	}
 	out, err := json.MarshalIndent(map[string]any{
 		"type": "external_account", "audience": o.Pool.Audience, "universe_domain": "googleapis.com",
 		"subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": k.google.url + "/v1/token",
 		"service_account_impersonation_url": k.google.url + "/v1/projects/-/serviceAccounts/" + a.Address + ":generateAccessToken",
-		"credential_source":                 map[string]any{"file": o.TokenFile, "format": map[string]string{"type": "text"}},
+		"credential_source":                 source,
 	}, "", "  ")
 	if err != nil {
 		panic("sandbox: write a credential file: " + err.Error()) // strings always can be
@@ -139,10 +146,21 @@ func (k *keyless) file(a WorkloadAccount, o WorkloadOptions) json.RawMessage {
 
 // OutsideToken is a JWT as an outside issuer would make it for a pool.
 func (w *World) OutsideToken(issuer, audience, subject string) string {
-	now := w.google.now().Unix()
-	return w.google.signing.sign(map[string]any{
+	return w.keyless.outsideToken(issuer, audience, subject)
+}
+
+func (k *keyless) outsideToken(issuer, audience, subject string) string {
+	now := k.google.now().Unix()
+	return k.google.signing.sign(map[string]any{
 		"iss": issuer, "aud": audience, "sub": subject, "iat": now, "exp": now + tokenSeconds,
 	})
+}
+
+// showOutsideToken gives such a token as text, as an issuer's address does.
+func (k *keyless) showOutsideToken(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	w.Header().Set("Content-Type", "text/plain")
+	_, _ = w.Write([]byte(k.outsideToken(q.Get("issuer"), q.Get("audience"), cmp.Or(q.Get("subject"), "gatepost")) + "\n"))
 }
 
 // mayMake says how far an identity may use a service account: 2 for signing and

@@ -23,6 +23,8 @@ type issuer struct {
 	// uses lists the tokens that are made with a refresh token, which ends when none
 	// is asked for long enough; nil: the secret of this kind does not end so.
 	uses func(row store.Credential) ([]TokenRequest, error)
+	// forget drops what is kept of a credential beside its tokens; nil: nothing is.
+	forget func(credential email.ID)
 }
 
 // minted is what a call for a token brought.

@@ -18,20 +18,35 @@ type KeylessPublic struct {
 	ClientEmail string `json:"client_email,omitempty"` // the service account; empty: the machine's own
 	ClientID    string `json:"client_id,omitempty"`    // its unique ID; empty: nobody said
 	Audience    string `json:"audience,omitempty"`     // the pool's provider
+	// SubjectToken is the file or address of the outside token.
+	SubjectToken string `json:"subject_token,omitempty"`
 }
 
 // PublicOfKeyless is what may be shown of a service account without a key.
 func PublicOfKeyless(k *oauth.Keyless) (json.RawMessage, error) {
-	return json.Marshal(KeylessPublic{Source: k.Source(), ClientEmail: k.Account(), ClientID: k.ClientID(), Audience: k.Audience()})
+	return json.Marshal(KeylessPublic{
+		Source: k.Source(), ClientEmail: k.Account(), ClientID: k.ClientID(), Audience: k.Audience(), SubjectToken: k.SubjectToken(),
+	})
 }
 
-// WithGoogleKeyless makes Token get tokens of service accounts without a key: from where
-// endpoints say, through an HTTP client that must verify certificates. It stands beside
-// WithGoogle.
-func WithGoogleKeyless(endpoints oauth.KeylessEndpoints, client *http.Client) Option {
+// Keyless says where tokens of service accounts without a key come from.
+type Keyless struct {
+	At   oauth.KeylessEndpoints
+	May  oauth.KeylessIdentities // those that credentials may use
+	HTTP *http.Client            // must verify certificates
+}
+
+// Open reads what is kept of a credential.
+func (k Keyless) Open(secret email.Secret) (*oauth.Keyless, error) {
+	return oauth.ParseKeyless([]byte(secret.Reveal()), k.At, k.May)
+}
+
+// WithGoogleKeyless makes Token get tokens of service accounts without a key. It stands
+// beside WithGoogle.
+func WithGoogleKeyless(from Keyless) Option {
 	return func(v *Vault) {
-		k := &keyless{v: v, endpoints: endpoints, http: client, callers: map[email.ID]*keptCaller{}}
-		v.tokens.serve(KindGoogleKeyless, issuer{plan: asAsked, mint: k.sign})
+		k := &keyless{v: v, from: from, callers: map[email.ID]*keptCaller{}}
+		v.tokens.serve(KindGoogleKeyless, issuer{plan: asAsked, mint: k.sign, forget: k.forget})
 		v.tokens.transient = oauth.Passing
 	}
 }
@@ -39,9 +54,8 @@ func WithGoogleKeyless(endpoints oauth.KeylessEndpoints, client *http.Client) Op
 // keyless turns credentials into tokens. One identity signs for all users of a
 // credential, so it is kept, in memory, one for each credential.
 type keyless struct {
-	v         *Vault
-	endpoints oauth.KeylessEndpoints
-	http      *http.Client
+	v    *Vault
+	from Keyless
 
 	mu      sync.Mutex
 	callers map[email.ID]*keptCaller
@@ -60,7 +74,7 @@ const callerMargin = time.Minute
 // sign asks with a signature of Google's. A token of ours that Google no longer takes is
 // replaced once.
 func (k *keyless) sign(ctx context.Context, row store.Credential, secret email.Secret, r TokenRequest) (minted, error) {
-	account, err := oauth.ParseKeyless([]byte(secret.Reveal()), k.endpoints)
+	account, err := k.from.Open(secret)
 	if err != nil {
 		return minted{}, unusable(row.ID, err, "Store the credential again in place of this one.")
 	}
@@ -68,12 +82,12 @@ func (k *keyless) sign(ctx context.Context, row store.Credential, secret email.S
 	if ask.By, err = k.caller(ctx, row, account, email.Secret{}); err != nil {
 		return minted{}, err
 	}
-	t, err := account.Token(ctx, k.http, ask, k.v.now())
+	t, err := account.Token(ctx, k.from.HTTP, ask, k.v.now())
 	if oauth.CallerRefused(err) {
 		if ask.By, err = k.caller(ctx, row, account, ask.By.Access); err != nil {
 			return minted{}, err
 		}
-		t, err = account.Token(ctx, k.http, ask, k.v.now())
+		t, err = account.Token(ctx, k.from.HTTP, ask, k.v.now())
 	}
 	return minted{access: t.Access, expires: t.Expires}, err
 }
@@ -92,12 +106,20 @@ func (k *keyless) caller(ctx context.Context, row store.Credential, account *oau
 	if kept.version.Equal(row.UpdatedAt) && kept.by.Expires.After(now.Add(callerMargin)) && kept.by.Access.Reveal() != refused.Reveal() {
 		return kept.by, nil
 	}
-	by, err := account.Caller(ctx, k.http, now)
+	by, err := account.Caller(ctx, k.from.HTTP, now)
 	if err != nil {
 		return oauth.Caller{}, err
 	}
 	kept.version, kept.by = row.UpdatedAt, by
 	return by, nil
+}
+
+// forget drops the identity of a credential: a person asks to try it again, and the
+// machine may have another service account by now.
+func (k *keyless) forget(credential email.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.callers, credential)
 }
 
 func (k *keyless) kept(credential email.ID) *keptCaller {

@@ -47,13 +47,13 @@ func newCloud(t *testing.T) cloud {
 	t.Cleanup(client.CloseIdleConnections)
 	st := storetest.Open(t, store.Options{Dir: t.TempDir()})
 	at := oauth.KeylessAt(w.GoogleURL, w.MetadataURL)
-	return cloud{w, client, st, open(t, st, 1, vault.WithGoogle(oauth.At(w.GoogleURL), client), vault.WithGoogleKeyless(at, client))}
+	return cloud{w, client, st, open(t, st, 1, vault.WithGoogle(oauth.At(w.GoogleURL), client), vault.WithGoogleKeyless(vault.Keyless{At: at, May: identities(), HTTP: client}))}
 }
 
 // add keeps a credential.
 func (c cloud) add(t *testing.T, id string, f oauth.KeylessFields) store.Credential {
 	t.Helper()
-	k, err := oauth.NewKeyless(f, oauth.KeylessAt(c.GoogleURL, c.MetadataURL))
+	k, err := oauth.NewKeyless(f, oauth.KeylessAt(c.GoogleURL, c.MetadataURL), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +83,11 @@ func (c cloud) workload(t *testing.T, scopes ...string) sandbox.WorkloadAccount 
 		t.Fatal(err)
 	}
 	return a
+}
+
+// identities are all that these tests use.
+func identities() oauth.KeylessIdentities {
+	return oauth.KeylessIdentities{oauth.KeylessMetadata, filepath.Clean(os.TempDir()) + "/"}
 }
 
 func keylessAsk(credential email.ID, subject string) vault.TokenRequest {
@@ -232,7 +237,7 @@ func TestRefusedIdentityIsReplacedOnce(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	st := storetest.Open(t, store.Options{Dir: t.TempDir()})
-	v := open(t, st, 1, vault.WithGoogleKeyless(oauth.KeylessAt(srv.URL, srv.URL), srv.Client()))
+	v := open(t, st, 1, vault.WithGoogleKeyless(vault.Keyless{At: oauth.KeylessAt(srv.URL, srv.URL), May: identities(), HTTP: srv.Client()}))
 	addRow(t, st, v, "cred_machine", vault.KindGoogleKeyless, map[string]string{}, `{"source":"metadata"}`)
 	wantToken(t, v, keylessAsk("cred_machine", "ada@acme.example"), "T1")
 	mu.Lock()
@@ -246,7 +251,7 @@ func TestRefusedIdentityIsReplacedOnce(t *testing.T) {
 	mu.Lock()
 	alive, asked = "none", nil
 	mu.Unlock()
-	wantCause(t, v, keylessAsk("cred_machine", "cleo@acme.example"), oauth.CauseCallerRefused)
+	wantCause(t, v, keylessAsk("cred_machine", "cleo@acme.example"), provider.CauseCallerRefused)
 	if got := strings.Join(asked, " "); got != sign+" "+machine+sign {
 		t.Errorf("asked for %q", got)
 	}

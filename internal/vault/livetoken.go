@@ -219,6 +219,11 @@ func (e *liveToken) keep(now time.Time, got kept) {
 // forget drops what is known of a credential, or of one subject of it and of tokens
 // that are of none. A fetch under way answers those who wait for it, and is not kept.
 func (t *tokens) forget(credential email.ID, subject string) {
+	for _, by := range t.issuers {
+		if by.forget != nil {
+			by.forget(credential)
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key := range t.live {

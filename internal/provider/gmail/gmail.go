@@ -34,7 +34,7 @@ const publicAPI = "https://gmail.googleapis.com"
 func Kind() provider.Kind {
 	return provider.Kind{
 		Name:        "gmail",
-		Credentials: []string{"google_service_account", "google_user"},
+		Credentials: []string{"google_service_account", "google_keyless", "google_user"},
 		Validate:    validate,
 		Limits:      limits,
 		Rates:       rates,

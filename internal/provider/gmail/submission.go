@@ -27,7 +27,7 @@ const publicSMTP = "smtp.gmail.com"
 func SMTPKind() provider.Kind {
 	return provider.Kind{
 		Name:        "gmail_smtp",
-		Credentials: []string{"google_user", "google_service_account"},
+		Credentials: []string{"google_user", "google_service_account", "google_keyless"},
 		Validate:    validateSMTP,
 		Limits:      limitsSMTP,
 		Rates:       ratesSMTP,
