@@ -17,7 +17,8 @@ type entraError struct {
 	text   string
 	claims string
 
-	retryAfter int // seconds
+	retryAfter int  // seconds
+	proxy      bool // it is none of Microsoft's
 }
 
 // saying returns the error with a text of its own.
@@ -58,6 +59,10 @@ func (e *entraError) body(r *http.Request, at time.Time) entraBody {
 
 func (m *microsoft) refuseToken(w http.ResponseWriter, r *http.Request, e *entraError) {
 	m.log.Info("token refused", "provider", "microsoft", "error", e.code, "aadsts", e.number)
+	if e.proxy {
+		writeProxy(w, e.status)
+		return
+	}
 	if e.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.retryAfter))
 	}

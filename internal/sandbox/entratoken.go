@@ -141,6 +141,8 @@ func (m *microsoft) tokenFault(accounts ...string) *entraError {
 	switch p.outcome.name {
 	case faultAADSTS:
 		return aadsts(p.outcome.number(0))
+	case faultTokenProxy:
+		return &entraError{status: p.outcome.proxyStatus(), code: "proxy", proxy: true}
 	case faultTokenRefused:
 		return aadsts(70000)
 	case faultReauth:

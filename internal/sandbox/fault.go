@@ -42,10 +42,22 @@ const (
 	faultDraftErrorAfter = "draft_error_after"
 	faultDraftGone       = "draft_gone"
 
+	// With the name of an answer as argument: of Google's token endpoint, of the Gmail
+	// API when a message is sent and when a draft is made, and of SMTP servers.
+	faultGoogleToken = "google_token"
+	faultGmail       = "gmail"
+	faultGmailDraft  = "gmail_draft"
+	faultSMTP        = "smtp"
+	// With a status as argument: something between answers in the provider's place.
+	faultProxy      = "proxy"
+	faultTokenProxy = "token_proxy"
+	faultDraftProxy = "draft_proxy"
+
 	// Of the simulated Microsoft alone.
 	faultAADSTS     = "aadsts"      // Entra's token endpoint
 	faultAADSTSPage = "aadsts_page" // Entra's consent page
-	faultGraph      = "graph"       // Microsoft Graph
+	faultGraph      = "graph"       // Microsoft Graph, when a message is sent
+	faultGraphDraft = "graph_draft" // Microsoft Graph, when a draft is made
 	faultExchange   = "exchange"    // Exchange's SMTP server
 	faultDataCut    = "data_cut"    // Exchange's SMTP server, in the middle of DATA
 )
@@ -58,7 +70,8 @@ func faultNames() []string {
 		faultLateSent, faultNewMessageID, faultSlow,
 		faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled, faultRotate, faultTokenError, faultTokenSlow,
 		faultUploadCut, faultTooManyLogins, faultDraftErrorAfter, faultDraftGone,
-		faultAADSTS, faultAADSTSPage, faultGraph, faultExchange, faultDataCut,
+		faultGoogleToken, faultGmail, faultGmailDraft, faultSMTP, faultProxy, faultTokenProxy, faultDraftProxy,
+		faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultExchange, faultDataCut,
 	}
 }
 
@@ -74,16 +87,7 @@ func (f fault) ofToken() bool {
 
 // ofOneDoor tells whether a fault has a stage of its own.
 func (f fault) ofOneDoor() bool {
-	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins || f.ofDraft() || f.ofMicrosoft()
-}
-
-// ofMicrosoft tells whether a fault is of the simulated Microsoft alone.
-func (f fault) ofMicrosoft() bool {
-	switch f.name {
-	case faultAADSTS, faultAADSTSPage, faultGraph, faultExchange, faultDataCut:
-		return true
-	}
-	return false
+	return f.ofToken() || f.name == faultUploadCut || f.name == faultTooManyLogins || f.ofDraft() || f.ofStage()
 }
 
 // ofDraft tells whether a fault concerns the making of drafts alone.
@@ -141,7 +145,7 @@ func (f fault) check() error {
 	if err != nil || n < 0 || n > maxFaultNumber {
 		return fmt.Errorf("the argument of %s must be a number from 0 to %d", f.name, maxFaultNumber)
 	}
-	status := f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError || f.name == faultDraftErrorAfter
+	status := f.ofProxy() || f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError || f.name == faultDraftErrorAfter
 	if status && (n < 400 || n > 599) {
 		return fmt.Errorf("the argument of %s must be a status from 400 to 599", f.name)
 	}

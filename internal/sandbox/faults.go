@@ -33,6 +33,7 @@ const (
 	atRcpt
 	atData // SMTP, message read
 
+	atHello     // SMTP, before anybody signs in
 	atConsent   // Entra's consent page
 	atDataBegin // Exchange, before the message is read
 )

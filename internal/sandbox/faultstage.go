@@ -4,8 +4,8 @@ package sandbox
 // stage. SMTP refuses a recipient at RCPT, but the one-time form must know the
 // message, which only DATA shows.
 func (f fault) actsForAddress(q question, once bool) bool {
-	if f.ofMicrosoft() {
-		return f.actsAtMicrosoft(q)
+	if f.ofStage() {
+		return f.actsAt(q)
 	}
 	switch q.stage {
 	case atDraft:
@@ -23,8 +23,8 @@ func (f fault) actsForAddress(q question, once bool) bool {
 // actsForRule tells whether a fault asked for through the control endpoint acts
 // at a stage. Without a recipient it meets SMTP at MAIL, else at that RCPT.
 func (f fault) actsForRule(q question, oneRecipient bool) bool {
-	if f.ofMicrosoft() {
-		return f.actsAtMicrosoft(q)
+	if f.ofStage() {
+		return f.actsAt(q)
 	}
 	switch q.stage {
 	case atToken:

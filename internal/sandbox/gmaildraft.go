@@ -151,6 +151,12 @@ func (g *google) keepDraft(w http.ResponseWriter, r *http.Request, who caller, o
 	head := readHeader(out.raw)
 	to, _ := recipientsOf(head) // a draft may lack them
 	p := g.faults.plan(question{stage: atDraft, via: viaGmail, accounts: []string{who.user}, recipients: to, key: attemptKey(head)})
+	switch p.outcome.name {
+	case faultGmailDraft:
+		return gmailFault(p.outcome.arg)
+	case faultDraftProxy:
+		return &apiError{Code: p.outcome.proxyStatus(), proxy: true}
+	}
 	id := g.post.store.nextID()
 	one := &draft{
 		owner: strings.ToLower(who.user), out: out, at: g.now().UnixMilli(),

@@ -96,6 +96,10 @@ func (g *google) misbehaveBefore(r *http.Request, who caller, p plan) *apiError 
 		return invalidCredentials()
 	case faultQuota:
 		return g.overQuota(p.outcome)
+	case faultGmail:
+		return gmailFault(p.outcome.arg)
+	case faultProxy:
+		return &apiError{Code: p.outcome.proxyStatus(), proxy: true}
 	case faultRate:
 		e := newError(http.StatusTooManyRequests, "rateLimitExceeded", "Rate Limit Exceeded")
 		e.retryAfter = strconv.Itoa(p.outcome.number(rateSeconds))

@@ -16,6 +16,7 @@ type apiError struct {
 
 	authenticate string // WWW-Authenticate
 	retryAfter   string // Retry-After
+	proxy        bool   // it is none of Google's
 }
 
 type errorItem struct {
@@ -108,6 +109,10 @@ func backendError(code int) *apiError { return newError(code, "backendError", "B
 
 // write answers with the error.
 func (e *apiError) write(w http.ResponseWriter) {
+	if e.proxy {
+		writeProxy(w, e.Code)
+		return
+	}
 	if e.authenticate != "" {
 		w.Header().Set("WWW-Authenticate", e.authenticate)
 	}

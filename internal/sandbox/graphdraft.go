@@ -41,6 +41,12 @@ func (m *microsoft) createDraft(w http.ResponseWriter, r *http.Request, who acto
 	p := m.faults.plan(question{
 		stage: atDraft, via: viaMicrosoft, accounts: []string{who.box.Address, who.app.ClientID}, recipients: to, key: attemptKey(head),
 	})
+	switch p.outcome.name {
+	case faultGraphDraft:
+		return m.asked(p.outcome.arg, 0)
+	case faultDraftProxy:
+		return &graphError{status: p.outcome.proxyStatus(), proxy: true}
+	}
 	d := &graphDraft{key: m.post.store.nextID(), owner: who.box, raw: raw, at: m.now()}
 	m.mu.Lock()
 	full := len(m.drafts) >= maxDrafts

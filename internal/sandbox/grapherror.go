@@ -14,6 +14,7 @@ type graphError struct {
 	retryAfter   int // seconds; 0 for none
 	authenticate string
 	at           time.Time
+	proxy        bool // it is none of Microsoft's
 }
 
 func (m *microsoft) newGraphError(status int, code, text string) *graphError {
@@ -22,6 +23,10 @@ func (m *microsoft) newGraphError(status int, code, text string) *graphError {
 
 // write answers with the error.
 func (e *graphError) write(w http.ResponseWriter, r *http.Request) {
+	if e.proxy {
+		writeProxy(w, e.status)
+		return
+	}
 	if e.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.retryAfter))
 	}

@@ -195,6 +195,8 @@ func (m *microsoft) misbehaveBefore(r *http.Request, who actor, p plan) *graphEr
 		return m.asked("recipients", 0)
 	case faultGraph:
 		return m.asked(p.outcome.arg, 0)
+	case faultProxy:
+		return &graphError{status: p.outcome.proxyStatus(), proxy: true}
 	case faultTimeoutBefore:
 		hangRequest(m.ctx, r)
 	case faultCutBefore:

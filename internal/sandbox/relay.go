@@ -28,7 +28,11 @@ const maxRecipients = 1000
 func newRelay(ctx context.Context, tlsConfig *tls.Config, post *office, f *faults) *relay {
 	r := &relay{ctx: ctx, post: post, faults: f, user: "relay@" + Domain, password: rand.Text()}
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		return &session{relay: r, conn: c}, nil
+		s := &session{relay: r, conn: c}
+		if p := r.plan(atHello, []string{c.Hostname()}, nil); p.is(faultSMTP) {
+			return nil, s.refusal(p.outcome)
+		}
+		return s, nil
 	}))
 	srv.Domain = "localhost"
 	srv.TLSConfig = tlsConfig
@@ -63,8 +67,11 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 		if user != s.relay.user || password != s.relay.password {
 			return replyBadLogin()
 		}
-		if s.relay.plan(atAuth, []string{user}, nil).is(faultUnauthorized) {
+		switch p := s.relay.plan(atAuth, []string{user}, nil); {
+		case p.is(faultUnauthorized):
 			return replyBadLogin()
+		case p.is(faultSMTP):
+			return s.refusal(p.outcome)
 		}
 		s.login = user
 		return nil
@@ -119,7 +126,7 @@ func (s *session) take(raw []byte, head header, p plan) error {
 	if err := s.misbehave(p, faultTimeoutBefore, faultCutBefore); err != nil {
 		return err
 	}
-	if p.outcome.refuses() {
+	if p.outcome.refuses() || p.is(faultSMTP) {
 		return s.refusal(p.outcome)
 	}
 	in := parcel{

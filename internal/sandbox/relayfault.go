@@ -18,6 +18,9 @@ func replyBadLogin() *smtp.SMTPError {
 // refusal is SMTP's word for a fault that refuses.
 func (s *session) refusal(f fault) error {
 	switch f.name {
+	case faultSMTP:
+		e, _ := smtpFault(f.arg)
+		return e.asReply()
 	case faultUnauthorized:
 		return reply(530, smtp.EnhancedCode{5, 7, 0}, "Authentication required")
 	case faultQuota:

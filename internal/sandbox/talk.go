@@ -113,6 +113,10 @@ func (t *talk) greet(verb, name string) {
 		t.reply(421, "4.7.0", "Try again later, closing connection. (EHLO)")
 		return
 	}
+	if p := t.door.plan(atHello, []string{name}, nil); p.is(faultSMTP) {
+		t.refuse(p.outcome, false)
+		return
+	}
 	t.reset()
 	t.hello = name
 	if verb == "HELO" {

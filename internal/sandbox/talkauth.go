@@ -80,6 +80,10 @@ func (t *talk) judgeToken(mechanism, initial string) {
 			" https://support.google.com/mail/answer/7126229")
 		return
 	}
+	if p.is(faultSMTP) {
+		t.refuse(p.outcome, false)
+		return
+	}
 	status := t.door.google.mayMail(user, token)
 	if status == "" && !p.is(faultUnauthorized) {
 		t.user = strings.ToLower(user)

@@ -97,7 +97,7 @@ func (t *talk) take(raw []byte) {
 	if t.misbehave(p, faultTimeoutBefore, faultCutBefore) {
 		return
 	}
-	if p.outcome.refuses() {
+	if p.outcome.refuses() || p.is(faultSMTP) {
 		t.refuse(p.outcome, true)
 		return
 	}

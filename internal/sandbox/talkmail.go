@@ -177,6 +177,9 @@ func (t *talk) replyUnauthorized() {
 // refuse says a fault in Google's words; of one recipient, or of the account.
 func (t *talk) refuse(f fault, recipient bool) {
 	switch f.name {
+	case faultSMTP:
+		e, _ := smtpFault(f.arg)
+		t.reply(e.code, e.enhanced, e.text)
 	case faultUnauthorized:
 		t.replyUnauthorized()
 	case faultQuota:

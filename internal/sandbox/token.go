@@ -35,6 +35,8 @@ type tokenError struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
 	Subtype     string `json:"error_subtype,omitempty"`
+
+	proxy bool // it is none of Google's
 }
 
 func badGrant(description string) *tokenError {
@@ -83,6 +85,10 @@ func (g *google) createToken(w http.ResponseWriter, r *http.Request) {
 
 func (g *google) refuseToken(w http.ResponseWriter, bad *tokenError) {
 	g.log.Info("token refused", "error", bad.Code)
+	if bad.proxy {
+		writeProxy(w, bad.status)
+		return
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, bad.status, bad)
 }

@@ -25,6 +25,10 @@ func (g *google) tokenPlan(user, refused string) (plan, *tokenError) {
 		return p, &tokenError{status: http.StatusUnauthorized, Code: "deleted_client", Description: "The OAuth client was deleted."}
 	case faultClientDisabled:
 		return p, &tokenError{status: http.StatusUnauthorized, Code: "disabled_client", Description: "The OAuth client was disabled."}
+	case faultGoogleToken:
+		return p, googleTokenFault(p.outcome.arg)
+	case faultTokenProxy:
+		return p, &tokenError{status: p.outcome.proxyStatus(), Code: "proxy", proxy: true}
 	case faultTokenError:
 		return p, tokenTrouble(p.outcome.number(serverErrorAs))
 	}
