@@ -75,7 +75,7 @@ func Classify(a Answer, now time.Time) *Error {
 	a.About.Vendor = vendorOf(a)
 	r := find(a)
 	e := &Error{
-		Class: r.class, Scope: r.scope, Cause: r.cause, Action: r.action, No: r.no, Unlisted: r.rest,
+		Class: r.class, Scope: r.scope, Cause: r.cause, Action: r.action, No: r.no, Unlisted: r.rest, Row: place(r),
 		Text: fill(r.says, a), Fix: fill(r.fix, a), Link: fill(r.link, a), Reply: CleanReply(words(a)),
 	}
 	if e.Scope == "" {
@@ -153,6 +153,20 @@ func find(a Answer) *row {
 		}
 	}
 	return &row{class: Retry, cause: "unexpected_answer", rest: true, says: "The provider gave an answer that gatepost does not know."}
+}
+
+// place is where a row stands in Catalogue, counted from 1; 0 for one that does not.
+func place(r *row) int {
+	before := 0
+	for _, table := range tables() {
+		for i := range table {
+			if r == &table[i] {
+				return before + i + 1
+			}
+		}
+		before += len(table)
+	}
+	return 0
 }
 
 // The causes that a provider asks for by name, because it may use its credential

@@ -89,6 +89,8 @@ type Error struct {
 	// of the stage.
 	No, Link string
 	Unlisted bool
+	// Row is the place in Catalogue of the line that decided, counted from 1; 0: none did.
+	Row int
 
 	Text  string // what happened, one plain sentence
 	Fix   string // what to do about it; empty where nothing helps but waiting

@@ -137,6 +137,7 @@ func networkError(l *logText) []Explanation {
 		}
 		err := loggedError(l.text)
 		e := r.problem(stage, err)
+		e.Row = networkPlace(i)
 		if l.has("end of data", "final dot") {
 			stage, e = StageBody, NoAnswer(StageBody, true, err)
 		}

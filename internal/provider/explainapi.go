@@ -26,11 +26,19 @@ type apiBody struct {
 // statusIn is how clients write an HTTP status.
 var statusIn = regexp.MustCompile(`(?i)(?:\berror|\bstatus(?:[ _-]?code)?|\bcode|\bHTTP(?:/[\d.]+)?|response code|HttpError|Exception)\W{0,6}([45]\d\d)\b`)
 
+// keptReply is how gatepost itself keeps what an API said: "403 ErrorAccessDenied Access is
+// denied". The word has capitals within or underscores: after a code of SMTP comes a sentence.
+var keptReply = regexp.MustCompile(`^\s*(4\d\d|50\d) ([A-Za-z][a-z]+[A-Z]\w*|[A-Z]+(?:_[A-Z]+)+) (.*)`)
+
 // apiAnswers reads what the Gmail API or Graph said, in JSON or as a client words it.
 func apiAnswers(l *logText) []Answer {
 	var body apiBody
 	if l.jsonBody(&body) && (body.Error.Message != "" || len(body.Error.Code) > 0) {
 		return l.asCall(body.read())
+	}
+	if m := keptReply.FindStringSubmatch(l.text); m != nil {
+		code, _ := strconv.Atoi(m[1])
+		return l.asCall(Answer{Code: code, Reason: m[2], Text: m[3]})
 	}
 	a := Answer{Code: l.status(), Reason: l.apiReason(), Text: l.text}
 	named := l.has("googleapi", "httperror", "gaxioserror", "googlejsonresponse", "graph.microsoft", "odataerror", "gmail api", "microsoft graph")

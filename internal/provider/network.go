@@ -22,7 +22,9 @@ func NoAnswer(stage Stage, handedOver bool, err error) *Error {
 	}
 	for i := range networkRows {
 		if r := &networkRows[i]; r.matches(err) {
-			return r.problem(stage, err)
+			e := r.problem(stage, err)
+			e.Row = networkPlace(i)
+			return e
 		}
 	}
 	e := &Error{
@@ -33,6 +35,14 @@ func NoAnswer(stage Stage, handedOver bool, err error) *Error {
 		e.Cause, e.Text = "unreachable", "The provider could not be reached."
 	}
 	return e
+}
+
+// networkPlace is the place in Catalogue of a line of networkRows.
+func networkPlace(i int) int {
+	for _, table := range tables() {
+		i += len(table)
+	}
+	return i + 1
 }
 
 // problem is the row's error.

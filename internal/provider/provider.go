@@ -137,6 +137,9 @@ type Deps struct {
 	// Token gives an access token for the account; renew asks for one that is
 	// newer than the last one given, because that was refused.
 	Token func(ctx context.Context, scopes []string, renew bool) (email.Secret, error)
+	// ClientID names the OAuth client, app registration or service account behind Token,
+	// for advice. It may be nil, and its answer empty.
+	ClientID func() string
 	// Password gives the account's password where its kind has one.
 	Password func(ctx context.Context) (email.Secret, error)
 	// BaseURL is the provider's API where that is not its public one (sandbox).

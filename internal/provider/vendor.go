@@ -83,6 +83,7 @@ var vendorWords = []sign{
 	{"office365", VendorMicrosoft},
 	{"aka.ms/", VendorMicrosoft},
 	{"storedrv", VendorMicrosoft},
+	{"client-request-id", VendorMicrosoft},
 	{"microsoft", VendorMicrosoft},
 	{"exchangelabs.com", VendorMicrosoft},
 	{"support.google.com", VendorGoogle},

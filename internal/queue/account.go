@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -136,11 +137,27 @@ func (x *accounts) deps(row *store.Account) provider.Deps {
 				Team: row.Team, Credential: row.Credential, Subject: row.Address, Scopes: scopes, Renew: renew,
 			})
 		},
+		ClientID: func() string { return x.clientOf(row) },
 		Password: func(ctx context.Context) (email.Secret, error) {
 			_, secret, err := cfg.Vault.Secret(ctx, row.Team, row.Credential)
 			return secret, err
 		},
 	}
+}
+
+// clientOf is the id of the client that an account's credential is of: what stands in its
+// public part. It is asked for advice alone, so it does not wait long.
+func (x *accounts) clientOf(row *store.Account) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := x.e.cfg.Store.Credential(ctx, row.Team, row.Credential)
+	var public struct {
+		ClientID string `json:"client_id"`
+	}
+	if err != nil || json.Unmarshal(c.Public, &public) != nil {
+		return ""
+	}
+	return public.ClientID
 }
 
 func (o *opened) close() {

@@ -44,6 +44,7 @@ func clientCodes() []entraError {
 // requestCodes concern the request: its tenant, its form and its scopes.
 func requestCodes() []entraError {
 	return []entraError{
+		{status: badRequestStatus, code: "invalid_resource", number: 50001, text: "The resource is disabled or doesn't exist. Check your app's code to ensure that you have specified the exact resource URL."},
 		{status: badRequestStatus, code: "invalid_request", number: 90002, text: "Tenant not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."},
 		{status: badRequestStatus, code: "invalid_request", number: 900023, text: "Specified tenant identifier is neither a valid DNS name, nor a valid external domain."},
 		{status: badRequestStatus, code: "invalid_request", number: 90023, text: "The authentication service request is not valid."},
@@ -74,6 +75,7 @@ func grantCodes() []entraError {
 		return entraError{status: badRequestStatus, code: "invalid_grant", number: number, sub: sub, text: text}
 	}
 	return []entraError{
+		grant(51004, "", "The user account doesn't exist in the directory. An application likely chose the wrong tenant to sign into."),
 		grant(65001, "consent_required", "The user or administrator has not consented to use the application. Send an interactive authorization request for this user and resource."),
 		grant(50034, "", "The user account does not exist in the directory. To sign into this application, the account must be added to the directory."),
 		grant(50020, "", "User account from identity provider does not exist in tenant and cannot access the application in that tenant. The account needs to be added as an external user in the tenant first."),
@@ -112,6 +114,7 @@ func policyCodes() []entraError {
 		rule("invalid_grant", 50076, "basic_action", mfa+"use multi-factor authentication to access the resource."),
 		rule("interaction_required", 50078, "basic_action", "Presented multi-factor authentication has expired due to policies configured by your administrator, you must refresh your multi-factor authentication to access the resource."),
 		rule("invalid_grant", 50079, "basic_action", mfa+"enroll in multi-factor authentication to access the resource."),
+		rule("interaction_required", 50097, "basic_action", "Device authentication is required."),
 		rule("access_denied", 50105, "", "Your administrator has configured the application to block users unless they are specifically granted ('assigned') access to the application."),
 		rule("interaction_required", 50158, "basic_action", "External security challenge was not satisfied."),
 		rule("interaction_required", 53000, "", "Your device is required to be compliant to access this resource."),
@@ -142,6 +145,7 @@ func serviceCodes() []entraError {
 		trouble(90024, "The request body's budget has been exceeded or a transient error has occurred. Please try again."),
 		trouble(90006, "The external server returned a retryable error."),
 		trouble(50033, "A retryable error has occurred."),
+		trouble(90025, "An internal Microsoft Entra service hit its retry allowance to sign the user in."),
 		{status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 90055, retryAfter: 1, text: "The tenant has been throttled because there are too many incoming requests."},
 		{status: badRequestStatus, code: "invalid_request", number: 50196, text: "The server terminated an operation because it encountered a client request loop. Please contact your app vendor."},
 	}

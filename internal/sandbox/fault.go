@@ -145,7 +145,10 @@ func (f fault) check() error {
 	if err != nil || n < 0 || n > maxFaultNumber {
 		return fmt.Errorf("the argument of %s must be a number from 0 to %d", f.name, maxFaultNumber)
 	}
-	status := f.ofProxy() || f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError || f.name == faultDraftErrorAfter
+	if f.ofProxy() && (n < 200 || n > 599) {
+		return fmt.Errorf("the argument of %s must be a status from 200 to 599", f.name)
+	}
+	status := f.name == faultServerError || f.name == faultErrorAfter || f.name == faultTokenError || f.name == faultDraftErrorAfter
 	if status && (n < 400 || n > 599) {
 		return fmt.Errorf("the argument of %s must be a status from 400 to 599", f.name)
 	}

@@ -110,6 +110,8 @@ func graphFaults() []namedGraphError {
 		{name: "claims", status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", text: "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp", authenticate: `Bearer realm="", error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ=="`},
 		{name: "message_limit", status: http.StatusTooManyRequests, code: "ErrorExceededMessageLimit", text: "Cannot send mail. Daily Message limit exceeded. Follow the instructions in your Inbox to verify your account"},
 		{name: "recipient_limit", status: http.StatusTooManyRequests, code: "ErrorExceededMessageLimit", text: "Cannot send mail. Daily Recipient limit exceeded. Follow the instructions in your Inbox to verify your account"},
+		{name: "day_limit", status: http.StatusTooManyRequests, code: "ErrorExceededMessageLimit", text: "Cannot send mail. Daily limit exceeded."},
+		{name: "mime", status: http.StatusBadRequest, code: "ErrorMimeContentInvalid", text: "Invalid MIME content."},
 		{name: "submission_quota", status: http.StatusTooManyRequests, code: "ErrorSubmissionQuotaExceeded", text: "The message submission quota of the account was exceeded."},
 		{name: "blocked", status: http.StatusForbidden, code: "ErrorMessageSubmissionBlocked", text: "Message submission is blocked for this mailbox."},
 		{name: "quota", status: http.StatusInsufficientStorage, code: "ErrorQuotaExceeded", text: "The mailbox has exceeded its maximum mailbox size."},

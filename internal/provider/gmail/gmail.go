@@ -119,7 +119,11 @@ func (a *account) Close() error {
 // about fills in what an advice must name. Whose key it is stands in the errors
 // of the token endpoint, which come from oauth.
 func (a *account) about(scope string) provider.About {
-	return provider.About{Subject: a.address, Scopes: []string{scope}}
+	about := provider.About{Subject: a.address, Scopes: []string{scope}}
+	if a.deps.ClientID != nil {
+		about.ClientID = a.deps.ClientID()
+	}
+	return about
 }
 
 var (

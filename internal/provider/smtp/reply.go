@@ -144,7 +144,11 @@ func (a *account) about() provider.About {
 	case a.bearer.About != nil:
 		return a.bearer.About()
 	}
-	return provider.About{Subject: a.settings.User, Scopes: []string{a.bearer.Scope}}
+	about := provider.About{Subject: a.settings.User, Scopes: []string{a.bearer.Scope}}
+	if a.deps.ClientID != nil {
+		about.ClientID = a.deps.ClientID()
+	}
+	return about
 }
 
 // noReply classifies a conversation that broke, or went on in another protocol.
