@@ -91,6 +91,7 @@ func graphLines() []line {
 		{by: byGraph, fault: f, arg: "size", no: "74i", cause: "message_too_large", then: fails()},
 		{by: byGraph, fault: f, arg: "recipients", no: "74i", cause: "invalid_recipients", then: fails()},
 		{by: byGraph, fault: f, arg: "mime", cause: "message_refused", then: fails()},
+		{by: byGraphDrafts, fault: "graph_parts", arg: "attachment_size", no: "74i", cause: "attachment_size", then: fails(), size: 5 << 20},
 		{by: byGraphDrafts, fault: f, arg: "item", no: "74i", cause: "draft_gone", then: doubts(false)},
 		{by: byGraphDrafts, fault: d, arg: "item", no: "74i", cause: "item_not_found", then: retries()},
 		{by: byGraph, fault: f, arg: "stale", no: "74i", cause: "ambiguous_answer", then: doubts(false)},

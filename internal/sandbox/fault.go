@@ -58,6 +58,7 @@ const (
 	faultAADSTSPage = "aadsts_page" // Entra's consent page
 	faultGraph      = "graph"       // Microsoft Graph, when a message is sent
 	faultGraphDraft = "graph_draft" // Microsoft Graph, when a draft is made
+	faultGraphParts = "graph_parts" // Microsoft Graph, when a file is to be taken in parts
 	faultExchange   = "exchange"    // Exchange's SMTP server
 	faultDataCut    = "data_cut"    // Exchange's SMTP server, in the middle of DATA
 )
@@ -71,7 +72,7 @@ func faultNames() []string {
 		faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled, faultRotate, faultTokenError, faultTokenSlow,
 		faultUploadCut, faultTooManyLogins, faultDraftErrorAfter, faultDraftGone,
 		faultGoogleToken, faultGmail, faultGmailDraft, faultSMTP, faultProxy, faultTokenProxy, faultDraftProxy,
-		faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultExchange, faultDataCut,
+		faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultGraphParts, faultExchange, faultDataCut,
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // number.
 func (f fault) named() bool {
 	switch f.name {
-	case faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultExchange, faultGoogleToken, faultGmail, faultGmailDraft, faultSMTP:
+	case faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultGraphParts, faultExchange, faultGoogleToken, faultGmail, faultGmailDraft, faultSMTP:
 		return true
 	}
 	return false
@@ -33,7 +33,7 @@ func (f fault) checkName() error {
 	case faultAADSTS, faultAADSTSPage:
 		n, err := strconv.Atoi(f.arg)
 		ok = err == nil && aadsts(n) != nil
-	case faultGraph, faultGraphDraft:
+	case faultGraph, faultGraphDraft, faultGraphParts:
 		_, ok = graphFault(f.arg)
 	case faultExchange:
 		_, ok = exchangeFault(f.arg)
@@ -70,6 +70,8 @@ func (f fault) actsAt(q question) bool {
 		return q.stage == atSend && web
 	case faultGraphDraft:
 		return q.stage == atDraft && q.via == viaMicrosoft
+	case faultGraphParts:
+		return q.stage == atUpload && q.via == viaMicrosoft
 	case faultGmailDraft:
 		return q.stage == atDraft && q.via == viaGmail
 	case faultDraftProxy:

@@ -113,6 +113,10 @@ func (m *microsoft) createUploadSession(w http.ResponseWriter, r *http.Request, 
 	case item.Size < smallFile:
 		return m.newGraphError(http.StatusBadRequest, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize", "Attachment size must be greater than the minimum size.")
 	}
+	p := m.faults.plan(question{stage: atUpload, via: viaMicrosoft, accounts: []string{who.box.Address, who.app.ClientID}})
+	if p.is(faultGraphParts) {
+		return m.asked(p.outcome.arg, 0)
+	}
 	s := &attachmentSession{id: rand.Text(), token: rand.Text() + rand.Text(), size: item.Size, until: m.now().Add(sessionLife)}
 	s.file.Name, s.file.Kind, s.file.Inline, s.file.ContentID = item.Name, item.Kind, item.Inline, item.ContentID
 	if !m.open(who, r.PathValue("id"), s) {

@@ -111,6 +111,7 @@ func graphFaults() []namedGraphError {
 		{name: "message_limit", status: http.StatusTooManyRequests, code: "ErrorExceededMessageLimit", text: "Cannot send mail. Daily Message limit exceeded. Follow the instructions in your Inbox to verify your account"},
 		{name: "recipient_limit", status: http.StatusTooManyRequests, code: "ErrorExceededMessageLimit", text: "Cannot send mail. Daily Recipient limit exceeded. Follow the instructions in your Inbox to verify your account"},
 		{name: "day_limit", status: http.StatusTooManyRequests, code: "ErrorExceededMessageLimit", text: "Cannot send mail. Daily limit exceeded."},
+		{name: "attachment_size", status: http.StatusBadRequest, code: "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize", text: "Attachment size must be greater than the minimum size."},
 		{name: "mime", status: http.StatusBadRequest, code: "ErrorMimeContentInvalid", text: "Invalid MIME content."},
 		{name: "submission_quota", status: http.StatusTooManyRequests, code: "ErrorSubmissionQuotaExceeded", text: "The message submission quota of the account was exceeded."},
 		{name: "blocked", status: http.StatusForbidden, code: "ErrorMessageSubmissionBlocked", text: "Message submission is blocked for this mailbox."},
