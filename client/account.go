@@ -78,9 +78,9 @@ func (c *Client) ChangeAccount(ctx context.Context, id string, change ChangeAcco
 }
 
 // DeleteAccount removes an account for good. While mail waits for it the error's
-// kind is in_use.
-func (c *Client) DeleteAccount(ctx context.Context, id string) error {
-	return c.drop(ctx, at("accounts", id, ""))
+// kind is in_use. A user's consent that no other account uses ends with it.
+func (c *Client) DeleteAccount(ctx context.Context, id string) (Removed, error) {
+	return ask[Removed](ctx, c, remove(at("accounts", id, "")))
 }
 
 // ReleaseAccount lets a held or parked account send again.

@@ -61,8 +61,8 @@ func (c *Client) Credential(ctx context.Context, id string) (Credential, error) 
 
 // DeleteCredential removes a credential for good. While accounts use it the
 // error's kind is in_use.
-func (c *Client) DeleteCredential(ctx context.Context, id string) error {
-	return c.drop(ctx, at("credentials", id, ""))
+func (c *Client) DeleteCredential(ctx context.Context, id string) (Removed, error) {
+	return ask[Removed](ctx, c, remove(at("credentials", id, "")))
 }
 
 // CheckCredential tries a credential live for one mailbox, step by step. That a

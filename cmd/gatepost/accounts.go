@@ -334,11 +334,28 @@ func accountsReleaseCommand(env environment) *cobra.Command {
 }
 
 func accountsRemoveCommand(env environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "remove", Aliases: []string{"rm"}, Short: "Remove an account; its credential stays"}
+	cmd := &cobra.Command{Use: "remove", Aliases: []string{"rm"}, Short: "Remove an account; a user's consent that nothing else uses ends with it"}
 	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
-		if err := r.DeleteAccount(ctx, a.ID); err != nil {
+		gone, err := r.DeleteAccount(ctx, a.ID)
+		if err != nil {
 			return err
 		}
-		return r.show(removed{a.ID, true}, func() { r.line("%s is removed. Its credential stays: gatepost credentials list", a.Address) })
+		return r.show(removedConsent{removed{a.ID, true}, gone}, func() {
+			if gone.Credential == "" {
+				r.line("%s is removed. Its credential stays: gatepost credentials list", a.Address)
+				return
+			}
+			r.line("%s is removed, and with it the user's consent.", a.Address)
+			r.left(gone)
+		})
 	})
+}
+
+// left says what became of a user's consent at its provider.
+func (r *remote) left(gone client.Removed) {
+	for _, text := range []string{gone.Text, gone.Fix} {
+		if text != "" {
+			r.line("%s", text)
+		}
+	}
 }

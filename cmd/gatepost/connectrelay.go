@@ -205,12 +205,12 @@ func (w *relay) free(ctx context.Context, g *guide, address string) error {
 func (w *relay) undo(ctx context.Context, g *guide, account, credential string) {
 	ctx = context.WithoutCancel(ctx)
 	if account != "" {
-		if err := g.DeleteAccount(ctx, account); err != nil {
+		if _, err := g.DeleteAccount(ctx, account); err != nil {
 			g.errLine("the account %s could not be removed again: %v", account, err)
 		}
 	}
 	if credential != "" {
-		if err := g.DeleteCredential(ctx, credential); err != nil {
+		if _, err := g.DeleteCredential(ctx, credential); err != nil {
 			g.errLine("the credential %s could not be removed again: %v", credential, err)
 		}
 	}

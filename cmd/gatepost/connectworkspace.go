@@ -145,7 +145,7 @@ func (g *guide) once(ctx context.Context, made client.Credential, what string) (
 		return made.ID, nil
 	}
 	old := list.Data[i]
-	if err := g.DeleteCredential(context.WithoutCancel(ctx), made.ID); err != nil {
+	if _, err := g.DeleteCredential(context.WithoutCancel(ctx), made.ID); err != nil {
 		return "", fmt.Errorf("remove %s, which is the same as %s once more: %w", made.ID, old.ID, err)
 	}
 	g.made = ""

@@ -140,10 +140,14 @@ func credentialsRemoveCommand(env environment) *cobra.Command {
 		Example: "  gatepost credentials remove cred_01k…",
 	}
 	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
-		if err := r.DeleteCredential(ctx, args[0]); err != nil {
+		gone, err := r.DeleteCredential(ctx, args[0])
+		if err != nil {
 			return r.whoUses(ctx, args[0], err)
 		}
-		return r.show(removed{args[0], true}, func() { r.line("The credential %s is removed.", args[0]) })
+		return r.show(removedConsent{removed{args[0], true}, gone}, func() {
+			r.line("The credential %s is removed.", args[0])
+			r.left(gone)
+		})
 	})
 }
 

@@ -86,7 +86,7 @@ func (g *guide) unused(ctx context.Context, err error) error {
 		return err
 	}
 	var refused *client.Error
-	failed := g.DeleteCredential(context.WithoutCancel(ctx), g.made)
+	_, failed := g.DeleteCredential(context.WithoutCancel(ctx), g.made)
 	switch {
 	case failed == nil:
 		g.errLine("The credential %s, which this command had stored, is removed again.", g.made)

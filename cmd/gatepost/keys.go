@@ -270,6 +270,12 @@ type removed struct {
 	Removed bool   `json:"removed"`
 }
 
+// removedConsent is one with what became of a user's consent.
+type removedConsent struct {
+	removed
+	client.Removed
+}
+
 // oneArg asks for exactly one argument and says which.
 func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

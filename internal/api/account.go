@@ -116,10 +116,19 @@ func (c *call) asReader() access.Grant {
 
 // deleteAccount removes an account.
 func (s *server) deleteAccount(c *call) error {
-	if err := s.Control.DeleteAccount(c.r.Context(), c.grant, c.r.PathValue("id")); err != nil {
+	gone, err := s.Control.DeleteAccount(c.r.Context(), c.grant, c.r.PathValue("id"))
+	if err != nil {
 		return err
 	}
-	return c.done()
+	return c.removed(gone)
+}
+
+// removed answers nothing, or what became of a user's consent.
+func (c *call) removed(gone control.Removed) error {
+	if gone.Consent == "" {
+		return c.done()
+	}
+	return c.answer(http.StatusOK, client.Removed{Credential: gone.Credential, Consent: gone.Consent, Text: gone.Text, Fix: gone.Fix})
 }
 
 func accountOf(a control.Account) (client.Account, error) {

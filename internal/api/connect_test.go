@@ -101,9 +101,12 @@ func TestConsentByClient(t *testing.T) {
 		if len(aliases.Data) != 2 || !aliases.Data[0].Allowed || aliases.Data[1].Verified || aliases.Data[1].Allowed {
 			t.Errorf("%+v", aliases)
 		}
-		w.must(c.DeleteAccount(ctx, done.Account.ID))
-		w.must(c.DeleteCredential(ctx, done.Credential))
-		w.must(c.DeleteCredential(ctx, app))
+		gone, err := c.DeleteAccount(ctx, done.Account.ID)
+		w.must(err)
+		if gone.Credential != done.Credential || gone.Consent != "revoked" {
+			t.Errorf("the consent: %+v", gone)
+		}
+		w.must(w.gone(c.DeleteCredential(ctx, app)))
 	})
 }
 
@@ -139,21 +142,21 @@ func TestRemoval(t *testing.T) {
 		c, ctx := w.client(), t.Context()
 		s, err := c.Send(ctx, hello("maria@example.org"), "")
 		w.must(err)
-		if e := w.refused(c.DeleteCredential(ctx, w.smtpKey), http.StatusConflict, "in_use"); e.Detail == "" {
+		if e := w.refused(w.gone(c.DeleteCredential(ctx, w.smtpKey)), http.StatusConflict, "in_use"); e.Detail == "" {
 			t.Errorf("%+v", e)
 		}
-		if e := w.refused(c.DeleteAccount(ctx, w.smtp), http.StatusConflict, "in_use"); e.Detail == "" {
+		if e := w.refused(w.gone(c.DeleteAccount(ctx, w.smtp)), http.StatusConflict, "in_use"); e.Detail == "" {
 			t.Errorf("%+v", e)
 		}
 		_, err = c.Cancel(ctx, s.ID)
 		w.must(err)
-		w.must(c.DeleteAccount(ctx, w.smtp))
-		w.must(c.DeleteCredential(ctx, w.smtpKey))
+		w.must(w.gone(c.DeleteAccount(ctx, w.smtp)))
+		w.must(w.gone(c.DeleteCredential(ctx, w.smtpKey)))
 		_, err = c.Account(ctx, w.smtp)
 		w.refused(err, http.StatusNotFound, "not_found")
 		_, err = c.Credential(ctx, w.smtpKey)
 		w.refused(err, http.StatusNotFound, "not_found")
-		w.refused(c.DeleteAccount(ctx, w.smtp), http.StatusNotFound, "not_found")
+		w.refused(w.gone(c.DeleteAccount(ctx, w.smtp)), http.StatusNotFound, "not_found")
 		if list, err := c.Accounts(ctx); err != nil || len(list.Data) != 1 {
 			t.Errorf("%+v, %v", list, err)
 		}

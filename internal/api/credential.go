@@ -98,8 +98,9 @@ func (s *server) showCredential(c *call) error {
 
 // deleteCredential removes a credential.
 func (s *server) deleteCredential(c *call) error {
-	if err := s.Control.DeleteCredential(c.r.Context(), c.grant, c.r.PathValue("id")); err != nil {
+	gone, err := s.Control.DeleteCredential(c.r.Context(), c.grant, c.r.PathValue("id"))
+	if err != nil {
 		return err
 	}
-	return c.done()
+	return c.removed(gone)
 }

@@ -45,10 +45,13 @@ func describeUpdateAccount(d *describer) {
 	d.gives(http.StatusOK, "The account, changed.", client.Account{}, exampleAccount)
 }
 
+const exampleRemoved = `{"credential": "cred_01jd2q0000e0080g40r40m30e2", "consent": "revoked", "text": "The consent of grace@example.com is revoked at Google."}`
+
 func describeDeleteAccount(d *describer) {
-	d.about("deleteAccount", "Remove an account", "Its credential stays.")
+	d.about("deleteAccount", "Remove an account", "Its credential stays, but for a user's consent that no other account uses: that ends, as far as its provider can be told.")
 	d.id("The account's id.", exampleAccountID)
 	d.gives(http.StatusNoContent, "Removed.", nil, "")
+	d.gives(http.StatusOK, "Removed, and what became of the user's consent.", client.Removed{}, exampleRemoved)
 	d.problem(http.StatusConflict, "in_use: mail waits for it.")
 }
 

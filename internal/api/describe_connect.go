@@ -14,7 +14,6 @@ func describeCreateConsent(d *describer) {
 		"The user opens url; their browser is sent back to redirect_uri, and what it brings goes to finish. With device the user types user_code at verification_uri, on any machine, while finish is called.")
 	d.takes(client.NewConsent{}, map[string]string{
 		"loopback": `{"credential": "cred_01jd2q0000e0080g40r40m30e4", "redirect_uri": "http://127.0.0.1:53682/", "address": "grace@example.com", "purposes": ["send", "look"]}`,
-		"device":   `{"credential": "cred_01jd2q0000e0080g40r40m30e4", "device": true, "address": "orders@contoso.com", "shared_with": "grace@contoso.com", "transport": "microsoft"}`,
 	})
 	d.gives(http.StatusCreated, "The consent, good for ten minutes; a device code as long as expires_at says.", client.Consent{}, `{"id": "cons_01jd2q0000e0080g40r40m30e2",
  "url": "https://accounts.google.com/o/oauth2/v2/auth?client_id=123", "scopes": ["openid", "email", "https://www.googleapis.com/auth/gmail.send"], "expires_at": "2026-11-21T08:10:00.000Z"}`)

@@ -45,9 +45,10 @@ func describeShowCredential(d *describer) {
 }
 
 func describeDeleteCredential(d *describer) {
-	d.about("deleteCredential", "Remove a credential", "For good. A user's consent is revoked at Google too, as far as Google can be reached.")
+	d.about("deleteCredential", "Remove a credential", "For good. A user's consent is revoked at Google too, as far as Google can be reached; for one at Microsoft the answer says where to remove it.")
 	d.id("The credential's id.", exampleCredentialID)
 	d.gives(http.StatusNoContent, "Removed.", nil, "")
+	d.gives(http.StatusOK, "Removed, and what became of the user's consent.", client.Removed{}, exampleRemoved)
 	d.problem(http.StatusConflict, "in_use: accounts use it, or users connected by it.")
 }
 

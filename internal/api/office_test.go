@@ -87,3 +87,6 @@ func (w *world) serviceAccount() string {
 	}
 	return string(w.google.ServiceAccountKey(oauth.ScopesFor([]oauth.Purpose{oauth.PurposeSend, oauth.PurposeLook})...))
 }
+
+// gone is the error of a removal, where nothing else is looked at.
+func (w *world) gone(_ client.Removed, err error) error { return err }

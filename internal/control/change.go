@@ -3,8 +3,6 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"gatepost/internal/access"
@@ -107,55 +105,4 @@ func (ps *problems) settings(kind provider.Kind, transport string, config json.R
 	whole, fields := kind.Validate(config)
 	ps.addAll(transport, fields)
 	return whole
-}
-
-// DeleteAccount removes an account; its credential stays, and so do its messages
-// and their history. While mail waits for it the error is ErrInUse.
-func (c *Control) DeleteAccount(ctx context.Context, g access.Grant, id email.ID) error {
-	if err := may(g, access.ScopeAccountsWrite); err != nil {
-		return err
-	}
-	if err := known(email.PrefixAccount, id); err != nil {
-		return err
-	}
-	err := c.cfg.Store.DeleteAccount(ctx, g.Team, id)
-	if use, ok := errors.AsType[*store.InUse](err); ok && len(use.Pools) > 0 {
-		return fmt.Errorf("%w: %w: take it out there first", ErrInUse, use)
-	} else if ok {
-		return fmt.Errorf("%w: %w: cancel them or let them leave first", ErrInUse, use)
-	}
-	if err == nil {
-		c.cfg.Engine.AccountChanged(g.Team, id)
-	}
-	return err
-}
-
-// DeleteCredential removes a credential for good; the error is ErrInUse while
-// accounts, or users of an OAuth client, need it. A user's consent is revoked at
-// Google too, unless another credential stands on it; where Google cannot be
-// reached that is logged, and the user can do it at their Google account.
-func (c *Control) DeleteCredential(ctx context.Context, g access.Grant, id email.ID) error {
-	if err := may(g, access.ScopeAccountsWrite); err != nil {
-		return err
-	}
-	row, err := c.credential(ctx, g, id)
-	if err != nil {
-		return err
-	}
-	var token email.Secret
-	if row.Kind == KindGoogleUser {
-		if _, token, err = c.cfg.Vault.Secret(ctx, g.Team, id); err != nil {
-			return err
-		}
-	}
-	err = c.cfg.Store.DeleteCredential(ctx, g.Team, id, ofClient(id))
-	if use, ok := errors.AsType[*store.InUse](err); ok {
-		return fmt.Errorf("%w: %w: remove those first", ErrInUse, use)
-	}
-	if err != nil {
-		return err
-	}
-	c.cfg.Vault.Forget(id)
-	c.giveBack(ctx, vendorOfKind(row.Kind), publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
-	return nil
 }

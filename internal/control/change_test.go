@@ -60,25 +60,28 @@ func TestRemove(t *testing.T) {
 		must(t, err)
 
 		for what, err := range map[string]error{
-			"an account whose mail waits":      w.DeleteAccount(ctx, w.grant, made.Account.ID),
-			"a credential that an account has": w.DeleteCredential(ctx, w.grant, made.Credential),
-			"a client that users consented to": w.DeleteCredential(ctx, w.grant, client),
+			"an account whose mail waits":      gone(w.DeleteAccount(ctx, w.grant, made.Account.ID)),
+			"a credential that an account has": gone(w.DeleteCredential(ctx, w.grant, made.Credential)),
+			"a client that users consented to": gone(w.DeleteCredential(ctx, w.grant, client)),
 		} {
 			if !errors.Is(err, ErrInUse) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
 		must(t, w.cfg.Engine.Cancel(ctx, w.grant, m.ID))
-		must(t, w.DeleteAccount(ctx, w.grant, made.Account.ID))
-		must(t, w.DeleteCredential(ctx, w.grant, made.Credential))
-		must(t, w.DeleteCredential(ctx, w.grant, client))
+		removed, err := w.DeleteAccount(ctx, w.grant, made.Account.ID)
+		must(t, err)
+		if removed.Credential != made.Credential || removed.Consent != ConsentRevoked || removed.Fix != "" {
+			t.Errorf("removed %+v", removed)
+		}
+		must(t, gone(w.DeleteCredential(ctx, w.grant, client)))
 		if n := w.google.Revoke(grace); n != 0 {
 			t.Errorf("%d grants are left at Google", n)
 		}
 		if _, err := w.Account(ctx, w.grant, made.Account.ID); !errors.Is(err, ErrNotFound) {
 			t.Errorf("the account: %v", err)
 		}
-		if err := w.DeleteCredential(ctx, w.grant, client); !errors.Is(err, ErrNotFound) {
+		if _, err := w.DeleteCredential(ctx, w.grant, client); !errors.Is(err, ErrNotFound) {
 			t.Errorf("once more: %v", err)
 		}
 	})
@@ -90,7 +93,7 @@ func TestRemovedClientEndsItsLinks(t *testing.T) {
 	client := w.oauthClient(t, "web", "https://mail.acme.example/connect/callback")
 	l, err := w.CreateLink(t.Context(), w.grant, NewLink{Credential: client, Address: grace})
 	must(t, err)
-	must(t, w.DeleteCredential(t.Context(), w.grant, client))
+	must(t, gone(w.DeleteCredential(t.Context(), w.grant, client)))
 	_, err = w.OpenLink(t.Context(), strings.TrimPrefix(l.URL, "https://mail.acme.example/connect/"))
 	wantRefusal(t, err, CauseLinkCanceled)
 }

@@ -66,7 +66,7 @@ func (c *Control) finish(ctx context.Context, row *store.Consent, r Redirected) 
 	}
 	made, grant, err := c.settle(ctx, row, client, r)
 	if err != nil {
-		c.giveBack(ctx, client.vendor(), client.ID(), grant.subject, grant.refresh)
+		_, _ = c.giveBack(ctx, client.vendor(), client.ID(), grant.subject, grant.refresh) // what did not work is logged
 	}
 	return made, err
 }

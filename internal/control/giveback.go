@@ -59,34 +59,35 @@ func (c *Control) turn(ctx context.Context, clientID string, alone bool) (end fu
 }
 
 // giveBack revokes what a user granted and is not kept. Nothing is revoked where a
-// credential of the same user and client is in use; without a subject it may be
-// anybody's.
+// credential of the same user and client is in use, which shared tells; without a subject
+// it may be anybody's.
 // Microsoft has no call that revokes a refresh token: what is not kept ends by itself.
-func (c *Control) giveBack(ctx context.Context, v vendor, clientID, subject string, token email.Secret) {
+func (c *Control) giveBack(ctx context.Context, v vendor, clientID, subject string, token email.Secret) (shared bool, err error) {
 	if token.Empty() || v.userKind() != KindGoogleUser {
-		return
+		return false, nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := c.revoke(ctx, clientID, subject, token); err != nil {
-		c.cfg.Log.Warn("a user's consent was not revoked at Google; the user can do it at https://myaccount.google.com/connections",
-			"client", clientID, "error", err)
+	shared, err = c.revoke(ctx, clientID, subject, token)
+	if err != nil {
+		c.cfg.Log.Warn("a user's consent was not revoked at Google; the user can do it at "+googleConnections, "client", clientID, "error", err)
 	}
+	return shared, err
 }
 
-func (c *Control) revoke(ctx context.Context, clientID, subject string, token email.Secret) error {
+func (c *Control) revoke(ctx context.Context, clientID, subject string, token email.Secret) (shared bool, err error) {
 	end, err := c.turn(ctx, clientID, true)
 	if err != nil {
-		return fmt.Errorf("wait for a turn: %w", err)
+		return false, fmt.Errorf("wait for a turn: %w", err)
 	}
 	defer end()
 	all, err := c.cfg.Store.CredentialsOfKind(ctx, KindGoogleUser)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, r := range all {
 		if publicOf(r.Public, "client_id") == clientID && (subject == "" || publicOf(r.Public, "subject") == subject) {
-			return nil
+			return true, nil
 		}
 	}
-	return oauth.Revoke(ctx, c.cfg.HTTP, c.cfg.Endpoints, token)
+	return false, oauth.Revoke(ctx, c.cfg.HTTP, c.cfg.Endpoints, token)
 }

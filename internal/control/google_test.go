@@ -62,8 +62,10 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 	must(t, v.Start(t.Context()))
 	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), microsoft.Kind(), microsoft.SMTPKind(), smtp.Kind()}
 	engine := queue.New(queue.Config{
-		Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL, "microsoft": google.MicrosoftURL},
-		SMTPAddresses: map[string]string{"gmail_smtp": google.GmailSMTPAddr},
+		Store: st, Vault: v, Kinds: kinds, RootCAs: roots, BaseURLs: map[string]string{
+			"gmail": google.GoogleURL, "gmail_smtp": google.GoogleURL, "microsoft": google.MicrosoftURL, "microsoft_smtp": google.MicrosoftURL,
+		},
+		SMTPAddresses: map[string]string{"gmail_smtp": google.GmailSMTPAddr, "microsoft_smtp": google.ExchangeSMTPAddr},
 	})
 	w := &withGoogle{google: google, now: new(time.Time)}
 	c := New(Config{
@@ -174,3 +176,6 @@ func wantInvalid(t *testing.T, err error, field, part string) {
 		t.Errorf("want %q about %s, got %v", part, field, err)
 	}
 }
+
+// gone is the error of a removal, where nothing else is looked at.
+func gone(_ Removed, err error) error { return err }

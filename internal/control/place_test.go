@@ -49,7 +49,7 @@ func TestPasswordStaysWhereItWasGiven(t *testing.T) {
 		_, err = w.ReplaceCredential(ctx, w.grant, made.ID, password("correct horse"))
 		must(t, err)
 		refused("the secret was replaced")
-		must(t, w.DeleteAccount(ctx, w.grant, a.ID))
+		must(t, gone(w.DeleteAccount(ctx, w.grant, a.ID)))
 		refused("the account is gone")
 		again, err := w.CreateAccount(ctx, w.grant, relay("a@b.example", made.ID, `{"host": "smtp.corp.example", "user": "boss", "max_connections": 3}`))
 		must(t, err)

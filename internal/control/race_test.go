@@ -38,8 +38,7 @@ func TestGivingBackLeavesWhatIsFinished(t *testing.T) {
 			if !p.OK {
 				t.Fatalf("connected with a dead consent: %+v", p)
 			}
-			must(t, w.DeleteAccount(t.Context(), w.grant, made.Account.ID))
-			must(t, w.DeleteCredential(t.Context(), w.grant, made.Credential))
+			must(t, gone(w.DeleteAccount(t.Context(), w.grant, made.Account.ID)))
 		}
 	})
 }
@@ -144,13 +143,13 @@ func TestRemovalBesideUse(t *testing.T) {
 			made, err := w.CreateCredential(ctx, w.grant, password("hunter2"))
 			must(t, err)
 			var wg sync.WaitGroup
-			wg.Go(func() { _ = w.DeleteCredential(ctx, w.grant, made.ID) })
+			wg.Go(func() { _, _ = w.DeleteCredential(ctx, w.grant, made.ID) })
 			wg.Go(func() { _, _ = w.UpdateAccount(ctx, w.grant, a.ID, ChangeAccount{Credential: &made.ID}) })
 			wg.Go(func() {
 				if n, err := w.CreateAccount(ctx, w.grant, relay("c@d.example", made.ID, `{"host": "127.0.0.1"}`)); err == nil {
 					_, err := w.store.Credential(ctx, w.grant.Team, n.Credential)
 					must(t, err)
-					must(t, w.DeleteAccount(ctx, w.grant, n.ID))
+					must(t, gone(w.DeleteAccount(ctx, w.grant, n.ID)))
 				}
 			})
 			wg.Wait()
