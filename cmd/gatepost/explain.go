@@ -130,7 +130,8 @@ func (p *printer) meaning(e client.ErrorEntry, i, all int) {
 
 // stageWords say when an error came.
 var stageWords = map[string]string{
-	"connect": "while connecting", "token": "while getting a token", "auth": "signing in with a password", "bearer": "signing in with a token",
+	"connect": "while connecting", "token": "while getting a token", "exchange": "while exchanging an outside token", "sign": "while having a request signed",
+	"auth": "signing in with a password", "bearer": "signing in with a token",
 	"mail": "after MAIL FROM", "rcpt": "after RCPT TO", "data": "after DATA", "body": "after the message", "upload": "while uploading", "send": "while sending by API",
 	"call": "in another call of an API", "program": "in the program itself",
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,7 +59,11 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 	master, _, err := vault.LoadMaster(vault.Source{Dir: t.TempDir(), Random: rand.Reader})
 	must(t, err)
 	at := oauth.At(google.GoogleURL)
-	v := vault.New(st, master, rand.Reader, time.Now, vault.WithGoogle(at, hc), vault.WithMicrosoft(entra.At(google.MicrosoftURL), hc))
+	keyless := vault.Keyless{
+		At: oauth.KeylessAt(google.GoogleURL, google.MetadataURL), HTTP: hc,
+		May: oauth.KeylessIdentities{oauth.KeylessMetadata, filepath.Clean(os.TempDir()) + "/"},
+	}
+	v := vault.New(st, master, rand.Reader, time.Now, vault.WithGoogle(at, hc), vault.WithGoogleKeyless(keyless), vault.WithMicrosoft(entra.At(google.MicrosoftURL), hc))
 	must(t, v.Start(t.Context()))
 	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), microsoft.Kind(), microsoft.SMTPKind(), smtp.Kind()}
 	engine := queue.New(queue.Config{
@@ -69,7 +74,7 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 	})
 	w := &withGoogle{google: google, now: new(time.Time)}
 	c := New(Config{
-		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, Entra: entra.At(google.MicrosoftURL), HTTP: hc, PublicURL: func() string { return publicURL },
+		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, Keyless: keyless, Entra: entra.At(google.MicrosoftURL), HTTP: hc, PublicURL: func() string { return publicURL },
 		Now: func() time.Time {
 			if w.now.IsZero() {
 				return time.Now()

@@ -67,10 +67,11 @@ func (k *Keyless) identity() (field, identity string) {
 func (may KeylessIdentities) has(identity string) bool {
 	return slices.ContainsFunc(may, func(one string) bool {
 		switch {
-		case one == identity:
-			return true
+		case identity == KeylessMetadata:
+			return one == identity
 		case filepath.IsAbs(identity):
-			return strings.HasSuffix(one, "/") && strings.HasPrefix(identity, one) && filepath.Clean(identity) == identity
+			folder := strings.HasSuffix(one, "/")
+			return filepath.Clean(identity) == identity && (one == identity || folder && strings.HasPrefix(identity, one))
 		}
 		return addressBelow(one, identity)
 	})

@@ -42,6 +42,20 @@ Response: {"error":"unauthorized_client","error_description":"Client is unauthor
 	{`Error 403: org_internal`, "client_internal"},
 	{`oauth2: cannot fetch token: 503 Service Unavailable`, "token_endpoint_down"},
 
+	// Google without a key: the Security Token Service, IAM Credentials.
+	{`oauth2/google: unable to exchange token: oauth2/google: status code 400: {"error":"invalid_grant","error_description":"The audience in ID Token [x] does not match the expected audience."}`, "wrong_audience"},
+	{`('Error code invalid_target: The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn\'t exist.', '{"error":"invalid_target"}')`, "pool_unknown"},
+	{`{"error":"invalid_grant","error_description":"Error connecting to the given credential's issuer."}`, "wrong_issuer"},
+	{`{"error":"unauthorized_client","error_description":"The given credential is rejected by the attribute condition."}`, "condition_refused"},
+	{`The given credential is rejected by the attribute condition.`, "condition_refused"},
+	{`Error code invalid_grant: ID Token issued at 1635000000 is stale to sign-in.`, "subject_token_expired"},
+	{`{"error":"invalid_request","error_description":"The size of mapped attribute google.subject exceeds the 127 bytes limit."}`, "mapping_refused"},
+	{`googleapi: Error 403: Security Token Service API has not been used in project 117 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/sts.googleapis.com/overview?project=117 then retry.`, "api_disabled"},
+	{`googleapi: Error 403: Permission 'iam.serviceAccounts.signJwt' denied on resource (or it may not exist)., forbidden`, "signing_not_allowed"},
+	{`google.auth.exceptions.RefreshError: ('Unable to acquire impersonated credentials', '{"error": {"code": 403, "message": "Permission \'iam.serviceAccounts.getAccessToken\' denied on resource (or it may not exist).", "status": "PERMISSION_DENIED"}}')`, "signing_not_allowed"},
+	{`{"error":{"code":403,"message":"Request had insufficient authentication scopes.","status":"PERMISSION_DENIED","details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT","metadata":{"service":"iamcredentials.googleapis.com"}}]}}`, "machine_scope_missing"},
+	{`googleapi: Error 403: IAM Service Account Credentials API has not been used in project 117 before or it is disabled., accessNotConfigured`, "api_disabled"},
+
 	// The Gmail API.
 	{`googleapi: Error 400: Precondition check failed., failedPrecondition`, "precondition_failed"},
 	{`Precondition check failed.`, "precondition_failed"},
@@ -297,5 +311,18 @@ func TestExplainKeepsSecrets(t *testing.T) {
 				t.Errorf("%s is repeated: %s", secret, e.Error.Reply)
 			}
 		}
+	}
+}
+
+// The names of a text without a key stand in the advice.
+func TestKeylessNamesAreFilledIn(t *testing.T) {
+	const account, audience = "robot@p.iam.gserviceaccount.com", "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/providers/b"
+	got := Explain(`POST https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/`+account+`:signJwt: googleapi: Error 403: Permission 'iam.serviceAccounts.signJwt' denied on resource (or it may not exist)., forbidden`, noon)
+	if len(got) != 1 || !strings.Contains(got[0].Error.Fix, "add-iam-policy-binding "+account+" ") || got[0].Answer.Stage != StageSign {
+		t.Errorf("%+v", got)
+	}
+	got = Explain(`{"error":"invalid_target","error_description":"The target service indicated by the \"audience\" parameters is invalid: `+audience+`"}`, noon)
+	if len(got) != 1 || !strings.Contains(got[0].Error.Text, audience) || got[0].Answer.Stage != StageExchange {
+		t.Errorf("%+v", got)
 	}
 }

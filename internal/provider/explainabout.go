@@ -19,6 +19,9 @@ var namesInTexts = []struct {
 	{regexp.MustCompile(`(?i)user account '([^\s']+@[\w.-]+)'`), func(a *About, m []string) { a.Subject = m[1] }},
 	{regexp.MustCompile(`(?i)delegation denied for ([^\s<>;,'"]+@[\w.-]+\w)`), func(a *About, m []string) { a.Subject = m[1] }},
 	{regexp.MustCompile(`(?i)SendAsDenied; ?([^\s;]+@[\w.-]+) not allowed to send as ([^\s;]+@[\w.-]+\w)`), func(a *About, m []string) { a.Subject, a.Sender = m[1], m[2] }},
+	{regexp.MustCompile(`(?i)([a-z0-9][a-z0-9.-]{0,99}@[a-z0-9.-]{1,100}\.gserviceaccount\.com)`), func(a *About, m []string) { a.ServiceAccount = m[1] }},
+	{regexp.MustCompile(`(principal://iam\.googleapis\.com/[\w./:@-]{1,300})`), func(a *About, m []string) { a.Member = m[1] }},
+	{regexp.MustCompile(`(//iam\.googleapis\.com/projects/\d{1,20}/locations/[\w/-]{1,150}/providers/[\w-]{1,40})`), func(a *About, m []string) { a.Audience = m[1] }},
 	{regexp.MustCompile(`(?i)(?:redirect URI|redirect_uri=|reply URL) ?'?(https?://[^\s'"&]+)`), func(a *About, m []string) { a.RedirectURI = m[1] }},
 }
 

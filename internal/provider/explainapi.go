@@ -41,7 +41,7 @@ func apiAnswers(l *logText) []Answer {
 		return l.asCall(Answer{Code: code, Reason: m[2], Text: m[3]})
 	}
 	a := Answer{Code: l.status(), Reason: l.apiReason(), Text: l.text}
-	named := l.has("googleapi", "httperror", "gaxioserror", "googlejsonresponse", "graph.microsoft", "odataerror", "gmail api", "microsoft graph")
+	named := l.keylessStage() != "" || l.has("googleapi", "httperror", "gaxioserror", "googlejsonresponse", "graph.microsoft", "odataerror", "gmail api", "microsoft graph")
 	if a.Reason == "" && (!named || a.Code == 0) {
 		return nil
 	}
@@ -83,6 +83,9 @@ func (l *logText) asCall(a Answer) []Answer {
 	}
 	if a.Code == 0 {
 		a.Code = l.status()
+	}
+	if a.Stage = l.keylessStage(); a.Stage != "" {
+		return []Answer{a}
 	}
 	a.Stage = StageSend
 	if a.Code == 0 {

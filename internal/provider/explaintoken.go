@@ -70,6 +70,10 @@ func (l *logText) asToken(a Answer) []Answer {
 	if a.Code = http.StatusBadRequest; strings.Contains(a.Reason, "rate") || strings.Contains(a.Reason, "quota") || a.Reason == "slow_down" {
 		a.Code = http.StatusTooManyRequests
 	}
+	if l.keylessStage() == StageExchange {
+		a.Stage = StageExchange
+		return []Answer{a}
+	}
 	key := a
 	key.About.KeyID = "the key in use"
 	if l.has("service account", "service_account", "jwt", "impersonat", "assertion") {
@@ -82,7 +86,11 @@ func (l *logText) asToken(a Answer) []Answer {
 // after it.
 func (l *logText) oauthWord() (word, after string, ok bool) {
 	first := len(l.lower)
-	for _, w := range reasonsAt(StageToken) {
+	words := reasonsAt(StageToken)
+	if l.keylessStage() == StageExchange {
+		words = append(words, reasonsAt(StageExchange)...)
+	}
+	for _, w := range words {
 		if at := wordAt(l.lower, strings.ToLower(w)); at >= 0 && (at < first || at == first && len(w) > len(word)) {
 			first, word = at, w
 		}

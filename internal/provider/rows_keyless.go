@@ -141,7 +141,7 @@ var keylessRows = []row{
 		link: signJWTPage,
 	},
 	{
-		vendor: notMicrosofts, stages: "sign", text: "iam.serviceaccounts.signjwt",
+		vendor: notMicrosofts, stages: "sign", text: "iam.serviceaccounts.signjwt|iam.serviceaccounts.getaccesstoken",
 		class: Hold, cause: "signing_not_allowed",
 		says: "{member} may not sign as {account}.",
 		fix:  bindRole,

@@ -275,3 +275,46 @@ func TestKeylessCredentialsThatGiveNoToken(t *testing.T) {
 		t.Errorf("%s", e.Fix)
 	}
 }
+
+// TestForgottenIdentityIsAskedForAgain: who asks to try a credential again gets the
+// service account that the machine has now.
+func TestForgottenIdentityIsAskedForAgain(t *testing.T) {
+	c := newCloud(t)
+	c.add(t, "cred_machine", oauth.KeylessFields{Source: oauth.KeylessMetadata})
+	account := ""
+	ask := func(user string) {
+		t.Helper()
+		if _, err := c.vault.Token(t.Context(), keylessAsk("cred_machine", user)); err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range c.TokenCalls() {
+			if strings.Contains(call.Grant, "jwt-bearer") {
+				account = call.Client
+			}
+		}
+	}
+	first := c.AddMachine(sandbox.MachineOptions{Scopes: []string{oauth.ScopeSend}})
+	ask("ada@acme.example")
+	second := c.AddMachine(sandbox.MachineOptions{Scopes: []string{oauth.ScopeSend}})
+	ask("ben@acme.example")
+	if account != first.Address {
+		t.Errorf("%s signed before, want %s", account, first.Address)
+	}
+	c.vault.ForgetFor("cred_machine", "ada@acme.example")
+	ask("ada@acme.example")
+	if account != second.Address || c.grants("metadata") != 2 {
+		t.Errorf("%s signed after, want %s; the machine was asked %d times", account, second.Address, c.grants("metadata"))
+	}
+}
+
+// TestIdentityThatTheListHasNoMore: the credential that was stored is not used.
+func TestIdentityThatTheListHasNoMore(t *testing.T) {
+	c := newCloud(t)
+	c.AddMachine(sandbox.MachineOptions{Scopes: []string{oauth.ScopeSend}})
+	c.add(t, "cred_machine", oauth.KeylessFields{Source: oauth.KeylessMetadata})
+	v := open(t, c.store, 1, vault.WithGoogleKeyless(vault.Keyless{At: oauth.KeylessAt(c.GoogleURL, c.MetadataURL), HTTP: c.http}))
+	wantCause(t, v, keylessAsk("cred_machine", "ada@acme.example"), oauth.CauseNotAllowed)
+	if n := c.grants("metadata"); n != 0 {
+		t.Errorf("the machine was asked %d times", n)
+	}
+}
