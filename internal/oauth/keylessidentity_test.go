@@ -28,7 +28,7 @@ func TestIdentitiesThatMayBeUsed(t *testing.T) {
 		if list.has(identity) != want {
 			t.Errorf("%q may be used: %v", identity, !want)
 		}
-		if (KeylessIdentities)(nil).has(identity) {
+		if KeylessIdentities(nil).has(identity) {
 			t.Errorf("%q may be used without a list", identity)
 		}
 	}
