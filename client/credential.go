@@ -19,6 +19,7 @@ type NewCredential struct {
 	Cloud           string          `json:"cloud,omitempty" enum:"global,us_gov_l4,us_gov_l5,china" doc:"microsoft_app: Microsoft's cloud. Empty: global."`
 	Certificate     string          `json:"certificate,omitempty" doc:"microsoft_app: a certificate that is registered with the app, PEM, in place of client_secret. Its private key may be in it, or in key. With neither the app is a public client, for users' consents alone."`
 	SecretExpiresAt string          `json:"secret_expires_at,omitempty" doc:"microsoft_app: when the client secret ends, a date; Microsoft tells nobody else." example:"2028-11-21"`
+	Testing         bool            `json:"testing,omitempty" doc:"google_oauth_client: the publishing status of its app is Testing, where consents end after seven days. Google says so itself with most of them."`
 	Password        string          `json:"password,omitempty" doc:"smtp_password: the password."`
 }
 

@@ -13,6 +13,7 @@ import (
 type consenting struct {
 	mailboxFlags
 	file     string
+	testing  bool
 	headless bool
 	device   bool
 	shared   string // who signs in for a shared mailbox
@@ -67,6 +68,7 @@ address under its redirect URIs; the command tells which (--public-url of serve)
 
 func (c *consenting) common(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.file, "oauth-client", "", "`file` of the OAuth client (JSON, from Google)")
+	cmd.Flags().BoolVar(&c.testing, "testing", false, "with --oauth-client: its app's publishing status is Testing")
 	c.flags(cmd)
 }
 
@@ -85,6 +87,9 @@ func (c *consenting) connect(ctx context.Context, g *guide, args []string) error
 	address, err := addressOf(args)
 	if err != nil {
 		return err
+	}
+	if c.testing && c.file == "" {
+		return usagef("--testing: say it with --oauth-client, of whose app it is the publishing status")
 	}
 	if c.link && address == "" {
 		return usagef("--link: say whose mailbox is expected, for instance gatepost connect gmail colleague@example.com --link")
@@ -183,7 +188,7 @@ func (c *consenting) keep(ctx context.Context, g *guide, b []byte) (string, erro
 		return "", usagef("--oauth-client: the file is of a Web application, which is for connect links; for connect gmail make a client of the type Desktop app at https://console.cloud.google.com/auth/clients")
 	}
 	id := file["installed"].ID + file["web"].ID
-	n := client.NewCredential{Kind: "google_oauth_client", Name: "OAuth client", Key: jsonOrText(b)}
+	n := client.NewCredential{Kind: "google_oauth_client", Name: "OAuth client", Key: jsonOrText(b), Testing: c.testing}
 	old, there, err := g.stored(ctx, n.Kind, "client_id", id)
 	if err != nil {
 		return "", err

@@ -99,19 +99,13 @@ func (s *server) updateAccount(c *call) error {
 // transport is that of the account in the path, for those who may change it: they
 // need not be able to read accounts, as the answer to a change shows it anyway.
 func (s *server) transport(c *call) (string, error) {
-	id := c.r.PathValue("id")
+	id, reader := c.r.PathValue("id"), c.grant
 	if _, err := s.Control.UpdateAccount(c.r.Context(), c.grant, id, control.ChangeAccount{OnlyCheck: true}); err != nil {
 		return "", err
 	}
-	a, err := s.Control.Account(c.r.Context(), c.asReader(), id)
-	return a.Transport, err
-}
-
-// asReader is the grant of one who may read accounts too.
-func (c *call) asReader() access.Grant {
-	reader := c.grant
 	reader.Scopes = append(slices.Clone(reader.Scopes), access.ScopeAccountsRead)
-	return reader
+	a, err := s.Control.Account(c.r.Context(), reader, id)
+	return a.Transport, err
 }
 
 // deleteAccount removes an account.
@@ -201,7 +195,7 @@ func (c *call) shown(list ...control.Account) ([]client.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	ends, err := c.s.Control.Expiries(c.r.Context(), c.asReader())
+	soon, err := c.s.Control.EndsSoon(c.r.Context(), c.grant, list...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +205,7 @@ func (c *call) shown(list ...control.Account) ([]client.Account, error) {
 			return nil, err
 		}
 		pausedAt(&out[i], paused)
-		if soon := control.EndsSoon(ends, a.ID); len(soon) > 0 {
-			out[i].Expiries = expiriesOf(soon)
-		}
+		out[i].Expiries = expiriesOf(soon[a.ID])
 	}
 	return out, nil
 }

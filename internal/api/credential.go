@@ -56,6 +56,7 @@ func (c *call) credential() (control.NewCredential, []email.Problem, error) {
 	return control.NewCredential{
 		Kind: b.Kind, Name: b.Name, Key: b.Key, Source: b.Source, ServiceAccount: b.ServiceAccount, ClientID: b.ClientID, ClientSecret: email.NewSecret(b.ClientSecret),
 		Tenant: b.Tenant, Cloud: b.Cloud, Certificate: email.NewSecret(b.Certificate), SecretExpires: b.SecretExpiresAt,
+		Testing:  b.Testing,
 		Password: email.NewSecret(b.Password), OnlyCheck: len(problems) > 0,
 	}, problems, err
 }

@@ -49,7 +49,10 @@ type NewCredential struct {
 	Tenant, Cloud string
 	Certificate   email.Secret
 	SecretExpires string
-	Password      email.Secret
+	// Testing says of an OAuth client of Google's that its app's publishing status is
+	// Testing: consents to it end after seven days.
+	Testing  bool
+	Password email.Secret
 	// OnlyCheck tells what is wrong, as *Invalid, and changes nothing: for a door
 	// that knows already that the request cannot be taken.
 	OnlyCheck bool

@@ -40,16 +40,30 @@ func (c *Control) NextEnds(ctx context.Context) (map[string]time.Time, error) {
 	return c.cfg.Watch.NextEnds(ctx)
 }
 
-// EndsSoon leaves of all that ends what concerns an account and is near, or has come.
-func EndsSoon(all []Expiry, account email.ID) []Expiry {
-	var out []Expiry
+// EndsSoon tells what of accounts, and their credentials, is near its end or over, by the
+// accounts' ids.
+func (c *Control) EndsSoon(ctx context.Context, g access.Grant, accounts ...Account) (map[email.ID][]Expiry, error) {
+	soon := map[email.ID][]Expiry{}
+	if c.cfg.Watch == nil || len(accounts) == 0 {
+		return soon, nil
+	}
+	var all []Expiry
+	var err error
+	if len(accounts) == 1 {
+		all, err = c.cfg.Watch.ExpiriesOf(ctx, g.Team, accounts[0].ID)
+	} else {
+		all, err = c.cfg.Watch.Expiries(ctx, g.Team)
+	}
 	for _, e := range all {
-		mine := slices.ContainsFunc(e.Accounts, func(o monitor.Owner) bool { return o.ID == account })
-		if mine && e.Severity != monitor.SeverityOK {
-			out = append(out, e)
+		if e.Severity == monitor.SeverityOK {
+			continue
+		}
+		for _, a := range e.Accounts {
+			e.Accounts = []monitor.Owner{a}
+			soon[a.ID] = append(soon[a.ID], e)
 		}
 	}
-	return out
+	return soon, err
 }
 
 // Warned is a warning that was told of an account or its credential.

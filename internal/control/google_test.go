@@ -16,6 +16,7 @@ import (
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
+	"gatepost/internal/monitor"
 	"gatepost/internal/oauth"
 	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
@@ -73,14 +74,17 @@ func startGoogle(t *testing.T, opt store.Options) *withGoogle {
 		SMTPAddresses: map[string]string{"gmail_smtp": google.GmailSMTPAddr, "microsoft_smtp": google.ExchangeSMTPAddr},
 	})
 	w := &withGoogle{google: google, now: new(time.Time)}
+	now := func() time.Time {
+		if w.now.IsZero() {
+			return time.Now()
+		}
+		return *w.now
+	}
+	watch, err := monitor.NewWatch(monitor.WatchConfig{Store: st, Vault: v, Refused: engine.CredentialRefused, Now: now})
+	must(t, err)
 	c := New(Config{
 		Store: st, Vault: v, Engine: engine, Kinds: kinds, Endpoints: at, Keyless: keyless, Entra: entra.At(google.MicrosoftURL), HTTP: hc, PublicURL: func() string { return publicURL },
-		Now: func() time.Time {
-			if w.now.IsZero() {
-				return time.Now()
-			}
-			return *w.now
-		},
+		Watch: watch, Now: now,
 	})
 	team, err := c.FirstTeam(t.Context())
 	must(t, err)

@@ -86,6 +86,7 @@ func (ps *problems) misplaced(n NewCredential) {
 		{"cloud", n.Cloud != "", []string{KindMicrosoftApp}},
 		{"certificate", !n.Certificate.Empty(), []string{KindMicrosoftApp}},
 		{"secret_expires_at", n.SecretExpires != "", []string{KindMicrosoftApp}},
+		{"testing", n.Testing, []string{KindOAuthClient}},
 		{"password", !n.Password.Empty(), []string{KindPassword}},
 	} {
 		if f.given && !slices.Contains(f.kinds, n.Kind) {
@@ -158,9 +159,13 @@ func (ps *problems) oauthClient(n NewCredential, at oauth.Endpoints) secret {
 	if err != nil {
 		ps.keyFile("", err)
 	}
-	public, err := json.Marshal(map[string]string{
+	shown := map[string]string{
 		"client_id": client.ID(), "type": client.Kind(), "project": client.Project(), "redirects": strings.Join(client.Redirects(), " "),
-	})
+	}
+	if n.Testing {
+		shown["testing"] = "true"
+	}
+	public, err := json.Marshal(shown)
 	if err != nil {
 		ps.add("key", "cannot be kept")
 	}

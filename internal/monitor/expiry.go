@@ -3,6 +3,7 @@ package monitor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -59,22 +60,67 @@ func (w *Watch) Expiries(ctx context.Context, team email.ID) ([]Expiry, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := view{w: w, now: w.now(), list: credentials, credentials: map[email.ID]store.Credential{}, users: map[email.ID][]*store.Account{}}
+	return w.view(credentials, accounts).expiries(), nil
+}
+
+// ExpiriesOf is Expiries of one account, without the others that it concerns too: it
+// reads no more than that one.
+func (w *Watch) ExpiriesOf(ctx context.Context, team, account email.ID) ([]Expiry, error) {
+	a, err := w.cfg.Store.Account(ctx, team, account)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil // it was removed meanwhile
+	}
+	if err != nil {
+		return nil, err
+	}
+	var credentials []store.Credential
+	for id := a.Credential; id != ""; { // and the client of a user's consent
+		c, err := w.cfg.Store.Credential(ctx, team, id)
+		if errors.Is(err, store.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		credentials, id = append(credentials, c), userOf(c).Client
+	}
+	return w.view(credentials, []*store.Account{a}).expiries(), nil
+}
+
+// view is what is known of a team at one moment.
+type view struct {
+	w           *Watch
+	now         time.Time
+	list        []store.Credential
+	credentials map[email.ID]store.Credential
+	accounts    []*store.Account
+	users       map[email.ID][]*store.Account // by credential
+}
+
+func (w *Watch) view(credentials []store.Credential, accounts []*store.Account) view {
+	v := view{
+		w: w, now: w.now(), list: credentials, credentials: map[email.ID]store.Credential{},
+		accounts: accounts, users: map[email.ID][]*store.Account{},
+	}
 	for _, c := range credentials {
 		v.credentials[c.ID] = c
 	}
 	for _, a := range accounts {
 		v.users[a.Credential] = append(v.users[a.Credential], a)
 	}
-	all := v.changes(accounts)
-	for _, c := range credentials {
+	return v
+}
+
+func (v view) expiries() []Expiry {
+	all := v.changes()
+	for _, c := range v.list {
 		all = append(all, v.credential(c)...)
 	}
 	for i := range all {
 		all[i].dated(v.now)
 	}
 	slices.SortStableFunc(all, sooner)
-	return all, nil
+	return all
 }
 
 func sooner(a, b Expiry) int {
@@ -87,19 +133,10 @@ func sooner(a, b Expiry) int {
 	return cmp.Or(a.At.Compare(b.At), strings.Compare(a.subject, b.subject))
 }
 
-// view is a team at one moment.
-type view struct {
-	w           *Watch
-	now         time.Time
-	list        []store.Credential
-	credentials map[email.ID]store.Credential
-	users       map[email.ID][]*store.Account // by credential
-}
-
 // changes are the rows of the table that concern accounts.
-func (v view) changes(accounts []*store.Account) []Expiry {
+func (v view) changes() []Expiry {
 	var all []Expiry
-	for _, a := range accounts {
+	for _, a := range v.accounts {
 		kind := v.credentials[a.Credential].Kind
 		for _, c := range v.w.changes {
 			if c.concerns(a, kind) {

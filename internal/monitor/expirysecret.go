@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
 	"gatepost/internal/oauth/entra"
 	"gatepost/internal/store"
 	"gatepost/internal/vault"
@@ -17,7 +18,6 @@ const (
 	pageTesting   = "https://developers.google.com/identity/protocols/oauth2#expiration"
 	pageIdle      = "https://learn.microsoft.com/entra/identity-platform/refresh-tokens"
 	pageAudience  = "https://console.cloud.google.com/auth/audience"
-	testingLife   = 7 * day  // of a consent to an app in Testing (pageTesting)
 	idleMicrosoft = 90 * day // of a refresh token that nobody uses (pageIdle)
 	idleGoogle    = 6        // months, the same (pageTesting)
 	// idleShown is how long a token is unused before it is told of: each is used within a
@@ -41,7 +41,7 @@ func (v view) app(c store.Credential) []Expiry {
 	var public vault.MicrosoftAppPublic
 	_ = json.Unmarshal(c.Public, &public) // ours; what cannot be read has no end
 	at, err := time.Parse(time.RFC3339, public.ExpiresAt)
-	if err != nil {
+	if err != nil && public.Auth != entra.AuthSecret {
 		return nil
 	}
 	e := Expiry{
@@ -49,6 +49,12 @@ func (v view) app(c store.Credential) []Expiry {
 		What: fmt.Sprintf("The client secret of app %s in tenant %s ends, as was said when it was stored. From then on Microsoft gives no token for it.", public.ClientID, public.Tenant),
 		Fix: fmt.Sprintf("Make a new client secret at https://entra.microsoft.com > App registrations > %s > Certificates & secrets, then: gatepost credentials replace %s --secret-file FILE --secret-expires DATE",
 			public.ClientID, c.ID),
+	}
+	if err != nil {
+		e.Summary = "client secret, whose end nobody has said"
+		e.What = fmt.Sprintf("The client secret of app %s in tenant %s ends one day, which Microsoft shows to its owner alone.", public.ClientID, public.Tenant)
+		e.Fix = fmt.Sprintf("See the column Expires at https://entra.microsoft.com > App registrations > %s > Certificates & secrets, then: gatepost credentials replace %s --secret-file FILE --secret-expires DATE",
+			public.ClientID, c.ID)
 	}
 	if public.Auth == entra.AuthCertificate {
 		e.Kind, e.Summary = KindCertificate, "certificate"
@@ -85,7 +91,7 @@ func (v view) consent(c store.Credential) []Expiry {
 		if c.Kind != vault.KindGoogleUser || !v.testing(user.Client) {
 			return nil
 		}
-		at = c.UpdatedAt.Add(testingLife)
+		at = c.UpdatedAt.Add(oauth.TestingLife)
 	}
 	return []Expiry{{
 		Kind: KindConsent, Credential: c.ID, At: at, Accounts: owners(v.users[c.ID]...), Summary: "consent", Link: pageTesting, subject: c.ID,

@@ -12,6 +12,9 @@ const day = 24 * time.Hour
 func (e *Expiry) dated(now time.Time) {
 	if e.At.IsZero() {
 		e.Severity = SeverityNotice
+		if e.Kind != KindChange {
+			e.Severity = SeverityOK
+		}
 		return
 	}
 	e.Days = max(0, int(math.Ceil(float64(e.At.Sub(now))/float64(day))))

@@ -28,6 +28,10 @@ type Consent struct {
 	Nonce     string
 }
 
+// TestingLife is how long a refresh token lasts that was given to an app whose publishing
+// status is Testing (developers.google.com/identity/protocols/oauth2#expiration).
+const TestingLife = 7 * 24 * time.Hour
+
 // Grant is what a user consented to.
 type Grant struct {
 	Access  Token
