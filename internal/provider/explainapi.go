@@ -73,7 +73,7 @@ func (b apiBody) read() Answer {
 	return a
 }
 
-// asCall makes answers of it, of sending and of other calls. Where the status is missing
+// asCall makes answers of it, of sending, of other calls and of uploads. Where the status is missing
 // it is the one that a row knows the words with.
 func (l *logText) asCall(a Answer) []Answer {
 	vendor := a.About.Vendor
@@ -91,9 +91,9 @@ func (l *logText) asCall(a Answer) []Answer {
 	if a.Code == 0 {
 		a.Code = statusOf(a)
 	}
-	call := a
-	call.Stage = StageCall
-	return []Answer{a, call}
+	upload, call := a, a
+	upload.Stage, call.Stage = StageUpload, StageCall
+	return []Answer{a, call, upload}
 }
 
 func (l *logText) status() int {

@@ -60,6 +60,43 @@ func googleTokenLines() []line {
 	}
 }
 
+// keylessLines are what Google says on the way to a token without a key file.
+func keylessLines() []line {
+	const f, g = "sts", "sign_jwt"
+	return []line{
+		{by: byKeyless, fault: f, arg: "busy", cause: "token_rate_limited", then: parks(nextMinute), unexplained: aStatus},
+		{by: byKeyless, fault: f, arg: "too_often", cause: "token_rate_limited", then: parks(nextMinute)},
+		{by: byKeyless, fault: f, arg: "down", cause: "token_endpoint_down", then: retries(), unexplained: aStatus},
+		{by: byKeyless, fault: f, arg: "trouble", cause: "token_endpoint_down", then: retries()},
+		{by: byKeyless, fault: f, arg: "api_off", cause: "api_disabled", then: holds()},
+		{by: byKeyless, fault: f, arg: "service_disabled", cause: "api_disabled", then: holds()},
+		{by: byKeyless, fault: f, arg: "pool", cause: "pool_unknown", then: holds()},
+		{by: byKeyless, fault: f, arg: "audience", cause: "wrong_audience", then: holds()},
+		{by: byKeyless, fault: f, arg: "stale", cause: "subject_token_expired", then: holds()},
+		{by: byKeyless, fault: f, arg: "issuer", cause: "wrong_issuer", then: holds()},
+		{by: byKeyless, fault: f, arg: "condition", cause: "condition_refused", then: holds()},
+		{by: byKeyless, fault: f, arg: "rejected", cause: "condition_refused", then: holds()},
+		{by: byKeyless, fault: f, arg: "mapping", cause: "mapping_refused", then: holds()},
+		{by: byKeyless, fault: f, arg: "refused", cause: "federation_refused", then: holds(), unlisted: true},
+		{by: byKeyless, fault: f, arg: "strange", cause: "token_answer_unreadable", then: retries(), unlisted: true},
+		{by: byKeyless, fault: g, arg: "busy", cause: "token_rate_limited", then: parks(nextMinute), unexplained: anyAPI},
+		{by: byKeyless, fault: g, arg: "too_often", cause: "token_rate_limited", then: parks(nextMinute)},
+		{by: byKeyless, fault: g, arg: "down", cause: "token_endpoint_down", then: retries(), unexplained: anyAPI},
+		{by: byKeyless, fault: g, arg: "api_off", cause: "api_disabled", then: holds()},
+		{by: byKeyless, fault: g, arg: "service_disabled", cause: "api_disabled", then: holds()},
+		{by: byKeyless, fault: g, arg: "scopes", cause: "machine_scope_missing", then: holds()},
+		{by: byKeyless, fault: g, arg: "scopes_other", cause: "machine_scope_missing", then: holds(), unexplained: anyAPI},
+		{by: byKeyless, fault: g, arg: "not_allowed", cause: "signing_not_allowed", then: holds()},
+		{by: byKeyless, fault: g, arg: "permission", cause: "signing_not_allowed", then: holds(), unexplained: anyAPI},
+		{by: byKeyless, fault: g, arg: "no_account", cause: "unknown_service_account", then: holds(), unexplained: anyAPI},
+		{by: byKeyless, fault: g, arg: "caller", cause: "caller_token_refused", then: holds(), unexplained: anyAPI},
+		{by: byKeyless, fault: g, arg: "refused", cause: "signing_refused", then: holds(), unlisted: true},
+		{by: byKeyless, fault: g, arg: "strange", cause: "token_answer_unreadable", then: retries(), unlisted: true},
+		{by: byKeyless, fault: "google_token", arg: "signature", cause: "key_refused", then: holds()},
+		{by: byKeyless, fault: "google_token", arg: "no_account", cause: "unknown_service_account", then: holds()},
+	}
+}
+
 // gmailLines are what the Gmail API says.
 func gmailLines() []line {
 	const f, d = "gmail", "gmail_draft"
@@ -168,6 +205,9 @@ func smtpLines() []line {
 		{by: byRelay, fault: f, arg: "data_other", cause: "message_refused", then: fails(), unlisted: true},
 	}
 }
+
+// anyAPI is why words cannot tell.
+const anyAPI = "all APIs of Google say this"
 
 // aStatus is why an answer cannot be explained by its words.
 const aStatus = "a status without a word that is known"

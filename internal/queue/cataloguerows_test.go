@@ -19,7 +19,7 @@ import (
 
 // lines are the rows that a test has.
 func lines() []line {
-	return slices.Concat(googleTokenLines(), gmailLines(), smtpLines(), entraLines(), graphLines(), exchangeLines(), networkLines())
+	return slices.Concat(googleTokenLines(), keylessLines(), gmailLines(), smtpLines(), entraLines(), graphLines(), exchangeLines(), networkLines())
 }
 
 // leftOut are the rows without a line, and why.

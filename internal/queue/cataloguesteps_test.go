@@ -136,6 +136,12 @@ func (w *town) rule(l line, s seat) sandbox.Rule {
 	if s.client != "" && (l.fault == "aadsts" || l.fault == "token_proxy") {
 		r.Account = s.client
 	}
+	switch l.fault {
+	case "sts":
+		r.Account = s.outside
+	case "sign_jwt":
+		r.Account = s.account
+	}
 	if l.by == byRelay && l.auth {
 		r.Account, _ = w.SMTPLogin()
 	}

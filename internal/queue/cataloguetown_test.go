@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,6 +52,7 @@ type town struct {
 
 	google    *oauth.Client // what users of Google consent to
 	addresses int
+	folder    string // of tokens of an outside issuer
 }
 
 const (
@@ -64,7 +66,7 @@ func newTown(t *testing.T) *town {
 	t.Helper()
 	// What is later than the real clock finds its certificates valid for hours more.
 	w := &town{t: t, now: time.Now().UTC().Truncate(time.Minute).Add(20 * time.Second)}
-	w.began = w.now
+	w.began, w.folder = w.now, t.TempDir()
 	w.grant = access.Grant{Team: simTeam, Scopes: []string{access.ScopeAll}}
 	var err error
 	w.World, err = sandbox.Start(sandbox.Config{Dir: t.TempDir(), Now: w.clock})
@@ -111,7 +113,9 @@ func (w *town) engine() {
 	w.must(err)
 	st := storetest.Open(w.t, opt)
 	v := vault.New(st, m, rand.Reader, w.clock,
-		vault.WithGoogle(oauth.At(w.GoogleURL), w.http), vault.WithMicrosoft(entra.At(w.MicrosoftURL), w.http))
+		vault.WithGoogle(oauth.At(w.GoogleURL), w.http),
+		vault.WithGoogleKeyless(vault.Keyless{At: oauth.KeylessAt(w.GoogleURL, w.MetadataURL), May: w.outsiders(), HTTP: w.http}),
+		vault.WithMicrosoft(entra.At(w.MicrosoftURL), w.http))
 	w.Engine = New(Config{
 		Store: st, Vault: v, Node: "node_a", Now: w.clock, Elapsed: func() time.Duration { return w.clock().Sub(w.began) },
 		Kinds:   []provider.Kind{gmail.Kind(), gmail.SMTPKind(), microsoft.Kind(), microsoft.SMTPKind(), smtp.Kind()},
@@ -175,6 +179,7 @@ const (
 	byExchange     way = "microsoft_smtp, app" //
 	byRelay        way = "smtp"                // signed in with a password
 	byOpenRelay    way = "smtp, open relay"    // smtp-relay.gmail.com
+	byKeyless      way = "gmail, keyless"      // Google signs for the service account
 	byPassword     way = "smtp, office365"     // Exchange with a password
 )
 
@@ -184,6 +189,8 @@ type seat struct {
 	address string
 	hello   string
 	client  string // of Microsoft, where one is behind it
+	outside string // the identity of the outside token, and the service account that it acts as
+	account string
 }
 
 // open connects an account, of an address of its own where no mailbox is named.
@@ -221,6 +228,8 @@ func (w *town) furnish(by way, s *seat, a *store.Account) {
 		a.Credential = townKey
 	case byGmailDrafts:
 		a.Credential, a.Config = townKey, json.RawMessage(`{"draft_fence":true}`)
+	case byKeyless:
+		a.Credential = w.keyless(s)
 	case byGmailConsent:
 		a.Credential = w.consent(s.address)
 	case byGraph:
@@ -239,6 +248,28 @@ func (w *town) furnish(by way, s *seat, a *store.Account) {
 	case byPassword:
 		a.Credential, a.Config = townRelay, relaySettings(w.ExchangeSMTPAddr, s.address, s.hello)
 	}
+}
+
+func (w *town) outsiders() oauth.KeylessIdentities { return oauth.KeylessIdentities{w.folder + "/"} }
+
+// keyless makes a service account for a seat alone, as which an outside identity acts.
+func (w *town) keyless(s *seat) email.ID {
+	w.t.Helper()
+	file := filepath.Join(w.folder, s.id)
+	a := w.AddWorkload(sandbox.WorkloadOptions{TokenFile: file, Scopes: []string{oauth.ScopeSend, oauth.ScopeMetadata}})
+	var said struct{ Audience string }
+	w.must(json.Unmarshal(a.File, &said))
+	w.must(os.WriteFile(file, []byte(w.OutsideToken("https://issuer.example", said.Audience, "gatepost")), 0o600))
+	k, err := oauth.NewKeyless(oauth.KeylessFields{File: a.File, ClientID: a.ClientID}, oauth.KeylessAt(w.GoogleURL, w.MetadataURL), w.outsiders())
+	w.must(err)
+	text, err := k.Marshal()
+	w.must(err)
+	public, err := vault.PublicOfKeyless(k)
+	w.must(err)
+	id := "cred_keyless_" + s.id
+	w.keep(id, vault.KindGoogleKeyless, public, text.Reveal())
+	s.outside, s.account = a.Principal, a.Address
+	return id
 }
 
 // registered is an app registration that is kept as a credential.

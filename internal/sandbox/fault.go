@@ -47,6 +47,8 @@ const (
 	faultGoogleToken = "google_token"
 	faultGmail       = "gmail"
 	faultGmailDraft  = "gmail_draft"
+	faultSTS         = "sts"      // Google's Security Token Service
+	faultSignJWT     = "sign_jwt" // IAM Credentials
 	faultSMTP        = "smtp"
 	// With a status as argument: something between answers in the provider's place.
 	faultProxy      = "proxy"
@@ -71,7 +73,7 @@ func faultNames() []string {
 		faultLateSent, faultNewMessageID, faultSlow,
 		faultReauth, faultAdminPolicy, faultClientDeleted, faultClientDisabled, faultRotate, faultTokenError, faultTokenSlow,
 		faultUploadCut, faultTooManyLogins, faultDraftErrorAfter, faultDraftGone,
-		faultGoogleToken, faultGmail, faultGmailDraft, faultSMTP, faultProxy, faultTokenProxy, faultDraftProxy,
+		faultGoogleToken, faultSTS, faultSignJWT, faultGmail, faultGmailDraft, faultSMTP, faultProxy, faultTokenProxy, faultDraftProxy,
 		faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultGraphParts, faultExchange, faultDataCut,
 	}
 }

@@ -11,7 +11,7 @@ import (
 // number.
 func (f fault) named() bool {
 	switch f.name {
-	case faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultGraphParts, faultExchange, faultGoogleToken, faultGmail, faultGmailDraft, faultSMTP:
+	case faultAADSTS, faultAADSTSPage, faultGraph, faultGraphDraft, faultGraphParts, faultExchange, faultGoogleToken, faultSTS, faultSignJWT, faultGmail, faultGmailDraft, faultSMTP:
 		return true
 	}
 	return false
@@ -37,6 +37,10 @@ func (f fault) checkName() error {
 		_, ok = graphFault(f.arg)
 	case faultExchange:
 		_, ok = exchangeFault(f.arg)
+	case faultSTS:
+		ok = stsFault(f.arg) != nil
+	case faultSignJWT:
+		ok = signFault(f.arg) != nil
 	case faultGoogleToken:
 		ok = googleTokenFault(f.arg) != nil
 	case faultGmail, faultGmailDraft:
@@ -56,6 +60,10 @@ func (f fault) actsAt(q question) bool {
 	switch f.name {
 	case faultAADSTS:
 		return q.stage == atToken && q.via == viaMicrosoft
+	case faultSTS:
+		return q.stage == atExchange
+	case faultSignJWT:
+		return q.stage == atSign
 	case faultGoogleToken:
 		return q.stage == atToken && q.via == viaGmail
 	case faultTokenProxy:

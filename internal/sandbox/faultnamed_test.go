@@ -13,6 +13,12 @@ func named() map[string][]string {
 	for _, e := range googleTokenFaults() {
 		all[faultGoogleToken] = append(all[faultGoogleToken], e.name)
 	}
+	for _, e := range stsFaults() {
+		all[faultSTS] = append(all[faultSTS], e.name)
+	}
+	for _, e := range signFaults() {
+		all[faultSignJWT] = append(all[faultSignJWT], e.name)
+	}
 	for _, e := range gmailFaults() {
 		all[faultGmail] = append(all[faultGmail], e.name)
 	}

@@ -33,6 +33,8 @@ const (
 	atRcpt
 	atData // SMTP, message read
 
+	atExchange  // Google's Security Token Service
+	atSign      // IAM Credentials
 	atHello     // SMTP, before anybody signs in
 	atConsent   // Entra's consent page
 	atDataBegin // Exchange, before the message is read

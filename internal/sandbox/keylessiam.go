@@ -68,6 +68,9 @@ func (k *keyless) signJWT(w http.ResponseWriter, r *http.Request, address string
 	if key == nil || level < 2 {
 		return deniedPermission("iam.serviceAccounts.signJwt", address)
 	}
+	if p := k.google.faults.plan(question{stage: atSign, via: viaGmail, accounts: []string{address}}); p.is(faultSignJWT) {
+		return signFault(p.outcome.arg)
+	}
 	if bad := k.fault(address); bad != nil {
 		return bad
 	}

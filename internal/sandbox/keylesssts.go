@@ -102,6 +102,9 @@ func (k *keyless) exchange(f exchangeForm, made *TokenCall) (string, *tokenError
 	}
 	made.Subject = a.claims.Subject
 	principal := principalOf(f.Audience, a.claims.Subject)
+	if p := k.google.faults.plan(question{stage: atExchange, via: viaGmail, accounts: []string{principal}}); p.is(faultSTS) {
+		return "", stsFault(p.outcome.arg)
+	}
 	if _, bad := k.google.tokenPlan(principal, "Unable to parse the ID Token."); bad != nil {
 		return "", bad
 	}
