@@ -15,8 +15,8 @@ func credentialsCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "credentials",
 		Short: "Stored secrets of accounts: list, check, replace, remove",
-		Long: `Credentials are the secrets that accounts use: service-account keys, OAuth clients,
-app registrations, users' consents and passwords of relays. They are sealed when
+		Long: `Credentials are the secrets that accounts use: service-account keys, federation
+files, OAuth clients, app registrations, users' consents and passwords of relays. They are sealed when
 they are stored and never shown again. New ones: gatepost connect`,
 	}
 	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsReplaceCommand(env), credentialsRemoveCommand(env))
@@ -80,8 +80,8 @@ func credentialsReplaceCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "replace CREDENTIAL-ID", Short: "Put a new secret of the same kind in a credential's place; held accounts that use it go on", Args: credentialID(),
 		Long: `Put a new secret of the same kind in a credential's place: a new key of a service
-account, a new file of an OAuth client, a new secret or certificate of an app
-registration, a new password of a relay. Accounts that were held for the old one go
+account, a new federation file, a new file of an OAuth client, a new secret or
+certificate of an app registration, a new password of a relay. Accounts that were held for the old one go
 on. A user's consent is renewed by gatepost connect gmail (or microsoft) ADDRESS.
 
 A password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
@@ -102,6 +102,9 @@ A password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
 			return err
 		}
 		c, err := r.ReplaceCredential(ctx, old.ID, n)
+		if err != nil && old.Kind != kindApp {
+			return fieldsAs(map[string]string{"key": "--file"}, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -117,6 +120,10 @@ func (g *guide) secretLike(old client.Credential, file string, app appFlags) (cl
 		return n, usagef("a user's consent is renewed by its user: gatepost connect gmail %s", old.Public["email"])
 	case "microsoft_user":
 		return n, usagef("a user's consent is renewed by its user: gatepost connect microsoft %s --consent", old.Public["email"])
+	case kindKeyless:
+		if old.Public["source"] == "metadata" {
+			return n, usagef("%s is this machine's own identity and holds no secret: there is nothing to replace; another one: gatepost connect workspace ADDRESS --keyless FILE", old.ID)
+		}
 	case kindApp:
 		n.Tenant, n.ClientID, n.Cloud = old.Public["tenant"], old.Public["client_id"], old.Public["cloud"]
 		return n, app.secret(g, &n)

@@ -93,15 +93,20 @@ func (k keylessFlags) told(ctx context.Context, g *guide, err error) error {
 // inFlags names the fields of a refusal as these flags do: --service-account is a key
 // file.
 func (k keylessFlags) inFlags(err error) error {
-	var refused *client.Error
-	if !errors.As(err, &refused) {
-		return err
-	}
 	own := "--keyless"
 	if k.metadata {
 		own = "--metadata"
 	}
-	flags := map[string]string{"source": own, "key": own, "service_account": "--act-as", "client_id": "--unique-id"}
+	return fieldsAs(map[string]string{"source": own, "key": own, "service_account": "--act-as", "client_id": "--unique-id"}, err)
+}
+
+// fieldsAs names the fields of a refusal by these flags, where a command has others that
+// look like them.
+func fieldsAs(flags map[string]string, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
 	for i, f := range refused.Errors {
 		head, rest, _ := strings.Cut(f.Field, ".")
 		if flag := flags[head]; flag != "" {

@@ -28,7 +28,7 @@ type journey struct {
 // that arrives.
 func TestConnect(t *testing.T) {
 	program := running.Build(t)
-	for _, j := range []journey{overview, workspace, gmail, relay} {
+	for _, j := range []journey{overview, workspace, keyless, gmail, relay} {
 		t.Run(j.file, func(t *testing.T) { j.follow(t, program) })
 	}
 }
@@ -43,7 +43,7 @@ func (j journey) follow(t *testing.T, program string) {
 			section = e.section
 		}
 		switch {
-		case e.language == "console": // cannot be run here
+		case e.language == "console", e.language == "yaml": // cannot be run here
 		case e.language == "text":
 			r.printed(t, e.code)
 		case e.language != "sh":

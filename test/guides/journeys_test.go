@@ -33,6 +33,14 @@ var workspace = journey{
 	},
 }
 
+var keyless = journey{
+	file:   "connect-keyless.md",
+	values: map[string]string{"MAILBOX": "app@acme.example", "SECOND": "sales@acme.example", "YOU": you},
+	files: func(t *testing.T, f box) map[string]string {
+		return map[string]string{"federation.json": read(t, f.FederationFile)}
+	},
+}
+
 var gmail = journey{
 	file:   "connect-gmail.md",
 	values: map[string]string{"MAILBOX": "grace@gmail.example", "SECOND": "kay@gmail.example", "COLLEAGUE": "bob@acme.example", "YOU": you},

@@ -23,6 +23,7 @@ type Sandbox struct {
 	LedgerFile         string `json:"ledger_file"`
 	CAFile             string `json:"ca_file"`
 	ServiceAccountFile string `json:"service_account_file"`
+	FederationFile     string `json:"federation_file"`
 	OAuthClientFile    string `json:"oauth_client_file"`
 	Accounts           []struct{ ID, Address, Transport string }
 
