@@ -20,7 +20,7 @@ func TestIdentitiesThatMayBeUsed(t *testing.T) {
 
 		"": false, "/run/token2": false, "/run/token/x": false, "/var/run/tokens": false, "/var/run/tokens/": false, "/var/run/tokens-old/a": false,
 		"/var/run/tokens/../../../etc/passwd": false, "/var/run/tokens//a": false, "/etc/passwd": false, "tokens/a": false,
-		"https://ci.example/tokensx": false, "https://ci.example/": false, "https://ci.example": false, "http://ci.example/tokens": false,
+		"https://ci.example/tokensx": false, "https://ci.example/tokens%2fx": false, "https://ci.example/": false, "https://ci.example": false, "http://ci.example/tokens": false,
 		"https://ci.example.evil.example/tokens": false, "https://ci.example:8443/tokens": false, "https://ci.example/tokens/../secret": false,
 		"https://ci.example/tokens/%2e%2e/secret": false, "https://ci.example/tokens/a%2f..%2f..%2fsecret": false, "https://x@ci.example/other": false,
 		"http://169.254.169.254/metadata/instance": false, "file:///run/token": false,
