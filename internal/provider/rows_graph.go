@@ -164,7 +164,7 @@ var graphRows = []row{
 		link: graphPage,
 	},
 	{
-		no: "74i", vendor: notGoogles, stages: "upload", code: "400", reason: "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize",
+		no: "74i", vendor: notGoogles, stages: "upload|call", code: "400", reason: "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize",
 		class: Fail, scope: ScopeMessage, cause: "attachment_size",
 		says: "Graph takes an attachment in parts only if it has more than 3 MB and at most 150 MB, and this one has not.",
 		fix:  "Leave max_request of the account at 4 MB, so that small attachments go in one request; for large ones send a link in place of the attachment.",

@@ -76,7 +76,9 @@ func TestTriggerAsksTheGuard(t *testing.T) {
 // is lost may have been obeyed.
 func TestTriggerStops(t *testing.T) {
 	hang := make(chan struct{})
+	var calls atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
 		select {
 		case <-hang:
 		case <-r.Context().Done():
@@ -101,7 +103,9 @@ func TestTriggerStops(t *testing.T) {
 	}
 	stopped := webcall.NewTrigger(t.Context(), nil)
 	stopped.Stop()
-	if resp, err := pull(t.Context(), t, transport, srv.URL, stopped); resp != nil || err == nil {
-		t.Errorf("after it was stopped: %v %v", resp, err)
+	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if resp, err := pull(ctx, t, transport, srv.URL, stopped); resp != nil || err == nil || calls.Load() != 1 {
+		t.Errorf("after it was stopped: %v %v, %d calls, want that of the first alone", resp, err, calls.Load())
 	}
 }
