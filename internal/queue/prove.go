@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 
 	"gatepost/internal/email"
 	"gatepost/internal/provider"
@@ -69,6 +70,38 @@ func prove(ctx context.Context, p provider.Provider) []provider.Step {
 		step.Err = &provider.Error{Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "unclassified", Text: "the check failed", Reply: provider.CleanReply(err.Error()), Err: err}
 	}
 	return []provider.Step{step}
+}
+
+// Ways are the servers that an account talks to, and the tokens that it asks for.
+type Ways struct {
+	Places []provider.Place
+	Uses   []provider.TokenUse
+}
+
+// Ways tells which way an account's mail goes. Nobody is asked.
+func (e *Engine) Ways(ctx context.Context, team, account email.ID) (w Ways, err error) {
+	a, err := e.accounts.get(ctx, team, account)
+	if err != nil {
+		return w, err
+	}
+	if a.opened.err != nil {
+		return w, a.opened.err
+	}
+	if x, ok := a.opened.provider.(provider.Placed); ok {
+		w.Places = x.Places()
+	}
+	if x, ok := a.opened.provider.(provider.Scoped); ok {
+		w.Uses = x.Uses()
+	}
+	return w, nil
+}
+
+// Dial is how this engine's providers reach the network.
+func (e *Engine) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if e.cfg.Dial != nil {
+		return e.cfg.Dial(ctx, network, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 // ErrNoAliases says that an account's provider does not tell its aliases.

@@ -42,6 +42,7 @@ type Login interface {
 	provider.Provider
 	provider.Closer
 	provider.Prover
+	provider.Placed
 }
 
 // OpenBearer opens such an account. A token that is refused is renewed once for

@@ -1,0 +1,232 @@
+package monitor
+
+import (
+	"slices"
+	"strings"
+
+	"gatepost/internal/provider"
+)
+
+// steps are the findings of what was tried live, one for each cause. Where the way to
+// the servers is broken, what failed for that is told there.
+func (p *Patient) steps(wayBroken bool) (list []Finding) {
+	if p.Unable != nil {
+		return []Finding{{
+			Check: CheckSettings, Severity: Broken, Cause: "not_opened", Who: You, What: p.Address + " cannot be tried.", Why: p.Unable.Error(),
+			Fix: "Correct its settings, or connect the mailbox again.", Commands: []string{"gatepost accounts show " + p.Address},
+		}}
+	}
+	for _, s := range p.Steps {
+		e := s.Err
+		if e == nil || s.Optional || wayBroken && ofTheWay(e.Cause) || slices.ContainsFunc(list, func(f Finding) bool { return f.Cause == e.Cause }) {
+			continue
+		}
+		list = append(list, p.failed(s.Name, e))
+	}
+	return list
+}
+
+// ofTheWay tells whether a cause is of the network or of TLS, which have findings of
+// their own.
+func ofTheWay(cause string) bool {
+	switch cause {
+	case "host_not_found", "connection_refused", "timeout", "unreachable", "connection_closed", "connection_broken", "interrupted",
+		"token_endpoint_down", "token_unavailable", "graph_down", "gmail_down":
+		return true
+	}
+	return strings.HasPrefix(cause, "tls_")
+}
+
+// failed is the finding of a step that did not go well.
+func (p *Patient) failed(step string, e *provider.Error) Finding {
+	f := Finding{
+		Check: checkOf(step, e.Cause), Severity: Broken, Cause: e.Cause, What: e.Text, Fix: e.Fix, Reply: e.Reply, Link: e.Link,
+		Why: "Tried now, without sending: the step " + stepWords(step) + " failed.", Who: p.who(e.Cause), Commands: p.commands(e.Cause),
+	}
+	if f.Check == CheckCredential && p.Credential != "" {
+		f.on = p.Credential
+	}
+	if e.Class == provider.Retry && ofTheWay(e.Cause) {
+		f.Who = Provider
+	}
+	if e.Cause == provider.CauseTokenRefused && p.Transport == "microsoft_smtp" {
+		p.why573(&f)
+	}
+	return f
+}
+
+func stepWords(step string) string {
+	if scope, ok := strings.CutPrefix(step, "scope:"); ok {
+		return "\"may " + scope + "\""
+	}
+	return "\"" + strings.ReplaceAll(step, "_", " ") + "\""
+}
+
+// checkOf is what a cause is about; where the word says nothing, the step does.
+func checkOf(step, cause string) Check {
+	switch cause {
+	case "delegation_missing", "scope_missing", "permission_missing", "scope_unknown", "consent_needed", "admin_consent_needed", "consent_denied",
+		"api_disabled", "forbidden", "access_policy", "delegation_denied", "user_not_assigned", "scope_not_granted", "scopes_mixed":
+		return CheckScopes
+	case "smtp_auth_disabled", "basic_auth_off", "auth_not_offered", "auth_required", "app_password_required", "credential_refused",
+		"too_many_logins", "auth_failed", "auth_unavailable", "security_defaults":
+		return CheckSignIn
+	case "mailbox_not_named":
+		return CheckSettings
+	case "no_such_mailbox", "mailbox_not_enabled", "mailbox_disabled", "gmail_off", "own_mailbox_full", "wrong_mailbox":
+		return CheckMailbox
+	case "sender_not_verified", "send_as_denied", "sender_refused", "sender_restricted", "sender_unauthenticated", "address_refused":
+		return CheckSender
+	case "daily_limit", "rate_limited", "user_quota", "project_quota", "daily_quota", "relay_rate_limited", "sending_limit", "quota", "tenant_limit", "token_rate_limited":
+		return CheckLimits
+	case "wrong_audience":
+		return CheckAudience
+	}
+	switch {
+	case strings.HasPrefix(cause, "tls_"):
+		return CheckTLS
+	case ofTheWay(cause):
+		return CheckPort
+	case step == "sign_in" || step == "hello":
+		return CheckSignIn
+	case step == "senders":
+		return CheckSender
+	case step == "mailbox":
+		return CheckMailbox
+	}
+	return CheckCredential
+}
+
+// who can mend a cause.
+func (p *Patient) who(cause string) Who {
+	switch cause {
+	case "delegation_missing", "session_control", "user_gone", "unknown_user", "gmail_off", "blocked_by_admin", "delegation_denied":
+		if p.Google() {
+			return WorkspaceAdmin
+		}
+		return EntraAdmin
+	case "smtp_auth_disabled", "send_as_denied", "mailbox_not_enabled", "no_such_mailbox", "access_policy", "own_mailbox_full", "basic_auth_off", "forbidden":
+		if p.Google() {
+			return WorkspaceAdmin
+		}
+		return ExchangeAdmin
+	case "permission_missing", "consent_needed", "admin_consent_needed", "client_disabled", "user_not_assigned", "conditional_access",
+		"security_defaults", "resource_missing", "tenant_restricted", "client_unknown", "certificate_refused", "mfa_required":
+		if p.Google() {
+			return You
+		}
+		return EntraAdmin
+	case "token_revoked", "token_idle", "token_expired", "scope_missing", "grant_refused", "scope_not_granted", "sender_not_verified", "password_expired",
+		"sign_in_frequency", "spa_token", "web_login_required":
+		if p.Kind == "google_service_account" || p.Kind == "google_keyless" {
+			return WorkspaceAdmin
+		}
+		return MailboxUser
+	case "relay_denied", "sender_refused", "too_many_logins", "auth_not_offered":
+		return RelayAdmin
+	case "clock_off":
+		return Machine
+	}
+	return You
+}
+
+// Google tells whether the account is one of Google's.
+func (p *Patient) Google() bool { return strings.HasPrefix(p.Transport, "gmail") }
+
+// Microsoft tells whether it is one of Microsoft 365.
+func (p *Patient) Microsoft() bool { return strings.HasPrefix(p.Transport, "microsoft") }
+
+// commands mend a cause, as far as a line can.
+func (p *Patient) commands(cause string) []string {
+	release := "gatepost accounts release " + p.Address
+	switch cause {
+	case "credential_refused", "auth_failed", "password_expired", "app_password_required", "basic_auth_off", "security_defaults":
+		if p.Kind == "smtp_password" && cause != "basic_auth_off" && cause != "security_defaults" {
+			return []string{"gatepost credentials replace " + p.Credential + " --smtp-password-file FILE"}
+		}
+		return apiCommands(p)
+	case "client_secret_refused", "client_secret_expired", "client_secret_missing":
+		if p.Kind == "microsoft_app" || p.Kind == "microsoft_user" {
+			return []string{"gatepost credentials replace " + p.client() + " --secret-file FILE --secret-expires DATE"}
+		}
+		return []string{"gatepost credentials replace " + p.client() + " --file client_secret.json"}
+	case "certificate_refused", "certificate_expired":
+		return []string{"gatepost credentials replace " + p.Credential + " --certificate-file cert.pem --certificate-key key.pem"}
+	case "key_refused", "unknown_service_account", "key_unusable", "credential_unusable":
+		return []string{"gatepost credentials replace " + p.Credential + " --file new-key.json"}
+	case "token_revoked", "token_idle", "token_expired", "grant_refused", "scope_missing", "session_control", "scope_not_granted", "sign_in_frequency", "spa_token":
+		return p.again()
+	case "smtp_auth_disabled":
+		return append([]string{"Set-CASMailbox -Identity " + p.Address + " -SmtpClientAuthenticationDisabled $false", release}, apiCommands(p)...)
+	case "send_as_denied":
+		return []string{"Add-RecipientPermission -Identity FROM-ADDRESS -Trustee " + p.Address + " -AccessRights SendAs"}
+	case "sender_not_verified":
+		return []string{"gatepost accounts aliases " + p.Address}
+	case "mailbox_not_named":
+		return []string{"gatepost accounts change " + p.Address + " --credential " + p.Credential}
+	case "permission_missing", "access_policy":
+		return p.permit()
+	case "clock_off":
+		return []string{"sudo timedatectl set-ntp true", release}
+	}
+	if p.Held {
+		return []string{release}
+	}
+	return nil
+}
+
+// client is the credential in which the secret of the client or app is.
+func (p *Patient) client() string {
+	if p.ClientOf != "" {
+		return p.ClientOf
+	}
+	return p.Credential
+}
+
+// again asks the mailbox's user once more.
+func (p *Patient) again() []string {
+	switch p.Kind {
+	case "google_user":
+		return []string{"gatepost connect gmail " + p.Address + p.bySMTP()}
+	case "microsoft_user":
+		return []string{"gatepost connect microsoft " + p.Address + " --consent" + p.bySMTP()}
+	}
+	return nil
+}
+
+func (p *Patient) bySMTP() string {
+	if strings.HasSuffix(p.Transport, "_smtp") {
+		return " --smtp"
+	}
+	return ""
+}
+
+// permit lets an app that acts by itself use the mailbox, by RBAC for Applications
+// (learn.microsoft.com/exchange/permissions-exo/application-rbac).
+func (p *Patient) permit() []string {
+	t := p.token()
+	if p.Kind != "microsoft_app" || t == nil {
+		return p.again()
+	}
+	role := "Mail.Send"
+	if p.Transport == "microsoft_smtp" {
+		role = "SMTP.SendAsApp"
+	}
+	scope := "gatepost " + p.Address
+	return []string{
+		"New-ServicePrincipal -AppId " + t.App + " -ObjectId " + t.Object + " -DisplayName gatepost",
+		`New-ManagementScope -Name "` + scope + `" -RecipientRestrictionFilter "PrimarySmtpAddress -eq '` + p.Address + `'"`,
+		`New-ManagementRoleAssignment -Name "` + scope + " " + role + `" -Role "Application ` + role + `" -App ` + t.Object + ` -CustomResourceScope "` + scope + `"`,
+		"Test-ServicePrincipalAuthorization -Identity " + t.Object + " -Resource " + p.Address,
+	}
+}
+
+// token is the one that the account sends with, where it can be read.
+func (p *Patient) token() *Token {
+	for i := range p.Tokens {
+		if t := &p.Tokens[i]; !t.Opaque && t.For != "look" {
+			return t
+		}
+	}
+	return nil
+}
