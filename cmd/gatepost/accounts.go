@@ -31,6 +31,10 @@ one by its address or its id. New ones: gatepost connect`,
 
 // onAccount is a command about one account.
 func onAccount(env environment, cmd *cobra.Command, do func(ctx context.Context, r *remote, a client.Account) error) *cobra.Command {
+	return onAccountWith(env, cmd, forClient, do)
+}
+
+func onAccountWith(env environment, cmd *cobra.Command, which groups, do func(ctx context.Context, r *remote, a client.Account) error) *cobra.Command {
 	name, _, _ := strings.Cut(cmd.Use, " ")
 	cmd.Use = name + " ACCOUNT"
 	cmd.Args = oneArg("the account's address or id; gatepost accounts list shows them")
@@ -38,7 +42,7 @@ func onAccount(env environment, cmd *cobra.Command, do func(ctx context.Context,
 	if cmd.Example == "" {
 		cmd.Example = "  gatepost accounts " + name + " app@example.com"
 	}
-	return overAPI(env, cmd, func(ctx context.Context, r *remote, args []string) error {
+	return overAPIWith(env, cmd, which, func(ctx context.Context, r *remote, args []string) error {
 		a, err := r.account(ctx, args[0])
 		if err != nil {
 			return err

@@ -15,15 +15,23 @@ type accountChange struct {
 	senders    []string
 	look       bool
 	limits     limitFlag
+	relay      relayChange
 }
 
 func accountsChangeCommand(env environment) *cobra.Command {
 	w := &accountChange{}
 	cmd := &cobra.Command{
 		Use: "change", Short: "Change an account's credential, senders, abilities or limits; the rest stays",
+		Long: `Change an account's credential, senders, abilities or limits, or the server of a
+relay; the rest stays.
+
+A password is for one server. Where a relay's server, port, TLS or authority is
+changed it is asked for once more, or taken from GATEPOST_SMTP_PASSWORD, or from a
+file (--smtp-password-file).`,
 		Example: `  gatepost accounts change app@example.com --senders billing@example.com,@shop.example.com
   gatepost accounts change app@example.com --senders ""
   gatepost accounts change app@example.com --look=false
+  gatepost accounts change app@example.com --port 465 --tls implicit
   gatepost accounts change app@example.com --limit per_minute=100,recipients_per_day=5000
   gatepost accounts change app@example.com --limit per_minute=`,
 	}
@@ -31,13 +39,14 @@ func accountsChangeCommand(env environment) *cobra.Command {
 	f.StringVar(&w.credential, "credential", "", "`id` of the credential to use")
 	f.StringSliceVar(&w.senders, "senders", nil, "further `addresses` that may stand in From, or @domain; replaces the list")
 	f.BoolVar(&w.look, "look", true, "whether gatepost looks in Sent after an attempt without an answer (Google)")
+	w.relay.flags(f)
 	f.Var(&w.limits, "limit", limitUsage+"; without a number what is known of the provider holds again")
-	return onAccount(env, cmd, func(ctx context.Context, r *remote, a client.Account) error {
+	return onAccountWith(env, cmd, forClient|forRelay, func(ctx context.Context, r *remote, a client.Account) error {
 		change, err := w.of(a, f)
 		if err != nil {
 			return err
 		}
-		a, err = r.ChangeAccount(ctx, a.ID, change)
+		a, err = w.relay.carryOut(ctx, newGuide(r), a, change)
 		if err != nil {
 			return err
 		}
@@ -62,8 +71,11 @@ func (w *accountChange) of(a client.Account, f *pflag.FlagSet) (change client.Ch
 	if f.Changed("limit") {
 		setLimits(&change, a, w.limits)
 	}
+	if err := w.relay.put(&change, a, f); err != nil {
+		return change, err
+	}
 	if change == (client.ChangeAccount{}) {
-		err = usagef("nothing to change: give --credential, --senders, --look or --limit")
+		err = usagef("nothing to change: give --credential, --senders, --look, --limit, or of a relay --host, --port, --tls or --relay-ca")
 	}
 	return change, err
 }

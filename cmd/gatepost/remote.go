@@ -132,7 +132,7 @@ func dial(cmd *cobra.Command, env environment, which groups) (*remote, error) {
 		return nil, err
 	}
 	if s.key.Empty() {
-		return nil, usagef("no API key: put it into GATEPOST_KEY, or name its file by GATEPOST_KEY_FILE.\nThe first one is made where the server's data is: gatepost keys create --name NAME --data FOLDER")
+		return nil, usagef("%w: put it into GATEPOST_KEY, or name its file by GATEPOST_KEY_FILE.\nThe first one is made where the server's data is: gatepost keys create --name NAME --data FOLDER", errNoKey)
 	}
 	limits, err := patience(cmd)
 	if err != nil {

@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"ready":   scriptReady,
 			"secret":  scriptSecret,
 			"status":  scriptStatus,
+			"unpack":  scriptUnpack,
 		},
 	})
 }

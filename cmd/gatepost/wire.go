@@ -152,7 +152,7 @@ func (srv *server) openEngine(ctx context.Context, s *settings) error {
 		return err
 	}
 	srv.control = control.New(control.Config{
-		Traces: srv.traces, Watch: srv.watch,
+		Traces: srv.traces, Watch: srv.watch, RootCAs: srv.roots, Machine: control.Machine{Version: version(), Folder: srv.dir, Doors: srv.ownDoors},
 		Store: srv.store, Vault: srv.vault, Engine: srv.engine, Kinds: kinds(), Endpoints: oauth.At(s.googleURL), Entra: entra.At(s.microsoftURL), HTTP: srv.calls,
 		Keyless:   srv.keyless(s),
 		PublicURL: srv.publicURL, Keys: srv.keys, Log: srv.log, Now: time.Now, Random: rand.Reader,

@@ -88,6 +88,7 @@ type server struct {
 	orders      decoder[client.QueueOrder]
 	checks      decoder[client.Check]
 	tests       decoder[client.Test]
+	exams       decoder[client.Examine]
 	consents    decoder[client.NewConsent]
 	redirects   decoder[client.FinishConsent]
 	links       decoder[client.NewLink]
@@ -118,6 +119,7 @@ func newServer(cfg Config) *server {
 		orders:      newDecoder[client.QueueOrder](),
 		checks:      newDecoder[client.Check](),
 		tests:       newDecoder[client.Test](),
+		exams:       newDecoder[client.Examine](),
 		consents:    newDecoder[client.NewConsent](),
 		redirects:   newDecoder[client.FinishConsent](),
 		links:       newDecoder[client.NewLink](),

@@ -39,6 +39,7 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/queue/cancel", scope: access.ScopeMessagesWrite, serve: s.orderQueue(queue.CancelMail), describe: describeOrder(
 			"cancel", "Cancel what waits", `{"lane": "bulk", "submitted_before": "2026-11-21T08:00:00.000Z"}`)},
 
+		{pattern: "POST /v1/doctor", scope: access.ScopeAccountsRead, serve: s.examine, describe: describeDoctor},
 		{pattern: "GET /v1/smtp/trace", scope: access.ScopeMessagesRead, asks: true, serve: s.traceSMTP, describe: describeTraceSMTP},
 
 		{pattern: "POST /v1/credentials", scope: access.ScopeAccountsWrite, serve: s.createCredential, describe: describeCreateCredential},

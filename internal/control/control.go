@@ -7,6 +7,7 @@ package control
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -40,9 +41,13 @@ type Config struct {
 	// PublicURL gives the address at which browsers reach this gatepost, without a
 	// slash at its end. nil: connect links cannot be made.
 	PublicURL func() string
-	Keys      *access.Keys   // told when a key is deleted; may be nil
-	Traces    *Traces        // of the SMTP door; nil: there is none
-	Watch     *monitor.Watch // what tells of ends; nil: Expiries knows of none
+	Keys      *access.Keys // told when a key is deleted; may be nil
+	Traces    *Traces      // of the SMTP door; nil: there is none
+
+	Machine  Machine        // what the doctor may know of this process
+	RootCAs  *x509.CertPool // further authorities that providers' servers are checked by; may be nil
+	Patience time.Duration  // of the doctor's probes with a server. 0: a usual one
+	Watch    *monitor.Watch // what tells of ends; nil: Expiries knows of none
 
 	Log    *slog.Logger     // nil: none
 	Now    func() time.Time // nil: time.Now

@@ -1,8 +1,3 @@
-// Package monitor watches over what mailboxes need to go on sending, and says what is
-// wrong in the order of cause and effect: the doctor's findings, and the probes of
-// servers that they rest on.
-//
-// It decides nothing about mail, changes nothing, and sends none.
 package monitor
 
 import (

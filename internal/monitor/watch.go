@@ -1,5 +1,7 @@
 // Package monitor looks ahead: what of accounts and credentials ends and when, which
-// providers' changes concern them, and that refresh tokens stay in use.
+// providers' changes concern them, and that refresh tokens stay in use. And it says what
+// is wrong now, the cause before what came of it: the doctor's findings, and the probes
+// of servers that they rest on.
 //
 // It decides nothing about mail: what a refusal means for accounts is the engine's, which
 // it is given as a function.

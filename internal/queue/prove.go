@@ -104,6 +104,13 @@ func (e *Engine) Dial(ctx context.Context, network, address string) (net.Conn, e
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
+// Heard are the nodes that were heard of within the lease, and which of them this
+// process is; empty: it takes no part.
+func (e *Engine) Heard(ctx context.Context) (self email.ID, nodes []store.Node, err error) {
+	nodes, err = e.cfg.Store.Nodes(ctx, e.cfg.Lease)
+	return e.cfg.Node, nodes, err
+}
+
 // ErrNoAliases says that an account's provider does not tell its aliases.
 var ErrNoAliases = errors.New("this transport does not tell which addresses the mailbox may send as")
 
