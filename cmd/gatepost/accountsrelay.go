@@ -65,7 +65,7 @@ func (c *relayChange) carryOut(ctx context.Context, g *guide, a client.Account, 
 		c.undo(ctx, g, "", made)
 		return a, err
 	}
-	_ = g.DeleteCredential(ctx, a.Credential) // one that others use stays
+	_, _ = g.DeleteCredential(ctx, a.Credential) // one that others use stays
 	return changed, nil
 }
 
