@@ -25,7 +25,7 @@ func (p *Patient) state() []Finding {
 	case p.State == "resting":
 		list = append(list, Finding{
 			Check: CheckState, Severity: Broken, Cause: p.Cause, Who: Provider, outcome: true,
-			What: p.Address + " rests until " + clock(p.Until) + ": its server was in trouble.", Why: p.Reason, Fix: "It is tried again by itself.",
+			What: p.Address + " rests until " + timeWords(p.Until) + ": its server was in trouble.", Why: p.Reason, Fix: "It is tried again by itself.",
 		})
 	}
 	list = append(list, p.limits()...)
@@ -33,7 +33,7 @@ func (p *Patient) state() []Finding {
 	return append(list, p.waiting()...)
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func timeWords(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func (p *Patient) paused() Finding {
 	f := Finding{
@@ -54,7 +54,7 @@ func (p *Patient) paused() Finding {
 func (p *Patient) parked() Finding {
 	f := Finding{
 		Check: CheckLimits, Severity: Broken, Cause: p.Cause, Who: Provider,
-		What: p.Address + " waits until " + clock(p.Until) + " (" + p.Cause + "): the provider takes no more until then.", Why: p.Reason,
+		What: p.Address + " waits until " + timeWords(p.Until) + " (" + p.Cause + "): the provider takes no more until then.", Why: p.Reason,
 		Fix: "Wait: it goes on by itself. Trying earlier makes it longer. A pool lets another mailbox send meanwhile.",
 	}
 	if p.Until.IsZero() {
@@ -76,7 +76,7 @@ func (p *Patient) limits() (list []Finding) {
 			Commands: []string{"gatepost capacity --account " + p.Address},
 		}
 		if !l.FreesAt.IsZero() {
-			f.What += " The next is free at " + clock(l.FreesAt) + "."
+			f.What += " The next is free at " + timeWords(l.FreesAt) + "."
 		}
 		if l.Learned {
 			f.Fix += " The limit is lower than usual because the provider refused earlier."
