@@ -7,7 +7,7 @@ import (
 
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
-	"gatepost/internal/oauth/endpoint"
+	answers "gatepost/internal/oauth/endpoint"
 )
 
 // Token is what an access token says of itself. The token is not in it.
@@ -30,7 +30,7 @@ type Token struct {
 // personal accounts cannot.
 func ReadToken(token email.Secret) Token {
 	var c struct {
-		Audience endpoint.Audience `json:"aud"`
+		Audience answers.Audience `json:"aud"`
 		AppID    string            `json:"appid"`
 		Azp      string            `json:"azp"`
 		Tenant   string            `json:"tid"`
@@ -41,7 +41,7 @@ func ReadToken(token email.Secret) Token {
 		Roles    []string          `json:"roles"`
 		Expires  int64             `json:"exp"`
 	}
-	if endpoint.ReadIDToken(token.Reveal(), &c) != nil {
+	if answers.ReadIDToken(token.Reveal(), &c) != nil {
 		return Token{Opaque: true}
 	}
 	t := Token{
