@@ -107,14 +107,16 @@ func TestUnusedTokenIsUsed(t *testing.T) {
 // the client's owner.
 func TestConsentToAnAppInTesting(t *testing.T) {
 	w := startGoogle(t, store.Options{Dir: t.TempDir()})
-	said, err := w.CreateCredential(t.Context(), w.grant, NewCredential{
-		Kind: KindOAuthClient, Name: "said", Key: w.google.OAuthClient("installed"), Testing: true,
-	})
+	n := NewCredential{Kind: KindOAuthClient, Name: "said", Key: w.google.OAuthClient("installed"), Testing: true}
+	said, err := w.CreateCredential(t.Context(), w.grant, n)
 	must(t, err)
 	of := map[string]Connected{
 		"published": w.connected(t, NewConsent{Credential: w.oauthClient(t, "installed"), Address: ada}, ada),
 		"said":      w.connected(t, NewConsent{Credential: said.ID, Address: grace}, grace),
 	}
+	n.Testing = false // published: what was consented to before ends all the same
+	_, err = w.ReplaceCredential(t.Context(), w.grant, said.ID, n)
+	must(t, err)
 	all, err := w.Expiries(t.Context(), w.grant)
 	must(t, err)
 	if len(all) != 1 || all[0].Credential != of["said"].Credential || all[0].Kind != monitor.KindConsent || time.Until(all[0].At).Round(time.Hour) != oauth.TestingLife {
@@ -146,16 +148,16 @@ func TestRefusalThatHoldsNobody(t *testing.T) {
 		must(t, w.cfg.Engine.CredentialRefused(t.Context(), w.grant.Team, made.Credential, time.Now(), said))
 	}
 	held := oauth.Held("grant_revoked", "It was taken back.", "Connect again.", nil)
-	released := time.Now()
-	must(t, w.cfg.Engine.CredentialRefused(t.Context(), "team_other", made.Credential, released, held))
+	earlier := time.Now().Add(-time.Second)
+	must(t, w.cfg.Engine.CredentialRefused(t.Context(), "team_other", made.Credential, earlier, held))
 	if a := w.accountNow(t, made.Account.ID); a.Held {
 		t.Errorf("held: %+v", a)
 	}
-	must(t, w.cfg.Engine.CredentialRefused(t.Context(), w.grant.Team, made.Credential, released, held))
+	must(t, w.cfg.Engine.CredentialRefused(t.Context(), w.grant.Team, made.Credential, earlier, held))
 	_, err := w.ReleaseAccount(t.Context(), w.grant, made.Account.ID)
 	must(t, err)
 	// A call that began before a person released it has no say.
-	must(t, w.cfg.Engine.CredentialRefused(t.Context(), w.grant.Team, made.Credential, released, held))
+	must(t, w.cfg.Engine.CredentialRefused(t.Context(), w.grant.Team, made.Credential, earlier, held))
 	if a := w.accountNow(t, made.Account.ID); a.Held {
 		t.Errorf("held again by an older call: %+v", a)
 	}

@@ -46,24 +46,25 @@ func (w *Watch) KeepAlive(ctx context.Context) error {
 	})
 }
 
-// unused lists the credentials whose refresh tokens are due, the longest unused first.
+// unused lists the credentials whose refresh tokens are due, the longest unused first;
+// of many the first.
 func (w *Watch) unused(ctx context.Context) ([]store.Credential, error) {
+	now := w.now()
+	resting := w.resting(now)
 	var due []store.Credential
 	for _, kind := range []string{vault.KindGoogleUser, vault.KindMicrosoftUser} {
-		all, err := w.cfg.Store.CredentialsOfKind(ctx, kind)
+		some, err := w.cfg.Store.UnusedCredentials(ctx, kind, now.Add(-vault.IdleAfter), keepAtOnce+len(resting))
 		if err != nil {
 			return nil, err
 		}
-		due = append(due, all...)
+		due = append(due, some...)
 	}
-	now := w.now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	maps.DeleteFunc(w.rests, func(_ email.ID, until time.Time) bool { return !until.After(now) })
 	due = slices.DeleteFunc(due, func(c store.Credential) bool {
-		last, ok := w.cfg.Vault.LastUse(c)
-		_, rests := w.rests[c.ID]
-		return !ok || rests || now.Sub(last) < vault.IdleAfter
+		_, ok := w.cfg.Vault.LastUse(c)
+		if !ok { // its row cannot be read: it must not stand before others
+			w.restUntil(c.ID, now.Add(restRefused))
+		}
+		return !ok || resting[c.ID]
 	})
 	slices.SortStableFunc(due, func(a, b store.Credential) int {
 		x, _ := w.cfg.Vault.LastUse(a)
@@ -71,6 +72,18 @@ func (w *Watch) unused(ctx context.Context) ([]store.Credential, error) {
 		return x.Compare(y)
 	})
 	return due, nil
+}
+
+// resting are the credentials that are not to be tried yet.
+func (w *Watch) resting(now time.Time) map[email.ID]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.rests, func(_ email.ID, until time.Time) bool { return !until.After(now) })
+	resting := map[email.ID]bool{}
+	for id := range w.rests {
+		resting[id] = true
+	}
+	return resting
 }
 
 // use uses one token, and sees to what comes of it.
@@ -105,14 +118,17 @@ func refused(err error) bool {
 
 // rest keeps a credential whose token could not be used from being tried again soon.
 func (w *Watch) rest(c store.Credential, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	switch {
 	case err == nil, errors.Is(err, store.ErrNotFound):
-		delete(w.rests, c.ID)
 	case refused(err):
-		w.rests[c.ID] = w.now().Add(restRefused)
+		w.restUntil(c.ID, w.now().Add(restRefused))
 	default:
-		w.rests[c.ID] = w.now().Add(restPassing)
+		w.restUntil(c.ID, w.now().Add(restPassing))
 	}
+}
+
+func (w *Watch) restUntil(credential email.ID, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rests[credential] = at
 }

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,24 @@ func TestTokenThatCannotBeUsed(t *testing.T) {
 	want(day, 4, 2)
 	w.end.refuse(0, "")
 	want(day+time.Minute, 5, 2)
+}
+
+// TestOddRowsStandBeforeNobody: rows that cannot be read do not keep others from their
+// turn.
+func TestOddRowsStandBeforeNobody(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()})
+	for i := range keepAtOnce + 3 {
+		w.credential(fmt.Sprintf("cred_odd%02d", i), vault.KindMicrosoftUser, vault.UserPublic{Email: "x"}, "r", start.Add(-60*day))
+	}
+	w.users(start.Add(-6*day), 1)
+	w.credential("cred_ms", vault.KindMicrosoftUser, vault.UserPublic{Email: "x", Scopes: "https://graph.microsoft.com/Mail.Send", Client: "cred_none"}, "r", start.Add(-7*day))
+	x := w.watch(w.store)
+	for range 3 {
+		w.must(x.KeepAlive(t.Context()))
+	}
+	if all, _ := w.end.calls(); all != 1 || !x.resting(start)["cred_ms"] {
+		t.Errorf("%d calls, resting %v", all, x.resting(start))
+	}
 }
 
 // TestTokenLeftToAnotherNode: nothing is used while another node is at it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"gatepost/internal/email"
 )
@@ -116,6 +117,18 @@ func scanID(row interface{ Scan(...any) error }) (email.ID, error) {
 	var id email.ID
 	err := row.Scan(&id)
 	return id, err
+}
+
+// UnusedCredentials lists credentials of one kind of all teams whose secrets were stored
+// before a time and have not been used since (Credential.UsedAt), the longest unused
+// first, and not more than are asked for.
+func (s *Store) UnusedCredentials(ctx context.Context, kind string, since time.Time, most int) ([]Credential, error) {
+	rows, err := s.read.QueryContext(ctx, credentialSelect+` WHERE kind = $1 AND updated_at <= $2 AND used_at <= $2
+		ORDER BY CASE WHEN used_at > updated_at THEN used_at ELSE updated_at END, id LIMIT $3 + 0`, kind, millis(since), most)
+	if err != nil {
+		return nil, fmt.Errorf("list unused credentials of the kind %s: %w", kind, err)
+	}
+	return scanAll(rows, scanCredential)
 }
 
 // CredentialsOfKind lists the credentials of one kind of all teams.
