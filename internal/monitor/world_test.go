@@ -31,7 +31,7 @@ type world struct {
 	opt   store.Options
 	store *store.Store
 	vault *vault.Vault
-	end   *endpoint
+	end   *tokenEnd
 	clock clock
 }
 
@@ -53,8 +53,8 @@ func (c *clock) set(at time.Time) {
 	c.at = at
 }
 
-// endpoint is a token endpoint that counts who comes with which refresh token.
-type endpoint struct {
+// tokenEnd is a token endpoint that counts who comes with which refresh token.
+type tokenEnd struct {
 	*httptest.Server
 	mu     sync.Mutex
 	asked  map[string]int
@@ -62,7 +62,7 @@ type endpoint struct {
 	body   string // of such an answer
 }
 
-func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) {
+func (e *tokenEnd) answer(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -76,14 +76,14 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "at", "expires_in": 3599, "token_type": "Bearer", "scope": r.PostForm.Get("scope")})
 }
 
-func (e *endpoint) refuse(status int, body string) {
+func (e *tokenEnd) refuse(status int, body string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.status, e.body = status, body
 }
 
 // calls is how many calls there were, and how many with the same token at the most.
-func (e *endpoint) calls() (all, most int) {
+func (e *tokenEnd) calls() (all, most int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, n := range e.asked {
@@ -94,7 +94,7 @@ func (e *endpoint) calls() (all, most int) {
 
 func newWorld(t *testing.T, opt store.Options) *world {
 	t.Helper()
-	e := &endpoint{asked: map[string]int{}}
+	e := &tokenEnd{asked: map[string]int{}}
 	e.Server = httptest.NewTLSServer(http.HandlerFunc(e.answer))
 	t.Cleanup(e.Close)
 	w := &world{t: t, opt: opt, end: e}
