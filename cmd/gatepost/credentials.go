@@ -16,8 +16,9 @@ func credentialsCommand(env environment) *cobra.Command {
 		Use:   "credentials",
 		Short: "Stored secrets of accounts: list, check, replace, remove",
 		Long: `Credentials are the secrets that accounts use: service-account keys, federation
-files, OAuth clients, app registrations, users' consents and passwords of relays. They are sealed when
-they are stored and never shown again. New ones: gatepost connect`,
+files, OAuth clients, app registrations, users' consents and passwords of relays.
+They are sealed when they are stored and never shown again. New ones: gatepost
+connect`,
 	}
 	cmd.AddCommand(credentialsListCommand(env), credentialsCheckCommand(env), credentialsReplaceCommand(env), credentialsRemoveCommand(env))
 	return cmd
@@ -81,8 +82,9 @@ func credentialsReplaceCommand(env environment) *cobra.Command {
 		Use: "replace CREDENTIAL-ID", Short: "Put a new secret of the same kind in a credential's place; held accounts that use it go on", Args: credentialID(),
 		Long: `Put a new secret of the same kind in a credential's place: a new key of a service
 account, a new federation file, a new file of an OAuth client, a new secret or
-certificate of an app registration, a new password of a relay. Accounts that were held for the old one go
-on. A user's consent is renewed by gatepost connect gmail (or microsoft) ADDRESS.
+certificate of an app registration, a new password of a relay. Accounts that were
+held for the old one go on. A user's consent is renewed by gatepost connect gmail
+(or microsoft) ADDRESS.
 
 A password is asked for, or taken from GATEPOST_SMTP_PASSWORD, or from a file
 (--smtp-password-file).`,
