@@ -14,7 +14,8 @@ func connectCommand(env environment) *cobra.Command {
 at the provider and exactly what to paste there, then proves every step live, and
 ends with a test message to the mailbox itself.
 
-  workspace   mailboxes of a Google Workspace, by a service account: nobody signs in
+  workspace   mailboxes of a Google Workspace, by a service account, with a key or
+              without: nobody signs in
   gmail       one Gmail or Workspace mailbox, by its user's consent in a browser
   microsoft   mailboxes of Microsoft 365: by an app that acts by itself, by a user's
               consent, or by a device code

@@ -55,7 +55,7 @@ func TestSettingTable(t *testing.T) {
 // Tokens and keys are sent over TLS, or stay on this machine.
 func TestSecretsAreSentOverTLS(t *testing.T) {
 	for _, r := range settingTable() {
-		if r.name != "google-url" && r.name != "microsoft-url" && r.name != "acme-directory" {
+		if r.name != "google-url" && r.name != "google-metadata-url" && r.name != "microsoft-url" && r.name != "acme-directory" {
 			continue
 		}
 		for address, good := range map[string]bool{

@@ -45,6 +45,7 @@ func (c *Control) tryUser(ctx context.Context, a *store.Account) error {
 	scopes := []string{needed(a.Transport).Scope()}
 	switch row.Kind {
 	case KindKeyless:
+		c.cfg.Vault.ForgetFor(a.Credential, a.Address) // a refusal that is remembered may be about one who was made since
 		_, err = c.cfg.Vault.Token(ctx, vault.TokenRequest{Team: a.Team, Credential: a.Credential, Subject: a.Address, Scopes: scopes})
 		return err
 	case KindServiceAccount:

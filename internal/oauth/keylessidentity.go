@@ -34,7 +34,11 @@ func ParseKeylessIdentity(v string) (string, error) {
 	case askable(v) && !strings.Contains(v, "?"):
 		return v, nil
 	}
-	return "", fmt.Errorf("%q: write metadata, the absolute path of a file (with / at its end: of a folder) or an address such as https://ci.example.com/token", v)
+	if strings.ContainsAny(v, "@?") { // there may be a secret in it
+		v, _, _ = strings.Cut(v, ":")
+		v += ":…"
+	}
+	return "", fmt.Errorf("%q: write metadata, the absolute path of a file (with / at its end: of a folder) or an address such as https://ci.example.com/token, without a user name and query", v)
 }
 
 // keylessSetting is how people call the list.
