@@ -183,7 +183,7 @@ New here?  gatepost sandbox  shows all of it on this machine; no mail leaves.`,
 		}
 	}
 	add(groupRun, serveCommand(env), sandboxCommand(env), mailboxCommand(env), versionCommand(env))
-	add(groupUse, sendCommand(env), messagesCommand(env), queueCommand(env), capacityCommand(env), expiriesCommand(env), changesCommand(env), smtpCommand(env), doctorCommand(env), explainCommand(env))
+	add(groupUse, sendCommand(env), messagesCommand(env), queueCommand(env), capacityCommand(env), expiriesCommand(env), changesCommand(env), smtpCommand(env), doctorCommand(env), explainCommand(env), errorsCommand(env))
 	add(groupSetUp, connectCommand(env), accountsCommand(env), poolsCommand(env), credentialsCommand(env), linksCommand(env), keysCommand(env), configCommand(env))
 	completeAll(root)
 	return root

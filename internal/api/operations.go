@@ -19,6 +19,7 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/messages/{id}/retry", scope: access.ScopeMessagesSend, serve: s.retryMessage, describe: describeRetryMessage},
 		{pattern: "POST /v1/messages/{id}/release", scope: access.ScopeMessagesSend, serve: s.releaseMessage, describe: describeReleaseMessage},
 		{pattern: "GET /v1/types", serve: s.listTypes, describe: describeListTypes},
+		{pattern: "GET /v1/errors/unlisted", scope: access.ScopeAccountsRead, serve: s.listUnlisted, describe: describeListUnlisted},
 		{pattern: "GET /v1/errors", asks: true, serve: s.listErrors, describe: describeListErrors},
 
 		{pattern: "POST /v1/uploads", scope: access.ScopeMessagesSend, serve: s.createUpload, describe: describeCreateUpload},

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gatepost/internal/access"
 	"gatepost/internal/email"
@@ -86,6 +87,7 @@ func (c *Control) settle(ctx context.Context, row *store.Consent, client asker, 
 	defer end()
 	grant, err := client.exchange(ctx, questionOf(row, p, r.State), r.Code)
 	if err != nil {
+		c.keepUnlisted(ctx, row.Team, strings.ToLower(client.vendor().name()), err)
 		return Connected{}, grant, refusalOf(err, client.vendor().name())
 	}
 	made, err := c.judge(ctx, row, client, grant)

@@ -137,6 +137,7 @@ func (c *Control) finishDevice(ctx context.Context, row *store.Consent) (Connect
 	case takeErr != nil:
 		return Connected{}, deviceStale(takeErr)
 	case err != nil:
+		c.keepUnlisted(ctx, row.Team, strings.ToLower(client.vendor().name()), err)
 		return Connected{}, deviceRefusal(err, client)
 	}
 	return c.judge(ctx, taken, client, grant)

@@ -37,6 +37,8 @@ type refusalText struct {
 	No       string          `json:"no,omitempty"`
 	Link     string          `json:"link,omitempty"`
 	Unlisted bool            `json:"unlisted,omitempty"`
+	Stage    provider.Stage  `json:"stage,omitempty"`
+	Code     int             `json:"code,omitempty"`
 }
 
 // MarshalError writes an error of this package as text, so that another process
@@ -46,7 +48,7 @@ func MarshalError(err error) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	text, err := json.Marshal(refusalText{e.Class, e.Scope, e.Until, e.Cause, e.Text, e.Fix, e.Reply, e.Action, e.No, e.Link, e.Unlisted})
+	text, err := json.Marshal(refusalText{e.Class, e.Scope, e.Until, e.Cause, e.Text, e.Fix, e.Reply, e.Action, e.No, e.Link, e.Unlisted, e.Stage, e.Code})
 	return string(text), err == nil
 }
 
@@ -58,6 +60,6 @@ func UnmarshalError(text string) error {
 	}
 	return &provider.Error{
 		Class: f.Class, Scope: f.Scope, Until: f.Until, Cause: f.Cause, Text: f.Text, Fix: f.Fix, Reply: f.Reply,
-		Action: f.Action, No: f.No, Link: f.Link, Unlisted: f.Unlisted,
+		Action: f.Action, No: f.No, Link: f.Link, Unlisted: f.Unlisted, Stage: f.Stage, Code: f.Code,
 	}
 }

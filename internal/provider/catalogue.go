@@ -75,7 +75,7 @@ func Classify(a Answer, now time.Time) *Error {
 	a.About.Vendor = vendorOf(a)
 	r := find(a)
 	e := &Error{
-		Class: r.class, Scope: r.scope, Cause: r.cause, Action: r.action, No: r.no, Unlisted: r.rest, Row: place(r),
+		Class: r.class, Scope: r.scope, Cause: r.cause, Action: r.action, No: r.no, Unlisted: r.rest, Row: place(r), Stage: a.Stage, Code: a.Code,
 		Text: fill(r.says, a), Fix: fill(r.fix, a), Link: fill(r.link, a), Reply: CleanReply(words(a)),
 	}
 	if e.Scope == "" {

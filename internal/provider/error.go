@@ -91,6 +91,9 @@ type Error struct {
 	Unlisted bool
 	// Row is the place in Catalogue of the line that decided, counted from 1; 0: none did.
 	Row int
+	// Stage and Code are those of the answer; empty where there was none.
+	Stage Stage
+	Code  int
 
 	Text  string // what happened, one plain sentence
 	Fix   string // what to do about it; empty where nothing helps but waiting

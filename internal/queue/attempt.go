@@ -30,6 +30,7 @@ type outcome struct {
 // the time limit of a send, and never sends twice.
 func (e *Engine) attempt(ctx context.Context, c claimed) (o outcome) {
 	en, handed := c.Entry, false
+	defer func() { e.keepUnlisted(ctx, en, o) }()
 	defer func() { o.rest, o.learn = e.judge(ctx, en, o), e.learn(context.WithoutCancel(ctx), en, o) }()
 	defer func() {
 		if o.unknown() {

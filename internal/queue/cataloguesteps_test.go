@@ -397,6 +397,27 @@ func (w *town) wantAnswer(l line, s seat, e *provider.Error) {
 		w.t.Error("the provider's words are not kept")
 	}
 	w.wantExplained(l, e)
+	w.wantKept(l, s, e)
+}
+
+// wantKept holds that the words of an answer that nobody knows are kept for a report, and
+// name nobody.
+func (w *town) wantKept(l line, s seat, e *provider.Error) {
+	w.t.Helper()
+	all, err := w.cfg.Store.Unlisted(w.t.Context(), simTeam)
+	w.must(err)
+	transport, _, _ := strings.Cut(string(l.by), ",")
+	kept := slices.ContainsFunc(all, func(u store.Unlisted) bool {
+		return u.LastAt.Equal(w.clock().Truncate(time.Millisecond)) && u.Provider == transport && u.Stage == string(e.Stage) && u.Code == e.Code
+	})
+	if kept != l.unlisted {
+		w.t.Errorf("the words are kept as unknown: %v, want %v: %+v", kept, l.unlisted, all)
+	}
+	for _, u := range all {
+		if said := u.Sample + u.Words; strings.Contains(said, "@") || strings.Contains(said, ".example") || s.client != "" && strings.Contains(said, s.client) {
+			w.t.Errorf("what is kept names somebody: %+v", u)
+		}
+	}
 }
 
 func (w *town) wantExplained(l line, e *provider.Error) {
