@@ -51,6 +51,12 @@ func kinds() []kind {
 	return []kind{
 		{"gmail, by a service account", (*station).serviceAccount, google},
 		{"gmail, by a user's consent", (*station).googleUser, google},
+		{"gmail, by the machine's identity", (*station).machine, func(w *sandbox.World) map[string]string {
+			return map[string]string{
+				bare(w.GoogleURL):   "iamcredentials.googleapis.com:443, oauth2.googleapis.com:443 and gmail.googleapis.com:443",
+				bare(w.MetadataURL): "metadata.google.internal:80",
+			}
+		}},
 		{"gmail_smtp, by a service account", (*station).gmailSMTP, googleSMTP},
 		{"microsoft, an app by itself", (*station).app, microsoft},
 		{"microsoft, by a user's consent", (*station).microsoftUser, microsoft},
@@ -100,6 +106,7 @@ func newStation(t *testing.T, w *sandbox.World) *station {
 		"GATEPOST_DATA": t.TempDir(), "GATEPOST_LISTEN": listen, "GATEPOST_SMTP_LISTEN": door, "GATEPOST_CA_FILE": w.CAFile,
 		"GATEPOST_GOOGLE_URL": w.GoogleURL, "GATEPOST_GOOGLE_SMTP": w.GmailSMTPAddr,
 		"GATEPOST_MICROSOFT_URL": w.MicrosoftURL, "GATEPOST_MICROSOFT_SMTP": w.ExchangeSMTPAddr, "GATEPOST_LOOKS": "100ms,300ms,600ms",
+		"GATEPOST_GOOGLE_METADATA_URL": w.MetadataURL, "GATEPOST_GOOGLE_KEYLESS": "metadata",
 	}}
 	made := trace(t, s.vars, "keys", "create", "--name", "hosts", "--json")
 	if reached := made.end(false); len(reached) > 0 {
@@ -168,9 +175,11 @@ func (s *station) life(a client.Account) {
 			s.must(err)
 		}
 	}
-	s.must(s.api.DeleteAccount(ctx, a.ID))
-	if a.Credential != "" {
-		s.must(s.api.DeleteCredential(ctx, a.Credential))
+	removed, err := s.api.DeleteAccount(ctx, a.ID)
+	s.must(err)
+	if removed.Credential == "" { // it was no consent, which ends with its account
+		_, err = s.api.DeleteCredential(ctx, a.Credential)
+		s.must(err)
 	}
 }
 
@@ -230,6 +239,11 @@ const (
 func (s *station) serviceAccount() client.Account {
 	key := s.world.ServiceAccountKey(scopeSend, scopeLook)
 	return s.account(client.NewAccount{Address: ada, Transport: "gmail", Credential: s.credential(client.NewCredential{Kind: "google_service_account", Key: key})})
+}
+
+func (s *station) machine() client.Account {
+	s.world.AddMachine(sandbox.MachineOptions{Scopes: []string{scopeSend, scopeLook}})
+	return s.account(client.NewAccount{Address: ada, Transport: "gmail", Credential: s.credential(client.NewCredential{Kind: "google_keyless", Source: "metadata"})})
 }
 
 func (s *station) gmailSMTP() client.Account {

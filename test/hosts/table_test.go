@@ -22,7 +22,7 @@ func never() map[string][]string {
 	return map[string][]string{
 		"pages for people, in advice": {
 			"learn.microsoft.com", "techcommunity.microsoft.com", "console.cloud.google.com", "admin.google.com", "support.google.com",
-			"developers.google.com", "cloud.google.com", "nodemailer.com", "aka.ms",
+			"developers.google.com", "cloud.google.com", "myaccount.google.com", "myapps.microsoft.com", "account.live.com", "nodemailer.com", "aka.ms",
 		},
 		"where browsers are sent": {"accounts.google.com"},
 		"names of resources and scopes, in requests for tokens": {
