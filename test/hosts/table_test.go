@@ -29,7 +29,7 @@ func never() map[string][]string {
 			"mail.google.com", "www.googleapis.com", "outlook.office.com", "outlook.office365.com", "outlook.office365.us", "outlook-dod.office365.us", "partner.outlook.cn",
 		},
 		"issuers in ID tokens":                          {"login.partner.microsoftonline.cn"},
-		"parts of names, by which a text is recognised": {"googleapis.com", "graph.microsoft", "exchangelabs.com"},
+		"parts of names, by which a text is recognised": {"googleapis.com", "graph.microsoft", "exchangelabs.com", "outlook.com", "hotmail.com", "live.com", "office365.com"},
 		"domains of mailboxes":                          {"gmail.com", "googlemail.com"},
 	}
 }
