@@ -16,7 +16,7 @@ import (
 	"gatepost/internal/vault"
 )
 
-func said(all []Expiry) []string {
+func words(all []Expiry) []string {
 	out := make([]string, len(all))
 	for i, e := range all {
 		who := e.Credential
@@ -73,7 +73,7 @@ func TestExpiries(t *testing.T) {
 			"ok cred_unsaid: client secret, whose end nobody has said, 0 days",
 		}
 		got := w.expiries()
-		if diff := cmp.Diff(want, said(got)); diff != "" {
+		if diff := cmp.Diff(want, words(got)); diff != "" {
 			t.Error(diff)
 		}
 		for _, e := range got {
@@ -107,7 +107,7 @@ func (w *world) wantOfOne(all []Expiry) {
 		}
 		got, err := w.watch(w.store).ExpiriesOf(w.t.Context(), team, id)
 		w.must(err)
-		if diff := cmp.Diff(said(want), said(got)); diff != "" {
+		if diff := cmp.Diff(words(want), words(got)); diff != "" {
 			w.t.Errorf("%s: %s", id, diff)
 		}
 	}

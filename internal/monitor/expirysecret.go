@@ -41,28 +41,42 @@ func (v view) app(c store.Credential) []Expiry {
 	var public vault.MicrosoftAppPublic
 	_ = json.Unmarshal(c.Public, &public) // ours; what cannot be read has no end
 	at, err := time.Parse(time.RFC3339, public.ExpiresAt)
-	if err != nil && public.Auth != entra.AuthSecret {
+	e := Expiry{Credential: c.ID, At: at, Accounts: v.ofApp(c.ID), Link: pageSecrets, subject: c.ID}
+	switch {
+	case public.Auth == entra.AuthCertificate && err == nil:
+		e.ofCertificate(public)
+	case public.Auth == entra.AuthSecret && err == nil:
+		e.ofSecret(public)
+	case public.Auth == entra.AuthSecret:
+		e.ofUnsaid(public)
+	default:
 		return nil
 	}
-	e := Expiry{
-		Kind: KindSecret, Credential: c.ID, At: at, Accounts: v.ofApp(c.ID), Summary: "client secret", Link: pageSecrets, subject: c.ID,
-		What: fmt.Sprintf("The client secret of app %s in tenant %s ends, as was said when it was stored. From then on Microsoft gives no token for it.", public.ClientID, public.Tenant),
-		Fix: fmt.Sprintf("Make a new client secret at https://entra.microsoft.com > App registrations > %s > Certificates & secrets, then: gatepost credentials replace %s --secret-file FILE --secret-expires DATE",
-			public.ClientID, c.ID),
-	}
-	if err != nil {
-		e.Summary = "client secret, whose end nobody has said"
-		e.What = fmt.Sprintf("The client secret of app %s in tenant %s ends one day, which Microsoft shows to its owner alone.", public.ClientID, public.Tenant)
-		e.Fix = fmt.Sprintf("See the column Expires at https://entra.microsoft.com > App registrations > %s > Certificates & secrets, then: gatepost credentials replace %s --secret-file FILE --secret-expires DATE",
-			public.ClientID, c.ID)
-	}
-	if public.Auth == entra.AuthCertificate {
-		e.Kind, e.Summary = KindCertificate, "certificate"
-		e.What = fmt.Sprintf("The certificate %s of app %s in tenant %s ends. From then on Microsoft gives no token for it.", public.Thumbprint, public.ClientID, public.Tenant)
-		e.Fix = fmt.Sprintf("Make a new certificate, upload it at https://entra.microsoft.com > App registrations > %s > Certificates & secrets, then: gatepost credentials replace %s --certificate-file FILE --certificate-key FILE",
-			public.ClientID, c.ID)
-	}
 	return []Expiry{e}
+}
+
+func (e *Expiry) ofSecret(p vault.MicrosoftAppPublic) {
+	e.Kind, e.Summary = KindSecret, "client secret"
+	e.What = fmt.Sprintf("The client secret of app %s in tenant %s ends, as was said when it was stored. From then on Microsoft gives no token for it.", p.ClientID, p.Tenant)
+	e.Fix = fmt.Sprintf("Make a new client secret at %s, then: gatepost credentials replace %s --secret-file FILE --secret-expires DATE", secretsOf(p), e.Credential)
+}
+
+func (e *Expiry) ofCertificate(p vault.MicrosoftAppPublic) {
+	e.Kind, e.Summary = KindCertificate, "certificate"
+	e.What = fmt.Sprintf("The certificate %s of app %s in tenant %s ends. From then on Microsoft gives no token for it.", p.Thumbprint, p.ClientID, p.Tenant)
+	e.Fix = fmt.Sprintf("Make a new certificate, upload it at %s, then: gatepost credentials replace %s --certificate-file FILE --certificate-key FILE", secretsOf(p), e.Credential)
+}
+
+// ofUnsaid is a secret whose end its owner has not said.
+func (e *Expiry) ofUnsaid(p vault.MicrosoftAppPublic) {
+	e.Kind, e.Summary = KindSecret, "client secret, whose end nobody has said"
+	e.What = fmt.Sprintf("The client secret of app %s in tenant %s ends one day, which Microsoft shows to its owner alone.", p.ClientID, p.Tenant)
+	e.Fix = fmt.Sprintf("See the column Expires at %s, then: gatepost credentials replace %s --secret-file FILE --secret-expires DATE", secretsOf(p), e.Credential)
+}
+
+// secretsOf is where an app's secrets and certificates are.
+func secretsOf(p vault.MicrosoftAppPublic) string {
+	return "https://entra.microsoft.com > App registrations > " + p.ClientID + " > Certificates & secrets"
 }
 
 // ofApp are the accounts that an app registration serves: those that it opens by

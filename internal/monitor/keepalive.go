@@ -38,8 +38,8 @@ func (w *Watch) KeepAlive(ctx context.Context) error {
 			return err
 		}
 		for _, c := range due[:min(keepAtOnce, len(due))] {
-			if err := w.use(ctx, c); err != nil {
-				return err
+			if err := w.use(ctx, c); err != nil || ctx.Err() != nil {
+				return err // what is left has its turn in the next round
 			}
 		}
 		return nil
@@ -91,7 +91,7 @@ func (w *Watch) use(ctx context.Context, c store.Credential) error {
 	began := w.now()
 	_, err := w.cfg.Vault.KeepAlive(ctx, c)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil
 	}
 	w.rest(c, err)
 	switch {

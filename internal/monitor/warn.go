@@ -45,7 +45,7 @@ func (w *Watch) warnTeam(ctx context.Context, team email.ID) error {
 	}
 	for _, e := range ends {
 		x, ok := e.warning(team)
-		if old := last[told{x.Subject, x.Kind}]; !ok || old.Kind != "" && old.EndsAt.Equal(x.EndsAt) && old.Days <= x.Days {
+		if !ok || said(last, x) {
 			continue
 		}
 		if err := w.tell(ctx, x, e); err != nil {
@@ -53,6 +53,13 @@ func (w *Watch) warnTeam(ctx context.Context, team email.ID) error {
 		}
 	}
 	return nil
+}
+
+// said tells whether a warning, or a later one of the same end, was told before: most
+// were, and then nothing is written.
+func said(last map[told]store.Warning, x store.Warning) bool {
+	old, ok := last[told{x.Subject, x.Kind}]
+	return ok && old.EndsAt.Equal(x.EndsAt) && old.Days <= x.Days
 }
 
 // warning is the mark of an end that has come. Of changes each has a row of its own.
@@ -71,10 +78,10 @@ func (w *Watch) tell(ctx context.Context, x store.Warning, e Expiry) error {
 	if err != nil {
 		return fmt.Errorf("warn of %s: %w", x.Subject, err)
 	}
-	said, err := w.cfg.Store.Warn(ctx, x, store.Event{ID: id, Kind: e.event(), At: now, Data: store.EventData{
+	fresh, err := w.cfg.Store.Warn(ctx, x, store.Event{ID: id, Kind: e.event(), At: now, Data: store.EventData{
 		Cause: e.Kind, Text: e.Summary + ". " + e.What, Fix: e.Fix, EndsAt: e.At.UnixMilli(),
 	}})
-	if said {
+	if fresh {
 		w.cfg.Log.Warn("something that mail needs ends", "event", e.event(), "subject", x.Subject, "what", e.Kind,
 			"ends", e.At.UTC().Format(time.RFC3339), "days_left", e.Days, "accounts", len(e.Accounts), "see", "gatepost expiries")
 	}

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -94,6 +95,34 @@ func TestEachMarkIsToldOnce(t *testing.T) {
 			t.Errorf("once it is removed: %+v", left)
 		}
 	})
+}
+
+// TestRun: tokens are used before anything is warned of, and the end of the context is the
+// end of it.
+func TestRun(t *testing.T) {
+	w := newWorld(t, store.Options{Dir: t.TempDir()})
+	w.users(start.AddDate(0, -5, -20), 1) // it would end in ten days
+	w.app("cred_a", start.Add(10*day).Format(time.RFC3339))
+	x := w.watch(w.store)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		x.Run(ctx)
+		close(ended)
+	}()
+	for end := time.Now().Add(20 * time.Second); len(w.told("cred_a")) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing was told")
+		}
+	}
+	stop()
+	<-ended
+	if got := w.told("cred_user000"); len(got) != 0 {
+		t.Errorf("a token that could be used was warned of: %q", got)
+	}
+	if all, _ := w.end.calls(); all != 1 {
+		t.Errorf("%d calls", all)
+	}
 }
 
 // lines is a log that several write.

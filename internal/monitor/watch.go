@@ -64,30 +64,22 @@ func NewWatch(cfg WatchConfig) (*Watch, error) {
 
 func (w *Watch) now() time.Time { return w.cfg.Now().UTC() }
 
-// Intervals of the duties.
+// How often the duties are seen to: warnings at every tenth round.
 const (
-	warnEvery = 10 * time.Minute
-	keepEvery = time.Minute
+	roundEvery = time.Minute
+	warnRounds = 10
 )
 
-// Run warns and keeps tokens in use until ctx ends.
+// Run keeps tokens in use and warns until ctx ends. It warns after it has used tokens: of
+// one that could be used there is nothing to tell.
 func (w *Watch) Run(ctx context.Context) {
-	var duties sync.WaitGroup
-	duties.Go(func() { w.every(ctx, warnEvery, "warn of what ends", w.Warn) })
-	duties.Go(func() { w.every(ctx, keepEvery, "keep refresh tokens in use", w.KeepAlive) })
-	duties.Wait()
-}
-
-// every does a duty now and then again and again, until ctx ends. What fails is tried
-// again at the next time, and logged once an hour.
-func (w *Watch) every(ctx context.Context, interval time.Duration, what string, duty func(context.Context) error) {
-	tick := time.NewTicker(interval)
+	keep, warn := w.duty("keep refresh tokens in use", w.KeepAlive), w.duty("warn of what ends", w.Warn)
+	tick := time.NewTicker(roundEvery)
 	defer tick.Stop()
-	var logged time.Time
-	for {
-		if err := duty(ctx); err != nil && ctx.Err() == nil && (logged.IsZero() || time.Since(logged) > time.Hour) {
-			w.cfg.Log.Error("a periodic duty failed and is tried again", "duty", what, "err", err)
-			logged = time.Now()
+	for n := 0; ; n++ {
+		keep(ctx)
+		if n%warnRounds == 0 {
+			warn(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -97,7 +89,20 @@ func (w *Watch) every(ctx context.Context, interval time.Duration, what string, 
 	}
 }
 
-// alone does something while no other node does it; not at all where one is at it.
+// duty makes something that may fail into something that is tried again: failures are
+// logged once an hour.
+func (w *Watch) duty(what string, do func(context.Context) error) func(context.Context) {
+	var logged time.Time
+	return func(ctx context.Context) {
+		if err := do(ctx); err != nil && ctx.Err() == nil && time.Since(logged) > time.Hour {
+			w.cfg.Log.Error("a periodic duty failed and is tried again", "duty", what, "err", err)
+			logged = time.Now()
+		}
+	}
+}
+
+// alone does something while no other node does it, for half as long as the turn lasts at
+// the most; not at all where one is at it.
 func (w *Watch) alone(ctx context.Context, what string, life time.Duration, duty func(context.Context) error) (err error) {
 	holder := make([]byte, 16)
 	if _, err := io.ReadFull(w.cfg.Random, holder); err != nil {
@@ -109,5 +114,7 @@ func (w *Watch) alone(ctx context.Context, what string, life time.Duration, duty
 		return err
 	}
 	defer func() { err = errors.Join(err, w.cfg.Store.EndTurn(context.WithoutCancel(ctx), turn)) }()
-	return duty(ctx)
+	timed, cancel := context.WithTimeout(ctx, life/2)
+	defer cancel()
+	return duty(timed)
 }
