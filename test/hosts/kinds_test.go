@@ -88,6 +88,8 @@ func TestWhomAnAccountTalksTo(t *testing.T) {
 			s.life(k.connect(s))
 			got := serve.end(true)
 			hosts := k.hosts(w)
+			hosts[s.vars["GATEPOST_LISTEN"]] = "gatepost's own API, which the doctor tries"
+			hosts[s.door] = "gatepost's own SMTP door, likewise"
 			want := slices.Sorted(maps.Keys(hosts))
 			for _, at := range got {
 				t.Logf("%-34s %-18s %s", k.name, at, hosts[at])
@@ -164,6 +166,8 @@ func (s *station) life(a client.Account) {
 		return len(list) == 5 && !slices.ContainsFunc(list, unsettled)
 	})
 	_, err = s.api.ExplainError(ctx, "535 5.7.3 Authentication unsuccessful [outlook.office365.com]")
+	s.must(err)
+	_, err = s.api.Doctor(ctx, client.Examine{Account: a.ID})
 	s.must(err)
 	_, err = s.api.Expiries(ctx)
 	s.must(err)
