@@ -30,7 +30,7 @@ type Caller struct {
 // Every error is a *provider.Error; CauseNotAllowed says that the operator does not let
 // credentials use it. A nil client means the system's network.
 func (k *Keyless) Caller(ctx context.Context, client *http.Client, now time.Time) (Caller, error) {
-	if err := k.mayBe(); err != nil {
+	if err := k.permitted(); err != nil {
 		return Caller{}, err
 	}
 	if k.external == nil {
@@ -47,8 +47,8 @@ func (k *Keyless) Caller(ctx context.Context, client *http.Client, now time.Time
 // operator's list.
 const CauseNotAllowed = "keyless_not_allowed"
 
-// mayBe is Allowed for a credential that is in use: the list may have become shorter.
-func (k *Keyless) mayBe() error {
+// permitted is Allowed for a credential that is in use: the list may have become shorter.
+func (k *Keyless) permitted() error {
 	if k.Allowed() == nil {
 		return nil
 	}

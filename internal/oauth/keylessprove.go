@@ -23,7 +23,7 @@ func (k *Keyless) Prove(ctx context.Context, client *http.Client, now time.Time)
 
 // proveCaller is Caller step by step.
 func (k *Keyless) proveCaller(ctx context.Context, client *http.Client, now time.Time) (by Caller, steps []provider.Step, err error) {
-	err = k.mayBe()
+	err = k.permitted()
 	if k.external == nil {
 		if err == nil {
 			by, err = k.machine(ctx, now)
