@@ -104,14 +104,11 @@ func (m *microsoft) addApp(o AppOptions) (App, error) {
 	if err := o.check(); err != nil {
 		return App{}, err
 	}
-	a := &entraApp{AppOptions: o}
-	for _, text := range o.Certificates {
-		cert, err := readCertificate(text)
-		if err != nil {
-			return App{}, err
-		}
-		a.certificates = append(a.certificates, cert)
+	certificates, err := readCertificates(o.Certificates)
+	if err != nil {
+		return App{}, err
 	}
+	a := &entraApp{AppOptions: o, certificates: certificates}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a.home = m.tenants[strings.ToLower(o.Tenant)]; a.home == nil {
@@ -144,6 +141,18 @@ func (o AppOptions) withDefaults(now time.Time) AppOptions {
 		o.SecretExpires = now.AddDate(2, 0, 0)
 	}
 	return o
+}
+
+func readCertificates(texts []string) ([]*x509.Certificate, error) {
+	var all []*x509.Certificate
+	for _, text := range texts {
+		cert, err := readCertificate(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cert)
+	}
+	return all, nil
 }
 
 func readCertificate(text string) (*x509.Certificate, error) {
@@ -201,10 +210,11 @@ func (m *microsoft) changeApp(clientID string, change func(*AppOptions)) error {
 	}
 	o := a.AppOptions
 	change(&o)
-	if err := o.check(); err != nil {
+	certificates, err := readCertificates(o.Certificates)
+	if err := errors.Join(o.check(), err); err != nil {
 		return err
 	}
-	a.AppOptions = o
+	a.AppOptions, a.certificates = o, certificates
 	return nil
 }
 

@@ -28,7 +28,7 @@ type journey struct {
 // that arrives.
 func TestConnect(t *testing.T) {
 	program := running.Build(t)
-	for _, j := range []journey{overview, workspace, keyless, gmail, relay} {
+	for _, j := range []journey{overview, workspace, keyless, gmail, relay, microsoft} {
 		t.Run(j.file, func(t *testing.T) { j.follow(t, program) })
 	}
 }
@@ -44,6 +44,8 @@ func (j journey) follow(t *testing.T, program string) {
 		}
 		switch {
 		case e.language == "console", e.language == "yaml": // cannot be run here
+		case e.language == "text" && j.file == microsoft.file:
+			r.printedLines(t, e.code)
 		case e.language == "text":
 			r.printed(t, e.code)
 		case e.language != "sh":
@@ -66,8 +68,11 @@ func (j journey) begin(t *testing.T, program string) *reader {
 	implicit := free(t)
 	f := box{running.Start(t, program, "--smtps", implicit)}
 	r := &reader{box: f, dir: t.TempDir(), values: maps.Clone(j.values)}
-	if j.file == relay.file {
+	switch j.file {
+	case relay.file:
 		r.relay(t, implicit)
+	case microsoft.file:
+		r.microsoft(t)
 	}
 	r.values["PATH"] = filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH")
 	if j.files != nil {

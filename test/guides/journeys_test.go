@@ -67,3 +67,21 @@ var relay = journey{
 	file:   "connect-relay.md",
 	values: map[string]string{"MAILBOX": "app@acme.example", "YOU": you, "RELAY": "127.0.0.1", "GOOGLE_RELAY": "127.0.0.1"},
 }
+
+var microsoft = journey{
+	file: "connect-microsoft.md",
+	values: map[string]string{
+		"MAILBOX": "app@contoso.example", "USER_MAILBOX": "ada@contoso.example", "SHARED": "orders@contoso.example",
+		"YOU": you, "TENANT": "contoso.example",
+	},
+	before: map[string]func(*testing.T, *reader){
+		"A shared mailbox": func(t *testing.T, r *reader) { r.share(t) },
+	},
+	after: map[string]func(*testing.T, *reader){
+		"Removing a mailbox": func(t *testing.T, r *reader) {
+			if !strings.Contains(r.output, "https://myapps.microsoft.com") {
+				t.Errorf("it is not said what is left to be done:\n%s", r.output)
+			}
+		},
+	},
+}

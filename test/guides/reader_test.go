@@ -26,13 +26,15 @@ type reader struct {
 	user   string            // whom the reader chooses at Google; empty: the one who is expected
 	refuse []string          // boxes left unticked at Google
 	deny   bool              // Cancel is pressed there
+	said   string            // what a command told that was refused on purpose
 }
 
 // patience is how long a reader waits for a block.
 const patience = time.Minute
 
 var (
-	consentURL = regexp.MustCompile(`(https://\S+/o/oauth2/v2/auth\?\S+)\n`)
+	consentURL = regexp.MustCompile(`(https://\S+/oauth2/v2(?:/auth|\.0/authorize)\?\S+)\n`)
+	deviceCode = regexp.MustCompile(`type the code, before .*\n\n  (\w+)\n`)
 	linkURL    = regexp.MustCompile(`http://\S+/connect/[\w-]+`)
 	subject    = regexp.MustCompile(`--subject "([^"]+)"`)
 )
@@ -93,6 +95,10 @@ func (r *reader) attend(t *testing.T, out *running.Buffer, answer func(string), 
 			asked = true
 			answer(r.agree(t, running.HTTP(t, r.CAFile), at[1]))
 		}
+		if code := deviceCode.FindStringSubmatch(out.String()); code != nil && !asked {
+			asked = true
+			r.typeCode(t, code[1])
+		}
 	}
 }
 
@@ -107,13 +113,20 @@ func (r *reader) agree(t *testing.T, browser *http.Client, at string) (back stri
 		q := u.Query()
 		return q.Get("redirect_uri") + "?" + url.Values{"error": {"access_denied"}, "state": {q.Get("state")}, "iss": {"https://" + u.Host}}.Encode()
 	}
-	return running.Consent(t, browser, at, cmp.Or(r.user, u.Query().Get("login_hint")), r.refuse...).String()
+	user := cmp.Or(r.user, u.Query().Get("login_hint"))
+	if strings.Contains(at, "/oauth2/v2.0/") {
+		return r.agreeAtMicrosoft(t, at, user)
+	}
+	return running.Consent(t, browser, at, user, r.refuse...).String()
 }
 
-// read does what a reader does after a block: open the link that was made, look
-// for the mail that was sent.
+// read does what a reader does after a block: upload the certificate or open the link
+// that was made, look for the mail that was sent.
 func (r *reader) read(t *testing.T, e example, out string) {
 	t.Helper()
+	if strings.Contains(e.code, "openssl req") {
+		r.uploadCertificate(t)
+	}
 	if link := linkURL.FindString(out); link != "" {
 		r.follow(t, link)
 	}
@@ -173,7 +186,20 @@ func (r *reader) held(t *testing.T) {
 // control tells the world something.
 func (f box) control(t *testing.T, what, body string) string {
 	t.Helper()
-	resp, err := http.Post(f.ControlURL+"/control/"+what, "application/json", strings.NewReader(body))
+	return f.call(t, http.MethodPost, what, body)
+}
+
+// patch changes something of the world.
+func (f box) patch(t *testing.T, what, body string) { f.call(t, http.MethodPatch, what, body) }
+
+func (f box) call(t *testing.T, method, what, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, f.ControlURL+"/control/"+what, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
