@@ -147,7 +147,7 @@ func (k keylessSetup) list() SetupStep {
 	}
 	return SetupStep{
 		Title: "Let credentials use that identity",
-		Text:  "Whoever runs gatepost adds it to this setting on every node, and starts it again. Without it nobody who may store a credential can borrow what the machine has.",
+		Text:  "Whoever runs gatepost adds it to this setting on every node, and starts it again. It is empty at first, so that nobody who may store a credential borrows what the machine has.",
 		Values: []SetupValue{
 			{"Setting", "google-keyless"}, {"Environment", "GATEPOST_GOOGLE_KEYLESS=" + identity},
 		},
@@ -159,7 +159,7 @@ func (k keylessSetup) hand() SetupStep {
 	if k.source == oauth.KeylessMetadata {
 		command = "gatepost connect workspace app@example.com --metadata"
 	}
-	return SetupStep{Title: "Give it to gatepost", Text: "Identity, exchange and signature are tried live before anything is stored.", Commands: []string{command}}
+	return SetupStep{Title: "Give it to gatepost", Text: "Identity, exchange, signature and each scope are tried live. Nothing is connected before all of it works.", Commands: []string{command}}
 }
 
 // uniqueID is what the Workspace administrator delegates to; the file does not have it.

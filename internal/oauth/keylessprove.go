@@ -34,7 +34,7 @@ func (k *Keyless) proveCaller(ctx context.Context, client *http.Client, now time
 	if err == nil {
 		subject, err = k.external.Source.read(ctx, client, now)
 	}
-	steps = append(steps, proved("subject_token", fmt.Sprintf("%s has one of %q", k.SubjectToken(), clip(subject.subject)), err))
+	steps = append(steps, proved("subject_token", fmt.Sprintf("%s has a token of %q", k.SubjectToken(), clip(subject.subject)), err))
 	if err != nil {
 		return by, steps, err
 	}
