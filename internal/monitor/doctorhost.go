@@ -118,7 +118,10 @@ func (s *Sight) blocked(f *Finding, p *Patient) {
 		f.Cause = "port_refused"
 		f.What = fmt.Sprintf("Port %s of %s refuses connections, and so do the other ports of SMTP (25, 465, 587).", port, s.Place.Host)
 	}
-	f.Fix = byAPI(p) + "Else ask the hosting provider to open outgoing port 587; many block 25, 465 and 587."
+	f.Fix = "Ask the hosting provider to open outgoing port 587; many block 25, 465 and 587."
+	if way := byAPI(p); way != "" {
+		f.Fix = way + "Or ask" + strings.TrimPrefix(f.Fix, "Ask")
+	}
 	if refused && p.Transport == "smtp" {
 		f.Who = RelayAdmin
 		f.Fix = "Start the server there, or correct host and port of the account. " + f.Fix

@@ -49,10 +49,22 @@ func (p *Patient) failed(step string, e *provider.Error) Finding {
 	if e.Class == provider.Retry && ofTheWay(e.Cause) {
 		f.Who = Provider
 	}
+	if e.Cause == "scope_unknown" && p.Kind == "microsoft_app" || e.Cause == "mailbox_not_named" {
+		p.notAppOnly(&f)
+	}
 	if e.Cause == provider.CauseTokenRefused && p.Transport == "microsoft_smtp" {
 		p.why573(&f)
 	}
 	return f
+}
+
+// notAppOnly is an account whose settings are for a user's consent, with an app that acts
+// by itself: it would ask Graph for /me, which an app has not.
+func (p *Patient) notAppOnly(f *Finding) {
+	f.Check, f.Cause, f.Who = CheckSettings, "not_app_only", You
+	f.What = p.Address + " is set to act as the user who signed in (Graph's /me), and its credential is an app that acts by itself, which has no /me."
+	f.Fix = "Give the account its credential once more: its settings then follow from that."
+	f.Commands = []string{"gatepost accounts change " + p.Address + " --credential " + p.Credential}
 }
 
 func stepWords(step string) string {
@@ -71,8 +83,6 @@ func checkOf(step, cause string) Check {
 	case "smtp_auth_disabled", "basic_auth_off", "auth_not_offered", "auth_required", "app_password_required", "credential_refused",
 		"too_many_logins", "auth_failed", "auth_unavailable", "security_defaults":
 		return CheckSignIn
-	case "mailbox_not_named":
-		return CheckSettings
 	case "no_such_mailbox", "mailbox_not_enabled", "mailbox_disabled", "gmail_off", "own_mailbox_full", "wrong_mailbox":
 		return CheckMailbox
 	case "sender_not_verified", "send_as_denied", "sender_refused", "sender_restricted", "sender_unauthenticated", "address_refused":
@@ -116,11 +126,13 @@ func (p *Patient) who(cause string) Who {
 			return You
 		}
 		return EntraAdmin
-	case "token_revoked", "token_idle", "token_expired", "scope_missing", "grant_refused", "scope_not_granted", "sender_not_verified", "password_expired",
+	case "token_revoked", "token_idle", "token_expired", "scope_missing", "grant_refused", "scope_not_granted", "password_expired",
 		"sign_in_frequency", "spa_token", "web_login_required":
 		if p.Kind == "google_service_account" || p.Kind == "google_keyless" {
 			return WorkspaceAdmin
 		}
+		return MailboxUser
+	case "sender_not_verified":
 		return MailboxUser
 	case "relay_denied", "sender_refused", "too_many_logins", "auth_not_offered":
 		return RelayAdmin
@@ -162,8 +174,6 @@ func (p *Patient) commands(cause string) []string {
 		return []string{"Add-RecipientPermission -Identity FROM-ADDRESS -Trustee " + p.Address + " -AccessRights SendAs"}
 	case "sender_not_verified":
 		return []string{"gatepost accounts aliases " + p.Address}
-	case "mailbox_not_named":
-		return []string{"gatepost accounts change " + p.Address + " --credential " + p.Credential}
 	case "permission_missing", "access_policy":
 		return p.permit()
 	case "clock_off":

@@ -31,15 +31,15 @@ type Token struct {
 func ReadToken(token email.Secret) Token {
 	var c struct {
 		Audience answers.Audience `json:"aud"`
-		AppID    string            `json:"appid"`
-		Azp      string            `json:"azp"`
-		Tenant   string            `json:"tid"`
-		User     string            `json:"upn"`
-		Name     string            `json:"preferred_username"`
-		Object   string            `json:"oid"`
-		Scopes   string            `json:"scp"`
-		Roles    []string          `json:"roles"`
-		Expires  int64             `json:"exp"`
+		AppID    string           `json:"appid"`
+		Azp      string           `json:"azp"`
+		Tenant   string           `json:"tid"`
+		User     string           `json:"upn"`
+		Name     string           `json:"preferred_username"`
+		Object   string           `json:"oid"`
+		Scopes   string           `json:"scp"`
+		Roles    []string         `json:"roles"`
+		Expires  int64            `json:"exp"`
 	}
 	if answers.ReadIDToken(token.Reveal(), &c) != nil {
 		return Token{Opaque: true}
