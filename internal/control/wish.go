@@ -95,7 +95,7 @@ func (c *Control) wish(ctx context.Context, g access.Grant, w store.Wish, wrong 
 	w.Purposes = words(wrong.purposes(w.Purposes, w.Transport))
 	w.Senders = wrong.senders(w.Senders)
 	if w.Address != "" {
-		w.Address = wrong.address("address", w.Address)
+		w.Address = wrong.mailbox(w.Address)
 	}
 	return w, client, nil
 }
