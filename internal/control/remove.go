@@ -111,11 +111,11 @@ func (c *Control) DeleteCredential(ctx context.Context, g access.Grant, id email
 func (c *Control) ended(ctx context.Context, row store.Credential, token email.Secret) Removed {
 	out, user := Removed{Credential: row.ID}, publicOf(row.Public, "email")
 	switch row.Kind {
+	case KindGoogleUser:
 	case KindMicrosoftUser:
 		return c.leftAtMicrosoft(ctx, out, row)
 	default:
 		return Removed{}
-	case KindGoogleUser:
 	}
 	left, err := c.giveBack(ctx, atGoogle{}, publicOf(row.Public, "client_id"), publicOf(row.Public, "subject"), token)
 	switch {

@@ -416,3 +416,46 @@ func TestAccountsOfAMailbox(t *testing.T) {
 		}
 	})
 }
+
+// Of any number who would ask for a device code one may, and nobody before its time, or
+// once it was used or has ended.
+func TestPollRows(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, opt store.Options) {
+		s, ctx := storetest.Open(t, opt), t.Context()
+		c := consent("cons_1")
+		c.Link, c.Session, c.Redirect, c.SharedWith = "", nil, "", "kim@b.example"
+		c.PollEvery, c.PollAt = 5*time.Second, start.Add(5*time.Second)
+		check(t, s.AddConsent(ctx, c))
+		got, err := s.Consent(ctx, c.Team, c.ID)
+		check(t, err)
+		got.Session = nil // an empty one is read as none by one database alone
+		if diff := cmp.Diff(&c, got); diff != "" {
+			t.Error(diff)
+		}
+		may := func(at time.Duration) bool {
+			t.Helper()
+			may, err := s.ClaimPoll(ctx, &c, start.Add(at), start.Add(at+40*time.Second))
+			check(t, err)
+			return may
+		}
+		if may(4 * time.Second) {
+			t.Error("before its time")
+		}
+		var wg sync.WaitGroup
+		claimed := make([]bool, 8)
+		for i := range claimed {
+			wg.Go(func() { claimed[i], _ = s.ClaimPoll(ctx, &c, start.Add(5*time.Second), start.Add(40*time.Second)) })
+		}
+		wg.Wait()
+		if n := len(slices.DeleteFunc(claimed, func(may bool) bool { return !may })); n != 1 {
+			t.Errorf("%d of 8 may ask", n)
+		}
+		check(t, s.PollAgain(ctx, &c, 10*time.Second, start.Add(15*time.Second)))
+		if may(14*time.Second) || !may(15*time.Second) {
+			t.Error("not when PollAgain says")
+		}
+		if _, err := s.ClaimPoll(ctx, &c, start.Add(time.Hour), start.Add(2*time.Hour)); !errors.Is(err, store.ErrConsentExpired) {
+			t.Errorf("after its end: %v", err)
+		}
+	})
+}
