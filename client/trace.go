@@ -44,26 +44,53 @@ func (c *Client) TraceSMTP(ctx context.Context, q TraceQuery) iter.Seq2[TraceLin
 		if q.For > 0 {
 			values.Set("seconds", fmt.Sprint(int(q.For.Seconds())))
 		}
-		res, err := c.do(ctx, get("/v1/smtp/trace", values))
-		if err != nil {
-			yield(TraceLine{}, err)
+		lines(ctx, c, get("/v1/smtp/trace", values), yield)
+	}
+}
+
+// AccountLine is one line of what an account and its provider say to each other, without
+// tokens, passwords and content.
+type AccountLine struct {
+	At   Time   `json:"at"`
+	Who  string `json:"who" enum:"gatepost,provider,note" doc:"note is what happened to the connection."`
+	Text string `json:"text"`
+}
+
+// TraceAccount gives what an account says to its provider and hears, as it is said on the
+// node that answers, until the time is over or ctx ends. 0 is five minutes. The error, if
+// there is one, comes last.
+func (c *Client) TraceAccount(ctx context.Context, id string, span time.Duration) iter.Seq2[AccountLine, error] {
+	return func(yield func(AccountLine, error) bool) {
+		values := url.Values{}
+		if span > 0 {
+			values.Set("seconds", fmt.Sprint(int(span.Seconds())))
+		}
+		lines(ctx, c, get("/v1/accounts/"+url.PathEscape(id)+"/trace", values), yield)
+	}
+}
+
+// lines yields the JSON objects of an answer, one a line.
+func lines[T any](ctx context.Context, c *Client, q request, yield func(T, error) bool) {
+	var none T
+	res, err := c.do(ctx, q)
+	if err != nil {
+		yield(none, err)
+		return
+	}
+	defer res.Body.Close()
+	in := bufio.NewScanner(res.Body)
+	in.Buffer(nil, maxTraceLine)
+	for in.Scan() {
+		if len(bytes.TrimSpace(in.Bytes())) == 0 {
+			continue // nothing was said for a while
+		}
+		var l T
+		err := json.Unmarshal(in.Bytes(), &l)
+		if !yield(l, err) || err != nil {
 			return
 		}
-		defer res.Body.Close()
-		lines := bufio.NewScanner(res.Body)
-		lines.Buffer(nil, maxTraceLine)
-		for lines.Scan() {
-			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-				continue // nothing was said for a while
-			}
-			var l TraceLine
-			err := json.Unmarshal(lines.Bytes(), &l)
-			if !yield(l, err) || err != nil {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil && ctx.Err() == nil {
-			yield(TraceLine{}, err)
-		}
+	}
+	if err := in.Err(); err != nil && ctx.Err() == nil {
+		yield(none, err)
 	}
 }

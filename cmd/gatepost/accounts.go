@@ -25,7 +25,7 @@ func accountsCommand(env environment) *cobra.Command {
 one by its address or its id. New ones: gatepost connect`,
 	}
 	cmd.AddCommand(accountsListCommand(env), accountsShowCommand(env), accountsCheckCommand(env), accountsTestCommand(env),
-		accountsChangeCommand(env), accountsHealthCommand(env), accountsAliasesCommand(env), accountsReleaseCommand(env), accountsRemoveCommand(env))
+		accountsChangeCommand(env), accountsHealthCommand(env), accountsAliasesCommand(env), accountsReleaseCommand(env), accountsTraceCommand(env), accountsRemoveCommand(env))
 	return cmd
 }
 

@@ -62,6 +62,7 @@ func (s *server) operations() []operation {
 		{pattern: "POST /v1/accounts/{id}/check", scope: access.ScopeAccountsWrite, serve: s.checkAccount, describe: describeCheckAccount},
 		{pattern: "POST /v1/accounts/{id}/test", scope: access.ScopeAccountsWrite, serve: s.testAccount, describe: describeTestAccount},
 		{pattern: "GET /v1/accounts/{id}/health", scope: access.ScopeAccountsRead, asks: true, serve: s.showAccountHealth, describe: describeAccountHealth},
+		{pattern: "GET /v1/accounts/{id}/trace", scope: access.ScopeAccountsRead, asks: true, serve: s.traceAccount, describe: describeTraceAccount},
 		{pattern: "GET /v1/accounts/{id}/aliases", scope: access.ScopeAccountsRead, serve: s.listAliases, describe: describeListAliases},
 
 		{pattern: "POST /v1/pools", scope: access.ScopeAccountsWrite, serve: s.createPool, describe: describeCreatePool},

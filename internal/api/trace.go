@@ -28,18 +28,13 @@ func (s *server) traceSMTP(c *call) error {
 	if err != nil {
 		return err
 	}
-	whom, span := control.Whom{Key: one["key"]}, traceUsual
+	whom := control.Whom{Key: one["key"]}
 	if v := one["client"]; v != "" {
 		if whom.Clients, err = access.ParseNetwork(v); err != nil {
 			wrong.add("client", err.Error())
 		}
 	}
-	if v := one["seconds"]; v != "" {
-		n, err := strconv.Atoi(v)
-		if span = time.Duration(n) * time.Second; err != nil || n < 1 || span > control.TraceTime {
-			wrong.add("seconds", "a number of seconds from 1 to "+strconv.Itoa(int(control.TraceTime.Seconds())))
-		}
-	}
+	span := traceSpan(one["seconds"], &wrong)
 	if len(wrong) > 0 {
 		return wrong
 	}
@@ -53,8 +48,30 @@ func (s *server) traceSMTP(c *call) error {
 	return nil
 }
 
-// sendTrace sends lines until ctx ends, and an empty one each quiet time.
+// traceSpan is for how long somebody wants to watch.
+func traceSpan(seconds string, wrong *wrongFields) time.Duration {
+	if seconds == "" {
+		return traceUsual
+	}
+	n, err := strconv.Atoi(seconds)
+	span := time.Duration(n) * time.Second
+	if err != nil || n < 1 || span > control.TraceTime {
+		wrong.add("seconds", "a number of seconds from 1 to "+strconv.Itoa(int(control.TraceTime.Seconds())))
+	}
+	return span
+}
+
+// sendTrace sends lines of the SMTP door.
 func (c *call) sendTrace(ctx context.Context, lines <-chan control.TraceLine, quiet time.Duration) {
+	sendLines(ctx, c, lines, quiet, func(l control.TraceLine) any {
+		return client.TraceLine{
+			At: timeOf(l.At), Session: l.On.ID, Client: l.On.Client.String(), Key: l.On.KeyName, Who: l.Who, Text: l.Text,
+		}
+	})
+}
+
+// sendLines sends lines until ctx ends, and an empty one each quiet time.
+func sendLines[T any](ctx context.Context, c *call, lines <-chan T, quiet time.Duration, wire func(T) any) {
 	out := http.NewResponseController(c.w)
 	h := c.w.Header()
 	h.Set("Content-Type", "application/x-ndjson")
@@ -79,9 +96,7 @@ func (c *call) sendTrace(ctx context.Context, lines <-chan control.TraceLine, qu
 			if !ok {
 				return
 			}
-			text, _ = json.Marshal(client.TraceLine{
-				At: timeOf(l.At), Session: l.On.ID, Client: l.On.Client.String(), Key: l.On.KeyName, Who: l.Who, Text: l.Text,
-			})
+			text, _ = json.Marshal(wire(l))
 			text = append(text, '\n')
 		}
 	}

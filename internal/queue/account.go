@@ -175,7 +175,7 @@ func (e *Engine) Check(ctx context.Context, team, id email.ID) error {
 	if a.opened.err != nil {
 		return a.opened.err
 	}
-	err = a.opened.provider.Check(ctx)
+	err = a.opened.provider.Check(e.watches.On(ctx, id))
 	var p *provider.Error
 	if errors.As(err, &p) {
 		return p

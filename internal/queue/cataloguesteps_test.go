@@ -89,6 +89,9 @@ const nextMinute = time.Duration(-1)
 const (
 	townBob = "bob@world.example"
 	townEve = "eve@world.example"
+
+	townSubject = "a subject that nobody else must see"
+	townText    = "a text that nobody else must see"
 )
 
 // play has the world say the line and follows the mail to its end.
@@ -156,7 +159,7 @@ func atEHLO(fault string) bool {
 // write submits a message to two recipients.
 func (w *town) write(s seat, size int) email.ID {
 	w.t.Helper()
-	sub := Submission{Account: s.id, Subject: "s", Text: "t"}
+	sub := Submission{Account: s.id, Subject: townSubject, Text: townText}
 	for _, a := range []string{townBob, townEve} {
 		to, err := email.ParseAddress(a)
 		w.must(err)

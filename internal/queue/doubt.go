@@ -25,6 +25,7 @@ func (s *sent) proves() bool { return s != nil && s.needed > 0 && len(s.copies) 
 // gather looks for copies of the wanted messages, and for further ones of those
 // where the first proves nothing.
 func (e *Engine) gather(ctx context.Context, a *account, looker provider.Looker, q provider.LookQuery, entries []*store.Entry) (map[email.ID]*sent, error) {
+	ctx = e.watches.On(ctx, a.row.ID)
 	out, seen := map[email.ID]*sent{}, map[string]bool{}
 	q.Known = func(ctx context.Context, ids []string) (map[string]bool, error) {
 		known, err := e.cfg.Store.Copies(ctx, a.row.ID, ids)

@@ -27,6 +27,7 @@ func (a *account) canLook() bool { return a.looker() != nil || a.drafter() != ni
 
 // send makes the attempt's one step that lets the provider take the message.
 func (e *Engine) send(ctx context.Context, en *store.Entry, msg *loaded, env email.Envelope) (provider.Receipt, error) {
+	ctx = e.watches.On(ctx, en.Route)
 	d := msg.account.drafter()
 	if d == nil {
 		return msg.account.opened.provider.Send(ctx, env, msg.content)

@@ -21,7 +21,7 @@ func (e *Engine) Prove(ctx context.Context, team, account email.ID) ([]provider.
 	if a.opened.err != nil {
 		return nil, a.opened.err
 	}
-	return prove(ctx, a.opened.provider), nil
+	return prove(e.watches.On(ctx, account), a.opened.provider), nil
 }
 
 // ProveCredential is Prove for an account that does not exist yet.

@@ -118,6 +118,7 @@ type Engine struct {
 	drafts   map[email.ID]*watched
 	brought  brought
 	pooled   pooled
+	watches  *provider.Watches
 
 	epoch  int64 // of this process, from Enter
 	pulse  *pulse
@@ -143,7 +144,7 @@ func New(cfg Config) *Engine {
 	e.drafts = map[email.ID]*watched{}
 	e.pooled.kept = map[email.ID]keptDues{}
 	e.hand = &hand{held: map[email.ID]int64{}}
-	e.breaker = newBreaker()
+	e.breaker, e.watches = newBreaker(), provider.NewWatches(cfg.Now)
 	e.clock = newClock(cfg.Now, cfg.Elapsed)
 	e.clock.wasSet = e.clockWasSet
 	e.roster = newRoster(cfg.Node)

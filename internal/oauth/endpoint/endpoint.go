@@ -60,6 +60,7 @@ func Direct(client *http.Client) *http.Client {
 	if client != nil {
 		once = *client
 	}
+	once.Transport = provider.Overheard(once.Transport)
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &once
 }

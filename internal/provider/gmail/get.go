@@ -58,7 +58,7 @@ func (a *account) getOnce(ctx context.Context, g call, v any) (*provider.Error, 
 		return nil, fmt.Errorf("address of the Gmail API: %w", err)
 	}
 	dress(req, g.token, "")
-	resp, err := a.transport.RoundTrip(req)
+	resp, err := provider.Overheard(a.transport).RoundTrip(req)
 	if err != nil {
 		return provider.NoAnswer(provider.StageCall, false, err), nil
 	}

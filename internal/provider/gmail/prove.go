@@ -72,7 +72,7 @@ func (a *account) handInNothing(ctx context.Context, token email.Secret) *provid
 		return provider.NoAnswer(provider.StageCall, false, err)
 	}
 	dress(req, token, "application/json")
-	resp, err := a.transport.RoundTrip(req)
+	resp, err := provider.Overheard(a.transport).RoundTrip(req)
 	if err != nil {
 		return provider.NoAnswer(provider.StageCall, false, err)
 	}

@@ -65,7 +65,7 @@ func (a *account) handIn(ctx context.Context, env email.Envelope, f form, msg em
 		return provider.Receipt{}, provider.NoAnswer(provider.StageCall, false, err)
 	}
 	dress(req, token, f.contentType)
-	resp, err := a.transport.RoundTrip(req.WithContext(webcall.Traced(ctx, u)))
+	resp, err := provider.Overheard(a.transport).RoundTrip(req.WithContext(webcall.Traced(ctx, u)))
 	if err != nil {
 		return provider.Receipt{}, webcall.Broken(u, err)
 	}

@@ -37,6 +37,8 @@ func (a *account) sayPassword(ctx context.Context, s *session, mechanism string)
 		return problem
 	}
 	lines := conversation(mechanism, a.settings.User, password)
+	s.veil = func(text string) string { return scrub(text, lines, password) }
+	defer func() { s.veil = nil }()
 	for i, line := range lines {
 		r, err := s.say(line)
 		switch {

@@ -91,6 +91,8 @@ func (a *account) present(ctx context.Context, s *session, renew bool) (mechanis
 // waits for the client to end the exchange and only then gives its reply (RFC
 // 7628 section 3.2.3).
 func (a *account) askBearer(s *session, line, end string, token email.Secret) *provider.Error {
+	s.veil = func(text string) string { return scrub(text, []string{line, strings.Fields(line)[2]}, token) }
+	defer func() { s.veil = nil }()
 	r, err := s.say(line)
 	why := ""
 	if err == nil && r.code == 334 {

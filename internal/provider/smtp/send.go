@@ -159,7 +159,7 @@ func (t *transaction) write(p []byte) *provider.Error {
 	}
 	if t.ctx.Err() == nil {
 		t.s.within(farewell)
-		if r, errRead := readReply(t.s.in); errRead == nil && r.code >= 400 {
+		if r, errRead := t.s.hear(); errRead == nil && r.code >= 400 {
 			return t.problem(provider.StageData, r)
 		}
 	}

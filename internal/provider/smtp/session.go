@@ -35,6 +35,7 @@ type session struct {
 	reused    bool
 	dirty     bool // the last transaction was left open
 
+	veil   func(string) string // while somebody signs in: takes out of a reply what is secret
 	ctx    context.Context
 	unbind func() bool
 }
@@ -66,10 +67,11 @@ func (s *session) within(d time.Duration) {
 
 // say writes a command and reads its reply.
 func (s *session) say(line string) (reply, error) {
+	s.saying(line)
 	if _, err := s.conn.Write([]byte(line + "\r\n")); err != nil {
 		return reply{}, err
 	}
-	return readReply(s.in)
+	return s.hear()
 }
 
 // close cuts the connection: TLS's own farewell could wait for the peer.
@@ -106,9 +108,11 @@ func (a *account) connectOnce(ctx context.Context, w *witness, renew bool) (*ses
 	w.begin(stepConnect)
 	conn, err := a.deps.Dial(ctx, "tcp", a.settings.address())
 	if err != nil {
+		provider.WatchedIn(ctx).Say(provider.ByNobody, "no connection to %s: %s", a.settings.address(), err)
 		return nil, provider.NoAnswer(provider.StageConnect, false, err)
 	}
 	w.passed("%s", conn.RemoteAddr())
+	provider.WatchedIn(ctx).Say(provider.ByNobody, "connected to %s (%s)", a.settings.address(), conn.RemoteAddr())
 	s := &session{raw: conn, conn: conn, in: bufio.NewReaderSize(conn, maxLine)}
 	s.bind(ctx)
 	s.within(setUpPatience)
@@ -155,7 +159,7 @@ func (a *account) greeting(s *session, w *witness) *provider.Error {
 		s.within(greetingPatience)
 		defer s.within(setUpPatience)
 	}
-	r, err := readReply(s.in)
+	r, err := s.hear()
 	return a.expect(220, r, err)
 }
 
@@ -225,10 +229,13 @@ func (a *account) secure(ctx context.Context, s *session, w *witness) *provider.
 	host := strings.Trim(a.settings.Host, "[]")
 	conn := tls.Client(s.conn, provider.TLSConfig(host, a.deps.RootCAs, a.authority))
 	if err := conn.HandshakeContext(ctx); err != nil {
+		provider.WatchedIn(ctx).Say(provider.ByNobody, "no TLS with %s: %s", host, err)
 		return provider.NoAnswer(provider.StageConnect, false, fmt.Errorf("TLS with %s: %w", host, err))
 	}
 	s.conn = conn
 	s.in.Reset(conn)
-	w.passed("%s", tlsWords(host, conn.ConnectionState()))
+	words := tlsWords(host, conn.ConnectionState())
+	w.passed("%s", words)
+	provider.WatchedIn(ctx).Say(provider.ByNobody, "%s", words)
 	return nil
 }

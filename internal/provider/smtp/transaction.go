@@ -43,6 +43,7 @@ func (t *transaction) run() (provider.Receipt, *provider.Error) {
 	if problem != nil || !proceed {
 		return t.receipt(""), problem
 	}
+	provider.WatchedIn(t.ctx).Say(provider.ByGatepost, "(the message, %d bytes)", t.body.msg.Size())
 	if problem := t.content(); problem != nil {
 		t.broken = true // the relay waits for more of the content
 		return provider.Receipt{}, problem
@@ -80,11 +81,13 @@ func (t *transaction) envelope() (problem *provider.Error, proceed bool) {
 	}
 	ask := func(line func([]byte) []byte) (reply, error) {
 		if !pipelining {
-			if _, err := t.s.conn.Write(line(t.s.scratch[:0])); err != nil {
+			said := line(t.s.scratch[:0])
+			t.saying(said)
+			if _, err := t.s.conn.Write(said); err != nil {
 				return reply{}, err
 			}
 		}
-		return readReply(t.s.in)
+		return t.s.hear()
 	}
 	problem = t.mail(ask(t.mailLine))
 	if t.broken || problem != nil && !pipelining {
@@ -113,6 +116,7 @@ func (t *transaction) writeAll() error {
 		b = rcptLine(b, to)
 	}
 	t.s.scratch = dataLine(b)
+	t.saying(t.s.scratch)
 	_, err := t.s.conn.Write(t.s.scratch)
 	return err
 }

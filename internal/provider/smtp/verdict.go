@@ -73,7 +73,7 @@ func (t *transaction) verdict() (provider.Receipt, *provider.Error) {
 	if end, ok := t.ctx.Deadline(); ok {
 		t.s.within(time.Until(end))
 	}
-	r, err := readReply(t.s.in)
+	r, err := t.s.hear()
 	if err != nil {
 		t.broken = true
 		return provider.Receipt{}, t.noReply(provider.StageBody, err)

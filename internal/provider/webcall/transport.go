@@ -67,6 +67,7 @@ func dialTLS(ctx context.Context, deps provider.Deps, dial dialFunc, network, ad
 		plain.Close()
 		return nil, fmt.Errorf("TLS with %s: %w", host, err)
 	}
+	provider.WatchedIn(ctx).Say(provider.ByNobody, "%s with %s", tls.VersionName(secure.ConnectionState().Version), host)
 	return &conn{Conn: secure}, nil
 }
 

@@ -23,7 +23,7 @@ const MaxAnswer = 64 << 10
 // Exchange makes a request and reads its answer. An error's status says enough: what of
 // its text could not be read does not matter.
 func Exchange(t http.RoundTripper, req *http.Request, most int64) (*http.Response, []byte, error) {
-	resp, err := t.RoundTrip(req)
+	resp, err := provider.Overheard(t).RoundTrip(req)
 	if err != nil {
 		return nil, nil, err
 	}
