@@ -81,12 +81,7 @@ func resource(audience string) string {
 	return strings.ToLower(host)
 }
 
-// forGraph and forOutlook tell whose the audience is.
-func (t Token) forGraph() bool {
-	host := resource(t.Audience)
-	return strings.Contains(host, "graph")
-}
-
+// forOutlook tells whether it is for Exchange Online.
 func (t Token) forOutlook() bool {
 	host := resource(t.Audience)
 	return strings.Contains(host, "outlook") || strings.Contains(host, "office365")
