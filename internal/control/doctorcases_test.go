@@ -534,6 +534,11 @@ func (s ailment) examined(t *testing.T) *monitor.Finding {
 	if d.Worst() != want {
 		t.Errorf("worst is %s:\n%s", d.Worst(), told(&d.Findings[0]))
 	}
+	for _, f := range d.Findings[1:] {
+		if f.Severity == monitor.Broken {
+			t.Errorf("what follows is not beneath its cause: %s", told(&f))
+		}
+	}
 	return &d.Findings[0]
 }
 
