@@ -10,6 +10,7 @@ import (
 
 	"gatepost/internal/provider"
 	"gatepost/internal/sandbox"
+	"gatepost/internal/store"
 	"gatepost/internal/vault"
 )
 
@@ -144,5 +145,30 @@ func TestWatchCostsNothing(t *testing.T) {
 	}
 	if err == nil {
 		t.Error("any number may watch")
+	}
+}
+
+// TestWatchNamesTheSender: an account belongs to one node; on another one whoever watches
+// is told which.
+func TestWatchNamesTheSender(t *testing.T) {
+	r := newRoster("node_a")
+	if got := r.other("acc_1"); got != "" {
+		t.Errorf("before it has looked, a node takes %s for the sender", got)
+	}
+	r.see([]store.Node{{ID: "node_a"}, {ID: "node_b"}})
+	mine, others := 0, 0
+	for i := range 50 {
+		account := fmt.Sprint("acc_", i)
+		switch got := r.other(account); {
+		case got == "" && r.owns(account):
+			mine++
+		case got == "node_b" && !r.owns(account):
+			others++
+		default:
+			t.Errorf("%s: another node is %q, and it is this one's: %v", account, got, r.owns(account))
+		}
+	}
+	if mine == 0 || others == 0 {
+		t.Errorf("%d are this node's and %d another's", mine, others)
 	}
 }
