@@ -80,7 +80,7 @@ func (x *examination) accounts(ctx context.Context, q DoctorQuery) error {
 	for i, row := range x.rows {
 		p := monitor.Patient{Subject: subjectOf(row), Transport: row.Transport, Credential: row.Credential}
 		x.ways[i], p.Unable = x.c.cfg.Engine.Ways(ctx, x.g.Team, row.ID)
-		p.Places = x.ways[i].Places
+		p.Places, p.Shared = x.ways[i].Places, publicOf(row.Config, "mailbox")
 		if p.Unable == nil {
 			p.Unable = x.credential(ctx, &p)
 		}
