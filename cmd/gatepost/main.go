@@ -150,8 +150,8 @@ func rootCommand(env environment) *cobra.Command {
 		Use:   "gatepost",
 		Short: "Send transactional email through the mailboxes you already have",
 		Long: `gatepost sends transactional email through mailboxes that you already have.
-Programs hand it mail over HTTP; it keeps the mail durably and sends it through
-the Gmail API, smtp.gmail.com or an SMTP relay.
+Programs hand it mail over HTTP or SMTP; it keeps the mail durably and sends it
+through Gmail and Google Workspace, Microsoft 365 or any SMTP relay.
 
 Exit codes, for scripts:
   0   it worked
@@ -166,7 +166,8 @@ New here?  gatepost sandbox  shows all of it on this machine; no mail leaves.`,
   export GATEPOST_KEY=gp_live_…                        use it
   gatepost connect gmail you@gmail.com                 connect a mailbox
   gatepost send --to you@example.org --subject Hello --text "It works."
-  gatepost messages tail                               watch what happens`,
+  gatepost messages tail                               watch what happens
+  gatepost doctor                                      when it does not leave`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetIn(env.stdin)

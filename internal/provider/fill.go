@@ -11,15 +11,15 @@ import (
 const loginPage = "https://login.microsoftonline.com"
 
 // fill puts the names of the case into a text of the catalogue. What is not known is
-// described in words; within commands and addresses it is a name in capitals to put
-// one's own in the place of.
+// described in words; ids, and names within commands and addresses, stand in capitals to
+// put one's own in the place of.
 func fill(s string, a Answer) string {
 	if !strings.Contains(s, "{") {
 		return s
 	}
 	about := a.About
 	return strings.NewReplacer(
-		"{client_id}", cmp.Or(about.ClientID, "(see the credential)"),
+		"{client_id}", cmp.Or(about.ClientID, "CLIENT-ID"),
 		"{key_id}", cmp.Or(about.KeyID, "the key in use"),
 		"{scopes}", cmp.Or(strings.Join(about.Scopes, ","), "the scopes that gatepost asks for"),
 		"{subject}", cmp.Or(about.Subject, "the user"),

@@ -391,7 +391,7 @@ func (w *town) wantAnswer(l line, s seat, e *provider.Error) {
 	if want := l.then.wanted(); e.Action != want {
 		w.t.Errorf("the action is %q, want %q", e.Action, want)
 	}
-	for _, blank := range []string{"{", "(see the credential)", "the key in use", "the scopes that gatepost asks for", "the user to", "MAILBOX", "FROM-ADDRESS", "CLIENT-ID", "TENANT/", "tenant TENANT", "OBJECT-ID-OF"} {
+	for _, blank := range []string{"{", "the key in use", "the scopes that gatepost asks for", "the user to", "MAILBOX", "FROM-ADDRESS", "CLIENT-ID", "TENANT/", "tenant TENANT", "OBJECT-ID-OF"} {
 		if strings.Contains(e.Text+" "+e.Fix, blank) && l.nameless == "" {
 			w.t.Errorf("%q stands where a name should: %s %s", blank, e.Text, e.Fix)
 		}
