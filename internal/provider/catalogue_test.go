@@ -180,6 +180,73 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// What resembles a row and is another thing: a wrong hold or refusal costs mail.
+func TestNeighbours(t *testing.T) {
+	for _, c := range []struct {
+		stage        Stage
+		code         int
+		reason, text string
+		class        Class
+		cause        string
+	}{
+		{StageRcpt, 550, "5.7.60", "SMTP; Client does not have permissions to send as this sender", Fail, "send_as_denied"},
+		{StageRcpt, 550, "5.7.606", "Access denied, banned sending IP", Hold, "ip_banned"},
+		{StageRcpt, 550, "5.7.650", "Something", Fail, "refused_by_policy"},
+		{StageBody, 550, "5.4.5", "Sorry", Park, "daily_limit"},
+		{StageRcpt, 550, "5.4.1", "Recipient address rejected: Access denied", Fail, "no_such_mailbox"},
+		{StageMail, 421, "4.4.5", "Server busy, try again later. - gsmtp", Retry, "service_unavailable"},
+		{StageMail, 451, "4.4.5", "Server busy, try again later.", Retry, "service_unavailable"},
+		{StageRcpt, 451, "4.4.5", "Congestion", Retry, "service_unavailable"},
+		{StageMail, 452, "4.4.5", "Sending limit reached", Park, "daily_limit"},
+		{StageBody, 421, "4.7.0", "Temporary System Problem. Try again later (10).", Retry, "service_unavailable"},
+		{StageRcpt, 421, "4.7.0", "TLS required for RCPT domain, closing connection", Retry, "service_unavailable"},
+
+		// The mailbox of the recipient, not the sender's own.
+		{StageBody, 554, "5.2.2", "mailbox full; STOREDRV.Submission.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded", Hold, "own_mailbox_full"},
+		{StageBody, 554, "5.2.2", "mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded", Fail, "mailbox_full"},
+		{StageRcpt, 554, "5.2.2", "mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionShutoffQuotaExceeded", Fail, "mailbox_full"},
+		{StageBody, 452, "4.2.2", "mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException", Retry, "mailbox_busy"},
+		{StageRcpt, 552, "5.2.2", "The email account that you tried to reach is over quota", Fail, "mailbox_full"},
+		{StageRcpt, 550, "5.2.122", "The recipient has exceeded their limit for the number of messages they can receive per hour", Retry, "mailbox_busy"},
+		{StageBody, 550, "5.2.121", "Recipient's per hour message receive limit exceeded", Retry, "mailbox_busy"},
+		{StageRcpt, 550, "5.1.90", "You've reached your daily limit for message recipients", Park, "daily_limit"},
+
+		// Policies of the recipient's side, not a sign-in of ours.
+		{StageRcpt, 550, "5.7.1", "RESOLVER.RST.AuthenticationRequired; authentication required", Fail, "refused_by_policy"},
+		{StageBody, 550, "5.7.1", "RESOLVER.RST.AuthenticationRequired; authentication required", Fail, "refused_by_policy"},
+		{StageBody, 550, "5.7.1", "Email authentication required: publish DMARC", Fail, "message_refused"},
+		{StageBody, 550, "5.7.515", "Access denied, sending domain ACME.EXAMPLE does not meet the required authentication level.", Fail, "sender_unauthenticated"},
+
+		// What a relay says of its client at RCPT, as Postfix does.
+		{StageRcpt, 504, "5.5.2", "<localhost>: Helo command rejected: need fully-qualified hostname", Hold, "hello_refused"},
+		{StageRcpt, 504, "5.5.2", "<ada>: Recipient address rejected: need fully-qualified address", Fail, "recipient_refused"},
+		{StageRcpt, 554, "5.7.1", "<unknown[203.0.113.7]>: Client host rejected: Access denied", Hold, "connection_refused_by_policy"},
+		{StageRcpt, 554, "5.7.1", "Service unavailable; Client host [203.0.113.7] blocked using zen.example", Hold, "connection_refused_by_policy"},
+		{StageRcpt, 550, "", "relay not permitted", Hold, "relay_denied"},
+		{StageRcpt, 550, "5.7.54", "SMTP; Unable to relay recipient in non-accepted domain", Hold, "relay_denied"},
+		{StageMail, 503, "", "AUTH first (#5.5.1)", Hold, "auth_required"},
+		{StageMail, 550, "5.7.1", "Authentication required", Hold, "auth_required"},
+		{StageRcpt, 550, "", "Domain acme.example has exceeded the max emails per hour (101/100 (101%)) allowed. Message discarded.", Park, "relay_rate_limited"},
+		{StageMail, 550, "5.4.6", "Unusual sending activity detected. Please try after sometime", Park, "relay_rate_limited"},
+
+		// Numbers that begin alike.
+		{StageToken, 400, "invalid_grant", "AADSTS50057: The user account is disabled.", Hold, "user_gone"},
+		{StageToken, 400, "invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", Hold, "token_idle"},
+		{StageToken, 400, "invalid_grant", "AADSTS70008: The provided authorization code or refresh token has expired.", Hold, "token_expired"},
+		{StageToken, 400, "invalid_request", "AADSTS90023: Public clients can't send a client secret.", Hold, "client_is_public"},
+		{StageToken, 400, "invalid_request", "AADSTS90023: Invalid STS request.", Hold, "tenant_unknown"},
+		{StageToken, 400, "invalid_client", "AADSTS7000229: The client application is missing service principal in the tenant", Hold, "client_unknown"},
+		{StageToken, 400, "invalid_grant", "AADSTS530036: Access has been blocked by Conditional Access policies.", Hold, "conditional_access"},
+		{StageCall, 404, "OrganizationFromTenantGuidNotFound", "The tenant for tenant guid 'x' does not exist.", Hold, "mailbox_not_enabled"},
+		{StageSend, 401, "NoPermissionsInAccessToken", "The token contains no permissions, or permissions can not be understood.", Hold, "permission_missing"},
+	} {
+		e := Classify(Answer{Stage: c.stage, Code: c.code, Reason: c.reason, Text: c.text}, noon)
+		if e.Class != c.class || e.Cause != c.cause {
+			t.Errorf("%s %d %s %q: %v %s, want %v %s", c.stage, c.code, c.reason, c.text, e.Class, e.Cause, c.class, c.cause)
+		}
+	}
+}
+
 // TestRetryAfter: the header is honoured to the second, up to a day.
 func TestRetryAfter(t *testing.T) {
 	for value, want := range map[string]struct {

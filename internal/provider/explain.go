@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -59,6 +60,7 @@ func newLog(text string) *logText {
 		text = text[:maxExplained]
 	}
 	text = plain.Replace(strings.ToValidUTF8(text, "\uFFFD"))
+	text = offers.ReplaceAllString(text, "")
 	l := &logText{text: text, lower: lowered(text)}
 	l.about = aboutIn(text)
 	l.about.Vendor = cmp.Or(vendorIn(l.lower, vendorWords), vendorIn(l.lower, vendorClients))
@@ -67,6 +69,10 @@ func newLog(text string) *logText {
 
 // plain undoes what loggers do to texts: line ends, quotes and tabs that are written out.
 var plain = strings.NewReplacer(`\r\n`, "\n", `\n`, "\n", `\t`, " ", `\"`, `"`, "\r\n", "\n", "\u00a0", " ")
+
+// offers are lists of all the ways to sign in that a server or a client has: they do not
+// tell which was used.
+var offers = regexp.MustCompile(`(?i)\b250[- ]AUTH[ =][^\n]*|following authenticators: ("\w[\w-]*"(, )?)+`)
 
 // lowered is the text in lower case, byte for byte at the same place.
 func lowered(s string) string {
@@ -165,16 +171,26 @@ func programError(now time.Time) func(*logText) []Explanation {
 // them by a text count.
 func looseWords(now time.Time) func(*logText) []Explanation {
 	return func(l *logText) []Explanation {
-		var answers []Answer
-		for _, table := range tables() {
-			for i := range table {
-				if r := &table[i]; r.tellingText(l.lower) {
-					answers = append(answers, r.likely(l))
-				}
+		return onlyKnown(classifyAll(append(l.loosely(false), l.loosely(true)...), now))
+	}
+}
+
+// loosely are the answers of which a row knows the words.
+func (l *logText) loosely(keyless bool) (answers []Answer) {
+	for _, table := range tables() {
+		for i := range table {
+			if r := &table[i]; r.tellingText(l.lower) && r.keylessOnly(l) == keyless {
+				answers = append(answers, r.likely(l))
 			}
 		}
-		return onlyKnown(classifyAll(answers, now))
 	}
+	return answers
+}
+
+// keylessOnly tells whether the row is about the services that come before the token
+// endpoint, and the text does not speak of them.
+func (r *row) keylessOnly(l *logText) bool {
+	return (r.at(StageExchange) || r.at(StageSign)) && l.keylessStage() == ""
 }
 
 // tellingText tells whether the text says what the row knows, in words that are long

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +227,7 @@ Message: Access is denied. Check credentials and try again.`, "permission_missin
 }
 
 func TestExplain(t *testing.T) {
-	for _, c := range logged {
+	for _, c := range slices.Concat(logged, pasted) {
 		var got []string
 		for _, e := range Explain(c.text, noon) {
 			mark := ""
@@ -281,7 +282,7 @@ func TestExplainNamesTheTime(t *testing.T) {
 
 // No text makes Explain fail, say more than a few things, or repeat a token.
 func FuzzExplain(f *testing.F) {
-	for _, c := range logged {
+	for _, c := range slices.Concat(logged, pasted) {
 		f.Add(c.text)
 	}
 	f.Add("334 eyJ")

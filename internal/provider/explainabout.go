@@ -22,7 +22,7 @@ var namesInTexts = []struct {
 	{regexp.MustCompile(`(?i)([a-z0-9][a-z0-9.-]{0,99}@[a-z0-9.-]{1,100}\.gserviceaccount\.com)`), func(a *About, m []string) { a.ServiceAccount = m[1] }},
 	{regexp.MustCompile(`(principal://iam\.googleapis\.com/[\w./:@-]{1,300})`), func(a *About, m []string) { a.Member = m[1] }},
 	{regexp.MustCompile(`(//iam\.googleapis\.com/projects/\d{1,20}/locations/[\w/-]{1,150}/providers/[\w-]{1,40})`), func(a *About, m []string) { a.Audience = m[1] }},
-	{regexp.MustCompile(`(?i)(?:redirect URI|redirect_uri=|reply URL) ?'?(https?://[^\s'"&]+)`), func(a *About, m []string) { a.RedirectURI = m[1] }},
+	{regexp.MustCompile(`(?i)(?:redirect URI|redirect_uri=|reply URL) ?'?(https?://[^\s'"&?]+)`), func(a *About, m []string) { a.RedirectURI = m[1] }},
 }
 
 // aboutIn finds the names of the case, so that the advice can hold them.

@@ -33,7 +33,7 @@ var keptReply = regexp.MustCompile(`^\s*(4\d\d|50\d) ([A-Za-z][a-z]+[A-Z]\w*|[A-
 // apiAnswers reads what the Gmail API or Graph said, in JSON or as a client words it.
 func apiAnswers(l *logText) []Answer {
 	var body apiBody
-	if l.jsonBody(&body) && (body.Error.Message != "" || len(body.Error.Code) > 0) {
+	if l.jsonBody(&body) && body.said() {
 		return l.asCall(body.read())
 	}
 	if m := keptReply.FindStringSubmatch(l.text); m != nil {
@@ -46,6 +46,15 @@ func apiAnswers(l *logText) []Answer {
 		return nil
 	}
 	return l.asCall(a)
+}
+
+// said tells whether the body says anything.
+func (b apiBody) said() bool { return b.Error.Message != "" || len(b.Error.Code) > 0 }
+
+// apiBody tells whether the text holds the error of an API.
+func (l *logText) apiBody() bool {
+	var body apiBody
+	return l.jsonBody(&body) && body.said()
 }
 
 // read takes the parts out of a body. A word as its code is Graph's.
@@ -77,7 +86,7 @@ func (b apiBody) read() Answer {
 // it is the one that a row knows the words with.
 func (l *logText) asCall(a Answer) []Answer {
 	vendor := a.About.Vendor
-	a.About = l.about
+	a.About, a.Text = l.about, oneLine(a.Text)
 	if vendor != "" {
 		a.About.Vendor = vendor
 	}
@@ -105,13 +114,16 @@ func (l *logText) status() int {
 	return code
 }
 
-// statusOf is the HTTP status with which a row knows an answer that came without.
+// statusOf is the HTTP status with which a row knows an answer that came without: by its
+// words, else by the word for the error.
 func statusOf(a Answer) int {
 	a.About.Vendor = vendorOf(a)
-	for _, code := range []int{403, 400, 401, 404, 429, 413, 503} {
-		a.Code = code
-		if r := find(a); !r.rest && (r.text != "" || r.reason != "") {
-			return code
+	for _, byWords := range []bool{true, false} {
+		for _, code := range []int{403, 400, 401, 404, 429, 413, 503} {
+			a.Code = code
+			if r := find(a); !r.rest && (r.text != "" || !byWords && r.reason != "") {
+				return code
+			}
 		}
 	}
 	return 0

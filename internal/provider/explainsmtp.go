@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,9 +13,9 @@ import (
 // line, or after what clients write before; as PHPMailer takes them apart.
 var (
 	enhancedReply  = regexp.MustCompile(`(?:^|[^\w.])([45]\d\d)(?:[ -]|[:,] ?b?['"]?|: )#?([245]\.\d{1,3}\.\d{1,3})\b`)
-	plainReply     = regexp.MustCompile(`(?m)(?:^\s*|said: |response: ?['"]?|: |-> |CLIENT: |\(|b?['"])([45]\d\d)(?:[ -]|, b?['"])\s?([A-Za-z][^\n]*)`)
+	plainReply     = regexp.MustCompile(`(?m)(?:^\s*|said: |response: ?['"]?|response was: |: |-> |CLIENT: |\(|b?['"])([45]\d\d)(?:[ -]|, b?['"])\s?([A-Za-z][^\n]*)`)
 	phpMailerReply = regexp.MustCompile(`SMTP code: ([45]\d\d)(?:\s+Additional SMTP info: ([245]\.\d{1,3}\.\d{1,3}))?`)
-	loneCode       = regexp.MustCompile(`(?:^|dsn=|[sS]tatus[:=]? ?|#)([45]\.\d{1,3}\.\d{1,3})\b`)
+	loneCode       = regexp.MustCompile(`(?:^|response was: |dsn=|[sS]tatus[:=]? ?|#)([45]\.\d{1,3}\.\d{1,3})\b`)
 	challenge      = regexp.MustCompile(`\b334[ -](eyJ[\w+/=-]+)`)
 )
 
@@ -76,8 +77,11 @@ func (l *logText) between(found [][]int) (all []Answer) {
 
 func replyOf(code, enhanced, text string) Answer {
 	n, _ := strconv.Atoi(code)
-	return Answer{Code: n, Reason: enhanced, Text: strings.Join(strings.Fields(text), " ")}
+	return Answer{Code: n, Reason: enhanced, Text: oneLine(text)}
 }
+
+// oneLine joins what a log has broken into lines.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // challengeText decodes what Google says before it refuses a token (RFC 7628 section
 // 3.2.2): status, schemes and the scope that is needed.
@@ -91,16 +95,19 @@ func challengeText(encoded string) string {
 }
 
 // likelyReplies are replies with an enhanced code of which the first part is missing: one
-// with which a row knows the enhanced code itself, else one with which a row knows its kind.
+// with which a row knows the words, else the enhanced code itself, else its kind.
 func likelyReplies(enhanced, text string) []Answer {
 	codes := []string{"550", "554", "535", "552", "530", "534", "504"}
 	if enhanced[0] == '4' {
 		codes = []string{"451", "450", "432", "454", "421", "452"}
 	}
-	for _, exact := range []bool{true, false} {
+	for _, knows := range []func(*row) bool{
+		func(r *row) bool { return r.text != "" },
+		func(r *row) bool { return r.reason != "" && !strings.Contains(r.reason+"|", ".|") },
+		func(r *row) bool { return r.reason != "" },
+	} {
 		for _, code := range codes {
-			a := replyOf(code, enhanced, text)
-			if r := firstKnowing(a); r != nil && (!exact || !strings.Contains(r.reason+"|", ".|")) {
+			if a := replyOf(code, enhanced, text); knownSomewhere(a, knows) {
 				return []Answer{a}
 			}
 		}
@@ -108,15 +115,15 @@ func likelyReplies(enhanced, text string) []Answer {
 	return nil
 }
 
-// firstKnowing is the row that knows a reply's enhanced code, at the likeliest stage.
-func firstKnowing(a Answer) *row {
+// knownSomewhere tells whether a row knows a reply, in the way that is asked for, at one
+// of the stages.
+func knownSomewhere(a Answer, knows func(*row) bool) bool {
 	a.About.Vendor = vendorOf(a)
-	for _, a.Stage = range smtpStages() {
-		if r := find(a); !r.rest && r.reason != "" {
-			return r
-		}
-	}
-	return nil
+	return slices.ContainsFunc(smtpStages(), func(stage Stage) bool {
+		a.Stage = stage
+		r := find(a)
+		return !r.rest && knows(r)
+	})
 }
 
 // smtpStages are the stages of SMTP, the likeliest first.
@@ -130,7 +137,7 @@ var stageWords = []struct {
 	words []string
 }{
 	{StageBearer, []string{"xoauth2", "oauthbearer"}},
-	{StageAuth, []string{"auth plain", "auth login", "auth cram", "method plain", "method login", "password command failed", "username command failed"}},
+	{StageAuth, []string{"auth plain", "auth login", "auth cram", "method plain", "method login", "password command failed", "username command failed", `authenticator "login" returned`, `authenticator "plain" returned`}},
 	{StageMail, []string{"mail from", "senderrefused", "envelope sender", "'mail' command", "mail command"}},
 	{StageRcpt, []string{"rcpt to", "recipientsrefused", "rcpt command", "recipients failed", "recipient address rejected"}},
 	{StageBody, []string{"end of data", "data end", "smtpdataerror", "data command", "data not accepted", "message rejected"}},
@@ -163,11 +170,20 @@ func (l *logText) stages(a Answer) []Stage {
 // named are the stages that the text names.
 func (l *logText) named() (all []Stage) {
 	for _, s := range stageWords {
-		if l.has(s.words...) {
+		if slices.ContainsFunc(s.words, l.says) {
 			all = append(all, s.stage)
 		}
 	}
 	return all
+}
+
+// says tells whether the text says a word, or several that stand by themselves: "gmail
+// from" is no MAIL FROM.
+func (l *logText) says(words string) bool {
+	if strings.Contains(words, " ") {
+		return wordAt(l.lower, words) >= 0
+	}
+	return l.has(words)
 }
 
 // usual are the stages at which a code usually comes.

@@ -24,13 +24,20 @@ var fetchStatus = regexp.MustCompile(`(?i)cannot fetch token: (\d{3})`)
 func tokenAnswers(l *logText) []Answer {
 	var body oauthBody
 	if l.jsonBody(&body) && body.Error != "" {
-		return l.asToken(Answer{Reason: body.Error, Text: body.words()})
+		words := body.words()
+		if words == "" { // the client says them before
+			_, words, _ = l.oauthWord()
+		}
+		return l.asToken(Answer{Reason: body.Error, Text: words})
 	}
 	if at := strings.Index(l.lower, "aadsts"); at >= 0 {
 		word, _, _ := l.oauthWord()
 		return l.asToken(Answer{Reason: word, Text: l.text[at:nextNumber(l.lower, at)], About: About{Vendor: VendorMicrosoft}})
 	}
-	if word, after, ok := l.oauthWord(); ok {
+	if word, after, ok := l.oauthWord(); ok && !l.apiBody() {
+		if l.has("oauth client was not found") { // a consent page says it before the word
+			after = "The OAuth client was not found."
+		}
 		return l.asToken(Answer{Reason: word, Text: after})
 	}
 	if m := fetchStatus.FindStringSubmatch(l.text); m != nil {
@@ -63,7 +70,7 @@ func nextNumber(lower string, at int) int {
 // asToken fills in what the words leave open: the status, and the credential.
 func (l *logText) asToken(a Answer) []Answer {
 	vendor := a.About.Vendor
-	a.Stage, a.About = StageToken, l.about
+	a.Stage, a.About, a.Text = StageToken, l.about, oneLine(a.Text)
 	if vendor != "" {
 		a.About.Vendor = vendor
 	}

@@ -61,7 +61,11 @@ func offsetWords(d time.Duration) string {
 	return "this machine's clock seems to be off"
 }
 
+// firstLink is the link that a text asks to visit, else the first.
 func firstLink(text string) string {
+	if _, after, ok := strings.Cut(text, "visiting https://"); ok {
+		text = "https://" + after
+	}
 	i := strings.Index(text, "https://")
 	if i < 0 {
 		return ""

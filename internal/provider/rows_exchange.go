@@ -149,16 +149,35 @@ var exchangeRows = []row{
 		link: exchangeLimits,
 	},
 	{
-		no: "69", vendor: notGoogles, stages: "rcpt", code: "4yz", text: "recipient thread limit",
+		no: "69", vendor: notGoogles, stages: "rcpt", code: "4yz", text: "recipient thread limit|storedrv.deliver",
 		class: Retry, scope: ScopeRecipient, cause: "mailbox_busy",
-		says: "The recipient's mailbox gets mail too fast.",
+		says: "The recipient's mailbox is full or gets mail too fast.",
 		link: exchangeNDRPage,
 	},
 	{
-		no: "69", vendor: notGoogles, stages: "mail|data|body", code: "4yz", text: "recipient thread limit",
+		no: "69", vendor: notGoogles, stages: "mail|data|body", code: "4yz", text: "recipient thread limit|storedrv.deliver",
 		class: Retry, scope: ScopeMessage, cause: "mailbox_busy",
-		says: "A recipient's mailbox gets mail too fast.",
+		says: "A recipient's mailbox is full or gets mail too fast.",
 		link: exchangeNDRPage,
+	},
+	{
+		vendor: notGoogles, stages: "rcpt", code: "5yz", reason: "5.2.121|5.2.122",
+		class: Retry, scope: ScopeRecipient, cause: "mailbox_busy",
+		says: "The recipient has got more mail in this hour than is allowed.",
+		link: exchangeNDRPage,
+	},
+	{
+		vendor: notGoogles, stages: "data|body", code: "5yz", reason: "5.2.121|5.2.122",
+		class: Retry, scope: ScopeMessage, cause: "mailbox_busy",
+		says: "A recipient has got more mail in this hour than is allowed.",
+		link: exchangeNDRPage,
+	},
+	{
+		no: "70", vendor: notGoogles, stages: "mail|rcpt|data|body", code: "5yz", reason: "5.1.90",
+		class: Park, cause: "daily_limit", wait: waitHour, quota: QuotaDay,
+		says: "The mailbox has reached its recipients of the day; it clears within 24 hours.",
+		fix:  "Wait, or let another account send. Exchange Online's limits: " + exchangeLimits,
+		link: exchangeLimits,
 	},
 	{
 		no: "70", vendor: notGoogles, stages: "mail|rcpt|data|body", text: "submissionquotaexceeded|submission quota exceeded",
@@ -166,6 +185,19 @@ var exchangeRows = []row{
 		says: "The mailbox has reached its 10,000 recipients of the day; it clears within 24 hours.",
 		fix:  "Wait, or let another account send. Exchange Online's limits: " + exchangeLimits,
 		link: exchangeLimits,
+	},
+	// Deliver is the recipient's side, Submission the sender's.
+	{
+		vendor: notGoogles, stages: "rcpt", code: "5yz", text: "storedrv.deliver.exception:quotaexceeded",
+		class: Fail, scope: ScopeRecipient, cause: "mailbox_full",
+		says: "The recipient's mailbox is full.",
+		link: exchangeNDRPage,
+	},
+	{
+		vendor: notGoogles, stages: "mail|data|body", code: "5yz", text: "storedrv.deliver.exception:quotaexceeded",
+		class: Fail, scope: ScopeMessage, cause: "mailbox_full",
+		says: "A recipient's mailbox is full.",
+		link: exchangeNDRPage,
 	},
 	{
 		no: "71", vendor: notGoogles, stages: "mail|rcpt|data|body", text: "quotaexceededexception|shutoffquotaexceeded",
@@ -245,6 +277,36 @@ var exchangeRows = []row{
 		class: Fail, scope: ScopeMessage, cause: "sender_unauthenticated",
 		says: "The domain of From asks by DMARC to refuse mail like this: SPF and DKIM are missing or not aligned.",
 		fix:  "Publish SPF and DKIM for the domain of From.",
+		link: exchangeNDRPage,
+	},
+	{
+		no: "45", vendor: notGoogles, stages: "rcpt|data|body", code: "5yz", reason: "5.7.515",
+		class: Fail, scope: ScopeMessage, cause: "sender_unauthenticated",
+		says: "The recipient's side wants the domain of From authenticated by SPF, DKIM and DMARC.",
+		fix:  "Publish SPF, DKIM and DMARC for the domain of From.",
+		link: exchangeNDRPage,
+	},
+
+	// What recipients have set up at their side: not our sign-in.
+	{
+		vendor: notGoogles, stages: "rcpt", code: "5yz", text: "resolver.rst.",
+		class: Fail, scope: ScopeRecipient, cause: "refused_by_policy",
+		says: "The recipient takes no mail from this sender.",
+		fix:  "Ask the recipient's administrator: a group or mailbox may be open to senders of its own organisation alone.",
+		link: exchangeNDRPage,
+	},
+	{
+		vendor: notGoogles, stages: "mail|data|body", code: "5yz", text: "resolver.rst.",
+		class: Fail, scope: ScopeMessage, cause: "refused_by_policy",
+		says: "A recipient takes no mail from this sender.",
+		fix:  "Ask the recipient's administrator: a group or mailbox may be open to senders of its own organisation alone.",
+		link: exchangeNDRPage,
+	},
+	{
+		vendor: notGoogles, stages: "rcpt", code: "5yz", reason: "5.4.1", text: "recipient address rejected",
+		class: Fail, scope: ScopeRecipient, cause: "no_such_mailbox",
+		says: "The recipient's organisation has no such mailbox.",
+		fix:  "Correct the address.",
 		link: exchangeNDRPage,
 	},
 	{

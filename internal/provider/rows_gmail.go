@@ -63,6 +63,13 @@ var gmailRows = []row{
 		link: gmailErrorsPage,
 	},
 	{
+		no: "24", vendor: notMicrosofts, stages: "send|upload|call", code: "403", text: "have disabled gmail apps",
+		class: Hold, cause: "blocked_by_admin",
+		says: "The organisation's administrator has disabled Gmail apps.",
+		fix:  "Ask the administrator to allow this app in Admin > Security > API controls.",
+		link: gmailErrorsPage,
+	},
+	{
 		no: "24", vendor: notMicrosofts, stages: "send|upload|call", code: "403", reason: "domainPolicy",
 		class: Hold, cause: "blocked_by_admin",
 		says: "The organisation's administrator has disabled Gmail apps.",

@@ -229,6 +229,13 @@ var googleRows = []row{
 		link: googleConsentPage,
 	},
 	{
+		no: "1|2", vendor: notMicrosofts, stages: "token", code: "4yz", reason: "invalid_grant", by: byConsent,
+		class: Hold, cause: "token_revoked", rest: true,
+		says: "Google does not accept the access to {subject} any more.",
+		fix:  "Read the reply. Connect the mailbox again with the same client id: gatepost connect gmail. If this happens every 7 days, publish the OAuth app (\"In production\") or make it Internal first.",
+		link: googleOAuthPage,
+	},
+	{
 		vendor: notMicrosofts, stages: "token", code: "429|403", reason: "rate_limit_exceeded|ratelimitexceeded|slow_down|quota_exceeded",
 		class: Park, cause: "token_rate_limited", wait: waitMinute,
 		says: "Google's token endpoint asks to slow down.",

@@ -45,6 +45,20 @@ var graphRows = []row{
 		link: appRBACPage,
 	},
 	{
+		no: "74c", vendor: notGoogles, stages: "send|upload|call", reason: "NoPermissionsInAccessToken",
+		class: Hold, cause: "permission_missing",
+		says: "The token of app {client_id} has no permission at all.",
+		fix:  "App-only: grant Mail.Send by RBAC for Applications (New-ManagementRoleAssignment -App {object_id} -Role \"Application Mail.Send\" -CustomResourceScope SCOPE), or as an application permission at https://entra.microsoft.com > App registrations > {app} > API permissions, with admin consent: delegated permissions do not count without a user. A change can take an hour or two.",
+		link: appRBACPage,
+	},
+	{
+		no: "74c", vendor: notGoogles, stages: "send|upload|call", reason: "Authorization_IdentityNotFound",
+		class: Hold, cause: "client_unknown",
+		says: "Tenant {tenant} does not know app {client_id}.",
+		fix:  "Compare tenant and client id with the Overview of the app. An app of another tenant needs consent there: " + adminConsent,
+		link: graphPage,
+	},
+	{
 		no: "74g", vendor: notGoogles, stages: "send|upload|call", text: "/me request is only valid with delegated",
 		class: Hold, cause: "mailbox_not_named", action: ActionText,
 		says: "A token of an app was used with /me, which only users have.",
@@ -54,7 +68,7 @@ var graphRows = []row{
 
 	// The mailbox.
 	{
-		no: "74d", vendor: notGoogles, stages: "send|upload|call", reason: "MailboxNotEnabledForRESTAPI|ErrorMailboxNotEnabledForRESTAPI",
+		no: "74d", vendor: notGoogles, stages: "send|upload|call", reason: "MailboxNotEnabledForRESTAPI|ErrorMailboxNotEnabledForRESTAPI|OrganizationFromTenantGuidNotFound",
 		class: Hold, cause: "mailbox_not_enabled",
 		says: "{subject} has no mailbox in Exchange Online: no licence, soft-deleted, inactive, a guest, or on premises.",
 		fix:  "Give the user a licence with Exchange Online (https://admin.microsoft.com > Users) and wait until the mailbox is there; mailboxes on premises send by their own server (gatepost connect relay).",
@@ -68,7 +82,7 @@ var graphRows = []row{
 		link: graphPage,
 	},
 	{
-		no: "74d", vendor: notGoogles, stages: "send|upload|call", reason: "ErrorInvalidUser|Request_ResourceNotFound|MailboxNotFound|ResourceNotFound",
+		no: "74d", vendor: notGoogles, stages: "send|upload|call", reason: "ErrorInvalidUser|ErrorNonExistentMailbox|Request_ResourceNotFound|MailboxNotFound|ResourceNotFound",
 		class: Hold, cause: "unknown_user",
 		says: "Tenant {tenant} knows no user {subject} with a mailbox.",
 		fix:  "Check the address (the user principal name or primary address) and the tenant.",

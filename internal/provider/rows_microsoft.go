@@ -50,7 +50,7 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		no: "54", vendor: notGoogles, stages: "token", text: "aadsts700025",
+		no: "54", vendor: notGoogles, stages: "token", text: "aadsts700025|public clients can't send a client secret",
 		class: Hold, cause: "client_is_public",
 		says: "App {client_id} is a public client and must not send a secret.",
 		fix:  "Store the app without its secret (" + storedAsGiven + "); or, for a server: " + registrationsPage + " > Authentication: register the redirect address under Web, not under Mobile and desktop applications.",
@@ -73,14 +73,14 @@ var entraRows = []row{
 
 	// Which app, which tenant.
 	{
-		no: "53", vendor: notGoogles, stages: "token", text: "aadsts700016|aadsts70001",
+		no: "53", vendor: notGoogles, stages: "token", text: "aadsts700016|aadsts70001|aadsts7000229",
 		class: Hold, cause: "client_unknown",
 		says: "Tenant {tenant} has no app {client_id}.",
 		fix:  "Compare the application (client) id and the directory (tenant) id with the Overview of the app at https://entra.microsoft.com > App registrations. An app of another tenant must be multi-tenant and have been consented to: " + adminConsent,
 		link: entraPage,
 	},
 	{
-		no: "53", vendor: notGoogles, stages: "token", text: "aadsts90002|aadsts900023|aadsts90023|aadsts50059|aadsts90013",
+		no: "53", vendor: notGoogles, stages: "token", text: "aadsts90002|aadsts900023|aadsts90023|aadsts50059|aadsts50128|aadsts90013",
 		class: Hold, cause: "tenant_unknown",
 		says: "Microsoft knows no tenant {tenant}.",
 		fix:  tenantAdvice + " A tenant of a national cloud (US Government, China) is known there alone: set the account's cloud.",
@@ -110,21 +110,21 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		no: "61", vendor: notGoogles, stages: "token", text: "aadsts500011|aadsts650052",
+		no: "61", vendor: notGoogles, stages: "token", text: "aadsts500011|aadsts500014|aadsts50001|aadsts650052",
 		class: Hold, cause: "resource_missing",
 		says: "Tenant {tenant} does not have the service that the scopes are for: {scopes}.",
 		fix:  "For mail the tenant needs Exchange Online. Check the tenant's licences, the spelling of the scopes, and whether they are those of the account's cloud.",
 		link: entraPage,
 	},
 	{
-		no: "61", vendor: notGoogles, stages: "token", text: "aadsts9002313|aadsts900144|aadsts900971",
+		no: "61", vendor: notGoogles, stages: "token", text: "aadsts9002313|aadsts900144|aadsts90014|aadsts900971",
 		class: Hold, cause: "request_malformed",
 		says: "Microsoft cannot read the request: something is missing from it or misspelt.",
 		fix:  "Read the reply; it names the part. Check tenant, client id and scopes of the credential, and whether a proxy changes requests.",
 		link: entraPage,
 	},
 	{
-		no: "57", vendor: notGoogles, stages: "token", text: "aadsts50011|aadsts500112",
+		no: "57", vendor: notGoogles, stages: "token", text: "aadsts50011|aadsts500112|aadsts500113",
 		class: Hold, cause: "redirect_refused",
 		says: "The address that Microsoft was to send the browser back to is not registered with app {client_id}.",
 		fix:  "Add {redirect_uri} to the letter: " + registrationsPage + " > Authentication > Web (for this machine: Mobile and desktop applications, http://localhost).",
@@ -154,7 +154,7 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		no: "56", vendor: notGoogles, stages: "token", text: "aadsts650056|aadsts650057",
+		no: "56", vendor: notGoogles, stages: "token", text: "aadsts650056|aadsts650057|aadsts65005",
 		class: Hold, cause: "permission_missing",
 		says: "The registration of app {client_id} does not list what it asks for: {scopes}.",
 		fix:  registrationsPage + " > API permissions > Add a permission: Mail.Send of Microsoft Graph; for SMTP SMTP.Send of Microsoft Graph (delegated) or SMTP.SendAsApp of Office 365 Exchange Online (application). " + adminConsent,
@@ -163,14 +163,14 @@ var entraRows = []row{
 
 	// The user, and the policies for users.
 	{
-		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50076|aadsts50079|aadsts50072|aadsts50074|aadsts50078|aadsts50158",
+		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50076|aadsts50079|aadsts50072|aadsts50074|aadsts50078|aadsts50158|aadsts53004",
 		class: Hold, cause: "mfa_required",
 		says: "The organisation wants {subject} to pass multi-factor authentication.",
 		fix:  consentAgain + noUserPolicy,
 		link: entraPage,
 	},
 	{
-		no: "58", vendor: notGoogles, stages: "token", text: "aadsts53003|aadsts53000|aadsts53001|aadsts530032",
+		no: "58", vendor: notGoogles, stages: "token", text: "aadsts53003|aadsts53000|aadsts53001|aadsts53002|aadsts530003|aadsts530032|aadsts50131|blocked by conditional access",
 		class: Hold, cause: "conditional_access",
 		says: "A Conditional Access policy keeps {subject} from signing in here.",
 		fix:  "An administrator finds the policy in https://entra.microsoft.com > Sign-in logs (by the correlation id in the reply) and excludes this app or user. " + noUserPolicy,
@@ -191,7 +191,7 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50020|aadsts50034",
+		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50020|aadsts50034|aadsts51004|aadsts90072|aadsts500200",
 		class: Hold, cause: "unknown_user",
 		says: "Tenant {tenant} knows no user {subject}.",
 		fix:  "Check the address and the tenant. A user of another organisation, or a personal account, needs a multi-tenant app and the tenant common.",
@@ -212,7 +212,7 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50057",
+		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50057|aadsts500571",
 		class: Hold, cause: "user_gone",
 		says: "The user {subject} is disabled.",
 		fix:  "Enable the user (https://entra.microsoft.com > Users), or retire this account.",
@@ -242,6 +242,13 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
+		no: "59", vendor: notGoogles, stages: "token", text: "aadsts9002327",
+		class: Hold, cause: "spa_token",
+		says: "The redirect address is registered for a single-page application: what is given there works in browsers alone.",
+		fix:  "Register the redirect address under Web, not under Single-page application (" + registrationsPage + " > Authentication), then connect again.",
+		link: entraPage,
+	},
+	{
 		no: "59", vendor: notGoogles, stages: "token", text: "aadsts70043",
 		class: Hold, cause: "sign_in_frequency",
 		says: "A policy of the organisation (sign-in frequency) asks {subject} for a new sign-in.",
@@ -263,7 +270,7 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		no: "60", vendor: notGoogles, stages: "token", text: "aadsts54005|aadsts700005|aadsts501481|aadsts50147",
+		no: "60", vendor: notGoogles, stages: "token", text: "aadsts54005|aadsts700005|aadsts501481|aadsts50147|aadsts50148",
 		class: Hold, cause: "grant_refused",
 		says: "Microsoft does not accept the code of this consent: it was used already, or belongs to another tenant or another start.",
 		fix:  "Start the consent again and finish it in one go; a code works once.",
@@ -313,7 +320,7 @@ var entraRows = []row{
 		link: entraPage,
 	},
 	{
-		vendor: notGoogles, stages: "token", text: "aadsts90033|aadsts90012|aadsts90024|aadsts90006|aadsts50033",
+		vendor: notGoogles, stages: "token", text: "aadsts90033|aadsts90012|aadsts90024|aadsts90006|aadsts50033|aadsts90090|aadsts90091",
 		class: Retry, cause: "token_endpoint_down",
 		says: waitForEntra,
 		link: entraPage,

@@ -32,7 +32,7 @@ type networkRow struct {
 var networkRows = []networkRow{
 	{
 		matches: as[x509.HostnameError], class: Hold, cause: "tls_wrong_host",
-		words: "certificate is valid for|doesn't contain any ip sans|certificate is not valid for|hostname mismatch|altname_invalid|does not match certificate|did not match expected cn|no subject alternative",
+		words: "certificate is valid for|doesn't contain any ip sans|certificate is not valid for|hostname mismatch|altname_invalid|does not match certificate|did not match expected cn|no subject alternative|did not match any of the names|remotecertificatenamemismatch",
 		text:  "The server's certificate is for another host name.",
 		fix:   "Use the host name that the certificate names, or correct the certificate.",
 	},
@@ -44,13 +44,13 @@ var networkRows = []networkRow{
 	},
 	{
 		no: "74m", matches: as[x509.UnknownAuthorityError], class: Hold, cause: "tls_unknown_authority",
-		words: "signed by unknown authority|local issuer certificate|self-signed certificate|self signed certificate|self_signed_cert|unable_to_verify_leaf|verify the first certificate|path building failed|unable_to_get_issuer",
+		words: "signed by unknown authority|local issuer certificate|self-signed certificate|self signed certificate|self_signed_cert|unable_to_verify_leaf|verify the first certificate|path building failed|unable_to_get_issuer|remotecertificatechainerrors",
 		text:  "The server's certificate comes from an authority that this machine does not know.",
 		fix:   trustIt + " If the server should have a public certificate, something between may be intercepting TLS.",
 	},
 	{
 		matches: as[*tls.CertificateVerificationError], class: Hold, cause: "tls_certificate_refused",
-		words: "failed to verify certificate|certificate verify failed|certificate_verify_failed|not trusted",
+		words: "failed to verify certificate|certificate verify failed|certificate_verify_failed|not trusted|remote certificate is invalid|remote certificate was rejected|certificate could not be validated",
 		text:  "The server's certificate cannot be verified.",
 		fix:   "Correct the certificate on the server. " + trustIt,
 	},
@@ -91,7 +91,7 @@ var networkRows = []networkRow{
 	},
 	{
 		no: "74l", matches: timedOut, class: Retry, cause: "timeout",
-		words: "i/o timeout|timed out|etimedout|esockettimedout|deadline exceeded|handshake timeout|connection timeout|timeout expired",
+		words: "i/o timeout|timed out|etimedout|esockettimedout|deadline exceeded|handshake timeout|connection timeout|timeout expired|connect: timeout|curl: (28)|did not properly respond",
 		text:  "The provider did not answer in time.",
 		fix:   wrongMode + " Many hosting providers block these ports: ask them to open one, or send through an account that uses HTTPS (Gmail API, Microsoft Graph).",
 	},

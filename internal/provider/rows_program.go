@@ -11,6 +11,12 @@ var programRows = []row{
 		link: "https://nodemailer.com/smtp/oauth2/",
 	},
 	{
+		no: "74l", stages: "program", text: "smtp connect() failed|could not connect to smtp host|couldn't connect to host|couldn't connect to server|failed to connect to|unable to connect to|error connecting to",
+		class: Retry, cause: "unreachable",
+		says: "The program could not connect to the server; why, it does not say.",
+		fix:  blockedPort,
+	},
+	{
 		stages: "program",
 		class:  Retry, cause: "unexpected_answer", rest: true,
 		says: "A program gave an error that gatepost does not know.",

@@ -105,11 +105,27 @@ var smtpRows = []row{
 		link: googleRelayPage,
 	},
 	{
-		no: "41", stages: "mail|rcpt|data|body", code: "5yz|4yz", reason: "5.4.5|4.4.5",
+		no: "41", stages: "mail|rcpt|data|body", code: "5yz", reason: "5.4.5",
 		class: Park, cause: "daily_limit", wait: waitHour, quota: QuotaDay,
 		says: "A sending limit is reached (5.4.5); it clears within 24 hours.",
 		fix:  "Wait, or let another account send.",
 		link: googleSMTPPage,
+	},
+	// X.4.5 is congestion of the mail system (RFC 3463 section 3.5), and Google's "Server
+	// busy": a limit only where the words say so.
+	{
+		no: "41", stages: "mail|rcpt|data|body", code: "4yz", reason: "4.4.5", text: "limit|quota",
+		class: Park, cause: "daily_limit", wait: waitHour, quota: QuotaDay,
+		says: "A sending limit is reached (4.4.5); it clears within 24 hours.",
+		fix:  "Wait, or let another account send.",
+	},
+	// Words of hosting providers' servers, with codes that would refuse the message.
+	{
+		stages: "mail|rcpt|data|body", code: "5yz|4yz",
+		text:  "max emails per hour|max defers and failures per hour|24-hour sending limit|sending limit exceeded|sending quota exceeded|mail send limit exceeded|unusual sending activity",
+		class: Park, cause: "relay_rate_limited", wait: waitHour, quota: quotaByTime,
+		says: "The relay takes no more mail from this sender in this time.",
+		fix:  "Set the relay's limits in the account's settings (limits), so that gatepost keeps to them.",
 	},
 	{
 		stages: "connect|mail|data|body", code: "4yz",
@@ -133,14 +149,28 @@ var smtpRows = []row{
 		fix:  "Set user and password of the account, and TLS mode starttls or implicit.",
 	},
 	{
-		no: "42", stages: "connect|mail|rcpt|data|body", code: "5yz", text: "mail relay denied|invalid credentials for relay|relay access denied|relaying denied|not permitted to relay",
+		no: "42", stages: "connect|mail|rcpt|data|body", code: "5yz",
+		text:  "mail relay denied|invalid credentials for relay|relay access denied|relaying denied|not permitted to relay|relay not permitted|relaying not allowed|not allowed to relay|unable to relay|allowed rcpthosts",
 		class: Hold, cause: "relay_denied",
 		says: "The server does not relay for this machine or sender.",
 		fix:  "Sign in with a user that may relay, or register this machine's address (Google: Admin > Apps > Google Workspace > Gmail > Routing > SMTP relay service), and send from a registered domain.",
 		link: googleRelayPage,
 	},
 	{
-		no: "40", stages: "connect|mail", code: "5yz", text: "ehlo argument|helo argument|helo/ehlo|invalid helo|invalid ehlo|need fully-qualified hostname",
+		no: "38", stages: "mail|rcpt|data", code: "5yz", text: "authentication required|authentication is required|auth required|authenticate first|auth first|sender address rejected: not logged in",
+		class: Hold, cause: "auth_required",
+		says: "The server wants a sign-in before it takes mail.",
+		fix:  "Set user and password of the account, and TLS mode starttls or implicit.",
+	},
+	{
+		stages: "mail|rcpt|data", code: "5yz", text: "client host rejected|; client host [",
+		class: Hold, cause: "connection_refused_by_policy",
+		says: "The server takes no mail from this machine's address.",
+		fix:  "Read the reply. Sign in if the server expects it; if a block list is named, have the address taken off it; then release the account.",
+	},
+	{
+		// Postfix says it at RCPT (smtpd_delay_reject).
+		no: "40", stages: "connect|mail|rcpt", code: "5yz", text: "helo command rejected|ehlo argument|helo argument|helo/ehlo|invalid helo|invalid ehlo|need fully-qualified hostname",
 		class: Hold, cause: "hello_refused",
 		says: "The server refuses the name that gatepost gives in EHLO.",
 		fix:  "Set hello of the account to this machine's full host name, or to the domain that it sends for.",
@@ -254,15 +284,15 @@ var smtpRows = []row{
 		class: Retry, cause: CauseServerTrouble,
 		says: "The server closes the connection for now.",
 	},
-	// X.3 is the mail system itself (RFC 3463 section 3.4); 4.3.3 and 4.3.4 are about what
-	// the message asks of it.
+	// X.3 is the mail system itself (RFC 3463 section 3.4), X.4.5 its congestion; 4.3.3 and
+	// 4.3.4 are about what the message asks of it.
 	{
-		stages: "rcpt", code: "4yz", reason: "4.3.0|4.3.1|4.3.2|4.3.5",
+		stages: "rcpt", code: "4yz", reason: "4.3.0|4.3.1|4.3.2|4.3.5|4.4.5",
 		class: Retry, scope: ScopeRecipient, cause: CauseServerTrouble,
 		says: "The server says that it cannot work now.",
 	},
 	{
-		stages: "mail|data|body", code: "4yz", reason: "4.3.0|4.3.1|4.3.2|4.3.5",
+		stages: "mail|data|body", code: "4yz", reason: "4.3.0|4.3.1|4.3.2|4.3.5|4.4.5",
 		class: Retry, cause: CauseServerTrouble,
 		says: "The server says that it cannot work now.",
 	},

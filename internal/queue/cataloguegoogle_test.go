@@ -55,6 +55,7 @@ func googleTokenLines() []line {
 		{by: byGmail, fault: f, arg: "busy", cause: "token_rate_limited", then: parks(nextMinute), unexplained: aStatus},
 		{by: byGmail, fault: f, arg: "trouble", cause: "token_endpoint_down", then: retries()},
 		{by: byGmail, fault: f, arg: "down", cause: "token_endpoint_down", then: retries(), unexplained: aStatus},
+		{by: byGmailConsent, fault: f, arg: "grant_other", no: "1", cause: "token_revoked", then: holds(), unlisted: true},
 		{by: byGmail, fault: f, arg: "other", cause: "credential_refused", then: holds(), unlisted: true},
 		{by: byGmail, fault: "token_proxy", arg: "403", cause: "token_answer_unreadable", then: retries(), unlisted: true},
 	}
@@ -111,6 +112,7 @@ func gmailLines() []line {
 		{by: byGmail, fault: f, arg: "api_off", no: "23", cause: "api_disabled", then: holdsLink()},
 		{by: byGmail, fault: f, arg: "service_disabled", no: "23", cause: "api_disabled", then: holdsLink()},
 		{by: byGmail, fault: f, arg: "domain_policy", no: "24", cause: "blocked_by_admin", then: holds()},
+		{by: byGmail, fault: f, arg: "domain_policy_other", no: "24", cause: "blocked_by_admin", then: holds()},
 		{by: byGmail, fault: f, arg: "credentials", no: "25", cause: "token_refused", then: holdsRefreshed()},
 		{by: byGmail, fault: f, arg: "daily", cause: "daily_quota", then: parks(time.Hour)},
 		{by: byGmail, fault: f, arg: "concurrent", no: "30", cause: "concurrency", then: retries()},
@@ -162,6 +164,9 @@ func smtpLines() []line {
 		{by: byOpenRelay, fault: f, arg: "relay_user", no: "43", cause: "daily_limit", then: parks(time.Hour)},
 		{by: byGmailSMTP, fault: f, arg: "day", no: "41", cause: "daily_limit", then: parks(time.Hour)},
 		{by: byRelay, fault: f, arg: "limit", no: "41", cause: "daily_limit", then: parks(time.Hour)},
+		{by: byRelay, fault: f, arg: "day_alone", no: "41", cause: "daily_limit", then: parks(time.Hour)},
+		{by: byRelay, fault: f, arg: "hour", cause: "relay_rate_limited", then: parks(time.Hour)},
+		{by: byRelay, fault: f, arg: "congested", cause: "service_unavailable", then: retries()},
 		{by: byRelay, fault: f, arg: "rate", cause: "relay_rate_limited", then: parks(time.Minute)},
 		{by: byRelay, fault: "rate", arg: "90", cause: "relay_rate_limited", then: parks(90 * time.Second)},
 
@@ -171,6 +176,10 @@ func smtpLines() []line {
 		{by: byOpenRelay, fault: f, arg: "relay_denied", no: "42", cause: "relay_denied", then: holds()},
 		{by: byOpenRelay, fault: f, arg: "relay_credentials", no: "42", cause: "relay_denied", then: holds()},
 		{by: byRelay, fault: f, arg: "hello", no: "40", cause: "hello_refused", then: holds()},
+		{by: byRelay, fault: f, arg: "rcpt_hello", no: "40", cause: "hello_refused", then: holds()},
+		{by: byRelay, fault: f, arg: "rcpt_client", cause: "connection_refused_by_policy", then: holds()},
+		{by: byRelay, fault: f, arg: "rcpt_relay", no: "42", cause: "relay_denied", then: holds()},
+		{by: byRelay, fault: f, arg: "auth_first", no: "38", cause: "auth_required", then: holds()},
 		{by: byRelay, fault: f, arg: "unusual", cause: "unusual_rate", then: parks(time.Hour)},
 		{by: byRelay, fault: f, arg: "unauthenticated_commands", cause: "service_unavailable", then: retries()},
 

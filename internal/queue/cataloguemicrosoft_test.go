@@ -27,7 +27,7 @@ func entraLines() []line {
 	add(byGraph, "tenant_needed", "61", holds(), "9001023")
 	add(byGraphConsent, "scopes_mixed", "61", holds(), "28000", "28002", "28003", "700022")
 	add(byGraph, "scope_unknown", "61", holds(), "70011")
-	add(byExchange, "resource_missing", "61", holds(), "500011", "650052")
+	add(byExchange, "resource_missing", "61", holds(), "500011", "50001", "650052")
 	add(byGraph, "request_malformed", "61", holds(), "9002313", "900144")
 	add(byGraphConsent, "redirect_refused", "57", holds(), "50011")
 	add(byGraphConsent, "admin_consent_needed", "56", holdsLink(), "90094", "90095")
@@ -35,16 +35,16 @@ func entraLines() []line {
 	add(byGraphConsent, "consent_denied", "56", holds(), "65004")
 	add(byGraph, "permission_missing", "56", holds(), "650056", "650057")
 	add(byGraphConsent, "mfa_required", "58", holds(), "50076", "50079", "50072", "50074", "50078", "50158")
-	add(byGraphConsent, "conditional_access", "58", holds(), "53003", "53000", "53001", "530032")
+	add(byGraphConsent, "conditional_access", "58", holds(), "53003", "53000", "53001", "530032", "530036")
 	add(byGraphConsent, "security_defaults", "58", holds(), "530035")
 	add(byGraphConsent, "user_not_assigned", "58", holds(), "50105")
-	add(byGraphConsent, "unknown_user", "58", holds(), "50020", "50034")
+	add(byGraphConsent, "unknown_user", "58", holds(), "50020", "50034", "51004")
 	add(byGraphConsent, "account_locked", "58", holds(), "50053")
 	add(byGraphConsent, "password_expired", "58", holds(), "50055")
 	add(byGraphConsent, "user_gone", "58", holds(), "50057")
 	add(byGraphConsent, "credential_refused", "58", holds(), "50126")
 	add(byGraphConsent, "token_idle", "59", holds(), "700082")
-	add(byGraphConsent, "spa_token", "59", holds(), "700084")
+	add(byGraphConsent, "spa_token", "59", holds(), "700084", "9002327")
 	add(byGraphConsent, "sign_in_frequency", "59", holds(), "70043")
 	add(byGraphConsent, "token_revoked", "59", holds(), "50173", "50132", "50133", "70000")
 	add(byGraphConsent, "token_expired", "59", holds(), "70008", "50089")
@@ -57,8 +57,8 @@ func entraLines() []line {
 	return append(all,
 		line{by: byGraph, fault: f, arg: "90025", cause: "token_endpoint_down", then: retries()},
 		line{by: byGraphConsent, fault: f, arg: "50097", cause: "consent_needed", then: holds()},
-		line{by: byGraphConsent, fault: f, arg: "51004", cause: "token_revoked", then: holds(), unlisted: true},
-		line{by: byGraph, fault: f, arg: "50001", cause: "credential_refused", then: holds(), unlisted: true},
+		line{by: byGraphConsent, fault: f, arg: "50180", cause: "token_revoked", then: holds(), unlisted: true},
+		line{by: byGraph, fault: f, arg: "70003", cause: "credential_refused", then: holds(), unlisted: true},
 		line{by: byGraph, fault: "token_proxy", arg: "429", cause: "token_rate_limited", then: parks(nextMinute), unexplained: aStatus},
 		line{by: byGraph, fault: "token_proxy", arg: "502", cause: "token_endpoint_down", then: retries(), unexplained: aStatus},
 		line{by: byGraph, fault: "token_proxy", arg: "403", cause: "token_answer_unreadable", then: retries(), unlisted: true},
@@ -73,6 +73,9 @@ func graphLines() []line {
 		{by: byGraph, fault: f, arg: "policy", no: "74b", cause: "access_policy", then: holds()},
 		{by: byGraph, fault: f, arg: "denied", no: "74c", cause: "permission_missing", then: holds()},
 		{by: byGraph, fault: f, arg: "directory", no: "74c", cause: "permission_missing", then: holds()},
+		{by: byGraph, fault: f, arg: "no_permissions", no: "74c", cause: "permission_missing", then: holds()},
+		{by: byGraph, fault: f, arg: "no_identity", no: "74c", cause: "client_unknown", then: holds()},
+		{by: byGraph, fault: f, arg: "no_organization", no: "74d", cause: "mailbox_not_enabled", then: holds()},
 		{by: byGraph, fault: f, arg: "no_rest", no: "74d", cause: "mailbox_not_enabled", then: holds()},
 		{by: byGraph, fault: f, arg: "no_rest_yet", no: "74d", cause: "mailbox_not_enabled", then: holds()},
 		{by: byGraph, fault: f, arg: "user", no: "74d", cause: "unknown_user", then: holds()},
@@ -137,6 +140,15 @@ func exchangeLines() []line {
 		{by: byExchange, fault: f, arg: "submission_rate", no: "69", cause: "relay_rate_limited", then: parks(nextMinute)},
 		{by: byExchange, fault: f, arg: "rcpt_threads", no: "69", cause: "mailbox_busy", then: retriesOne(0)},
 		{by: byExchange, fault: f, arg: "deliver_threads", no: "69", cause: "mailbox_busy", then: retriesMessage()},
+		{by: byExchange, fault: f, arg: "rcpt_full", cause: "mailbox_full", then: failsOne()},
+		{by: byExchange, fault: f, arg: "deliver_full", cause: "mailbox_full", then: fails()},
+		{by: byExchange, fault: f, arg: "rcpt_hour", cause: "mailbox_busy", then: retriesOne(0)},
+		{by: byExchange, fault: f, arg: "deliver_hour", cause: "mailbox_busy", then: retriesMessage()},
+		{by: byExchange, fault: f, arg: "rcpt_group", cause: "refused_by_policy", then: failsOne()},
+		{by: byExchange, fault: f, arg: "deliver_group", cause: "refused_by_policy", then: fails()},
+		{by: byExchange, fault: f, arg: "rcpt_unknown", cause: "no_such_mailbox", then: failsOne()},
+		{by: byExchange, fault: f, arg: "dmarc_level", no: "45", cause: "sender_unauthenticated", then: fails()},
+		{by: byExchange, fault: f, arg: "recipients_day", no: "70", cause: "daily_limit", then: parks(time.Hour)},
 		{by: byExchange, fault: f, arg: "quota", no: "70", cause: "daily_limit", then: parks(time.Hour)},
 		{by: byExchange, fault: f, arg: "quota_report", no: "70", cause: "daily_limit", then: parks(time.Hour)},
 		{by: byExchange, fault: f, arg: "mailbox_full", no: "71", cause: "own_mailbox_full", then: holds()},

@@ -54,6 +54,7 @@ func requestCodes() []entraError {
 		{status: badRequestStatus, code: "invalid_request", number: 50059, text: "No tenant-identifying information found in either the request or implied by any provided credentials."},
 		{status: badRequestStatus, code: "invalid_request", number: 9001023, text: "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint."},
 		{status: badRequestStatus, code: "invalid_request", number: 50011, text: "The redirect URI specified in the request does not match the redirect URIs configured for the application. Make sure the redirect URI sent in the request matches one added to your application in the Azure portal. Navigate to https://aka.ms/redirectUriMismatchError to learn more about how to troubleshoot this error."},
+		{status: badRequestStatus, code: "invalid_request", number: 9002327, text: "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests."},
 		{status: badRequestStatus, code: "invalid_request", number: 50147, text: "Invalid size of Code_Challenge parameter."},
 		{status: badRequestStatus, code: "unsupported_grant_type", number: 70003, text: "The app requested an unsupported grant type."},
 		{status: badRequestStatus, code: "unsupported_response_type", number: 70005, text: "The app returned an unsupported response type."},
@@ -76,6 +77,7 @@ func grantCodes() []entraError {
 	}
 	return []entraError{
 		grant(51004, "", "The user account doesn't exist in the directory. An application likely chose the wrong tenant to sign into."),
+		grant(50180, "", "Windows Integrated authentication is needed. Enable the tenant for Seamless SSO."),
 		grant(65001, "consent_required", "The user or administrator has not consented to use the application. Send an interactive authorization request for this user and resource."),
 		grant(50034, "", "The user account does not exist in the directory. To sign into this application, the account must be added to the directory."),
 		grant(50020, "", "User account from identity provider does not exist in tenant and cannot access the application in that tenant. The account needs to be added as an external user in the tenant first."),

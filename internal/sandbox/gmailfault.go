@@ -36,6 +36,7 @@ func gmailFaults() []namedGmailError {
 		{"scopes_other", forbidden, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "Scopes are missing."},
 		{"api_off", forbidden, "accessNotConfigured", "Gmail API has not been used in project 117 before or it is disabled. Enable it by visiting " + apiOffLink + " then retry."},
 		{"service_disabled", forbidden, "SERVICE_DISABLED", "Enable the service at " + apiOffLink + "."},
+		{"domain_policy_other", forbidden, "domainPolicy", "Not in this organization."},
 		{"domain_policy", forbidden, "domainPolicy", "The domain administrators have disabled Gmail apps."},
 		{"credentials", http.StatusUnauthorized, "authError", "Invalid Credentials"},
 		{"daily", forbidden, "dailyLimitExceeded", "Daily Limit Exceeded"},

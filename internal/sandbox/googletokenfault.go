@@ -67,6 +67,7 @@ func googleTokenFaults() []namedTokenError {
 		says("busy", http.StatusTooManyRequests, "too_many_requests", "Too Many Requests"),
 		says("trouble", http.StatusInternalServerError, "internal_failure", "Backend Error"),
 		says("down", http.StatusServiceUnavailable, "unavailable", "Service Unavailable"),
+		says("grant_other", bad, "invalid_grant", "Something that nobody has seen yet"),
 		says("other", bad, "invalid_something", "Something that nobody has seen yet"),
 	}
 }
