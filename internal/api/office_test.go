@@ -77,6 +77,18 @@ func (w *world) oauthClient(c *client.Client, kind string, redirects ...string) 
 	return made.ID
 }
 
+// entraApp hands over an app registration that users may sign in to by device codes.
+func (w *world) entraApp(c *client.Client) string {
+	w.t.Helper()
+	app, err := w.google.AddApp(sandbox.AppOptions{Public: true})
+	w.must(err)
+	made, err := c.CreateCredential(w.t.Context(), client.NewCredential{
+		Kind: "microsoft_app", Name: "Contoso", Tenant: app.TenantID, ClientID: app.ClientID, ClientSecret: app.Secret,
+	})
+	w.must(err)
+	return made.ID
+}
+
 // callback is where consents of connect links end.
 func (w *world) callback() string { return strings.TrimRight(w.url, "/") + "/connect/callback" }
 

@@ -305,7 +305,7 @@ func TestDocumentedRequests(t *testing.T) {
 	message := w.post("/v1/messages", simple).object()["id"].(string)
 	ids := strings.NewReplacer("cred_01jd2q0000e0080g40r40m30e2", w.password(), "cred_01jd2q0000e0080g40r40m30e3", w.gmailKey(),
 		"cred_01jd2q0000e0080g40r40m30e4", w.oauthClient(c, "installed", "http://127.0.0.1"),
-		"cred_01jd2q0000e0080g40r40m30e5", w.oauthClient(c, "web", w.callback()),
+		"cred_01jd2q0000e0080g40r40m30e5", w.oauthClient(c, "web", w.callback()), "cred_01jd2q0000e0080g40r40m30e6", w.entraApp(c),
 		"acc_01jd2q0000e0080g40r40m30e2", w.smtp, "msg_01m7ykyfv3ev7avt2kyygnd12d", message,
 		"2026-12-01T08:00:00Z", time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
 		"2027-11-21T00:00:00Z", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))

@@ -21,8 +21,10 @@ import (
 	"gatepost/internal/control"
 	"gatepost/internal/email"
 	"gatepost/internal/oauth"
+	"gatepost/internal/oauth/entra"
 	"gatepost/internal/provider"
 	"gatepost/internal/provider/gmail"
+	"gatepost/internal/provider/microsoft"
 	"gatepost/internal/provider/smtp"
 	"gatepost/internal/queue"
 	"gatepost/internal/sandbox"
@@ -68,12 +70,14 @@ func (w *world) begin(change []func(*Config)) {
 	w.must(err)
 	endpoints, client := w.outside()
 	keyless := vault.Keyless{May: oauth.KeylessIdentities{oauth.KeylessMetadata}, HTTP: client}
+	var office entra.Endpoints
 	if w.google != nil {
 		keyless.At = oauth.KeylessAt(w.google.GoogleURL, w.google.MetadataURL)
+		office = entra.At(w.google.MicrosoftURL)
 	}
-	v := vault.New(w.store, master, rand.Reader, time.Now, vault.WithGoogle(endpoints, client), vault.WithGoogleKeyless(keyless))
+	v := vault.New(w.store, master, rand.Reader, time.Now, vault.WithGoogle(endpoints, client), vault.WithGoogleKeyless(keyless), vault.WithMicrosoft(office, client))
 	w.must(v.Start(ctx))
-	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), w.relay.kind()}
+	kinds := []provider.Kind{gmail.Kind(), gmail.SMTPKind(), microsoft.Kind(), w.relay.kind()}
 	engine := queue.Config{
 		Store: w.store, Vault: v, Kinds: kinds, Node: id(w.t, email.PrefixNode), Looks: []time.Duration{time.Millisecond},
 	}
@@ -87,7 +91,7 @@ func (w *world) begin(change []func(*Config)) {
 	w.url = "http://" + server.Listener.Addr().String()
 	keys := access.NewKeys(w.store, time.Now)
 	w.control = control.New(control.Config{
-		Store: w.store, Vault: v, Engine: w.engine, Kinds: kinds, Endpoints: endpoints, Keyless: keyless, HTTP: client, Keys: keys,
+		Store: w.store, Vault: v, Engine: w.engine, Kinds: kinds, Endpoints: endpoints, Entra: office, Keyless: keyless, HTTP: client, Keys: keys,
 		PublicURL: func() string { return w.url },
 	})
 	w.team, err = w.control.FirstTeam(ctx)
