@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -82,12 +83,11 @@ func (x *examination) accounts(ctx context.Context, q DoctorQuery) error {
 		x.ways[i], p.Unable = x.c.cfg.Engine.Ways(ctx, x.g.Team, row.ID)
 		p.Places, p.Shared = x.ways[i].Places, publicOf(row.Config, "mailbox")
 		if p.Unable == nil {
-			p.Unable = x.credential(ctx, &p)
+			p.Unable = x.credential(ctx, &p, row.Config)
 		}
 		x.at.Patients = append(x.at.Patients, p)
 	}
-	x.share(ctx, rows)
-	return nil
+	return x.share(ctx, rows)
 }
 
 func subjectOf(row *store.Account) monitor.Subject {
@@ -137,7 +137,7 @@ func domainOf(address string) string {
 }
 
 // credential reads what is public of a patient's credential, and where it is tried.
-func (x *examination) credential(ctx context.Context, p *monitor.Patient) error {
+func (x *examination) credential(ctx context.Context, p *monitor.Patient, config json.RawMessage) error {
 	if p.Credential == "" {
 		return nil
 	}
@@ -147,7 +147,8 @@ func (x *examination) credential(ctx context.Context, p *monitor.Patient) error 
 	}
 	p.Kind, p.ClientID, p.ClientOf = row.Kind, publicOf(row.Public, "client_id"), publicOf(row.Public, "client")
 	if isUser(row.Kind) {
-		p.Consented = splitWords(publicOf(row.Public, "scopes"))
+		p.Consented, p.User = splitWords(publicOf(row.Public, "scopes")), publicOf(row.Public, "email")
+		p.Shared = sharedFor(row, mailboxOf(config))
 	}
 	p.Places = append(p.Places, x.c.tokenPlaces(row)...)
 	return nil

@@ -121,23 +121,60 @@ func (x *examination) mint(ctx context.Context, row *store.Account, scopes []str
 
 // share joins what the accounts of a credential need, those that are not examined too,
 // and finds what a service account may do beyond it.
-func (x *examination) share(ctx context.Context, rows []*store.Account) {
-	needs := map[email.ID][]string{}
+func (x *examination) share(ctx context.Context, rows []*store.Account) error {
+	credentials, err := x.c.cfg.Store.Credentials(ctx, x.g.Team)
+	if err != nil {
+		return err
+	}
+	consents, needs := map[email.ID]string{}, map[string][]string{}
+	byID := map[email.ID]store.Credential{}
+	for _, c := range credentials {
+		consents[c.ID], byID[c.ID] = consentOf(c), c
+	}
 	for _, row := range rows {
-		ways, err := x.c.cfg.Engine.Ways(ctx, x.g.Team, row.ID)
-		if err != nil {
-			continue
-		}
+		ways, _ := x.c.cfg.Engine.Ways(ctx, x.g.Team, row.ID) // one that cannot be opened needs nothing
 		for _, use := range ways.Uses {
-			if !slices.Contains(needs[row.Credential], use.For) {
-				needs[row.Credential] = append(needs[row.Credential], use.For)
+			by := consents[row.Credential]
+			needs[by] = append(needs[by], use.For)
+			if use.For != string(oauth.PurposeSMTP) && sharedFor(byID[row.Credential], mailboxOf(row.Config)) != "" {
+				needs[by] = append(needs[by], string(entra.PurposeShared)) // SMTP alone knows no such permission
 			}
 		}
 	}
 	for i := range x.at.Patients {
 		p := &x.at.Patients[i]
-		p.Needs = needs[p.Credential]
+		p.Needs = inOrder(needs[consents[p.Credential]])
 	}
+	return nil
+}
+
+// consentOf is what the accounts of a credential have their permissions by. Those of a
+// user of Microsoft's are of the user and the app: each further consent adds to them, and
+// every token has all (learn.microsoft.com/entra/identity-platform/consent-types-developer).
+func consentOf(c store.Credential) string {
+	if c.Kind != KindMicrosoftUser {
+		return c.ID
+	}
+	return strings.Join([]string{publicOf(c.Public, "client_id"), publicOf(c.Public, "tenant"), publicOf(c.Public, "subject")}, " ")
+}
+
+// inOrder are purposes, each once, in the order in which they are always told.
+func inOrder(needs []string) (out []string) {
+	for _, p := range entra.Purposes() {
+		if slices.Contains(needs, string(p)) {
+			out = append(out, string(p))
+		}
+	}
+	return out
+}
+
+// sharedFor is the mailbox of an account, where its credential is the consent of somebody
+// else; empty: it is the user's own.
+func sharedFor(c store.Credential, mailbox string) string {
+	if c.Kind != KindMicrosoftUser || mailbox == "" || store.SameMailbox(mailbox, publicOf(c.Public, "email")) {
+		return ""
+	}
+	return mailbox
 }
 
 // beyond tries which wider scopes a service account may use. A delegation names scopes

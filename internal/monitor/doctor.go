@@ -15,14 +15,15 @@ type Patient struct {
 	Credential email.ID
 	Kind       string   // of the credential
 	ClientOf   email.ID // of a consent: the credential of its OAuth client or app
-	Shared     string   // the mailbox, where it is another than the address says
+	User       string   // who consented
+	Shared     string   // the shared mailbox that the user signs in for
 	ClientID   string   // of the OAuth client, service account or app registration, as far as it is public
 	Consented  []string // scopes that a user agreed to
 
 	Places []provider.Place
 	Steps  []provider.Step
 	Tokens []Token
-	Needs  []string // purposes that accounts with this credential have
+	Needs  []string // purposes that accounts with this credential have, or with another consent of its user to the same app
 	Extra  []string // scopes that a service account may use though nobody needs them
 	// Proven says that another account with the same credential signs in at the same
 	// server.

@@ -79,7 +79,7 @@ func (p *Patient) needed() []string {
 			add(rolesFor(need)...)
 		default:
 			add(entra.ScopesFor([]oauth.Purpose{oauth.Purpose(need)}, entra.Global.Resources())...)
-			if p.Shared != "" {
+			if contains(p.Needs, string(entra.PurposeShared)) {
 				add(entra.ScopesFor([]oauth.Purpose{oauth.Purpose(need), entra.PurposeShared}, entra.Global.Resources())...)
 			}
 		}
@@ -119,7 +119,7 @@ func (p *Patient) takeAway(f *Finding, extra []string) {
 	default:
 		f.Who = EntraAdmin
 		f.Fix = "At https://entra.microsoft.com > Enterprise applications > " + orElse(p.ClientID, "the app") + " > Permissions revoke them, then connect the mailbox again with fewer purposes."
-		f.Commands = []string{"gatepost connect microsoft " + p.Address + " --consent" + p.bySMTP() + " --purposes " + strings.Join(p.Needs, ",")}
+		f.Commands = []string{"gatepost connect microsoft " + p.Address + " --consent" + p.sharedWith() + p.bySMTP() + " --purposes " + strings.Join(p.Needs, ",")}
 	}
 }
 

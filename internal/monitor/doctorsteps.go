@@ -171,7 +171,7 @@ func (p *Patient) commands(cause string) []string {
 	case "smtp_auth_disabled":
 		return append([]string{"Set-CASMailbox -Identity " + p.Address + " -SmtpClientAuthenticationDisabled $false", release}, apiCommands(p)...)
 	case "send_as_denied":
-		return []string{"Add-RecipientPermission -Identity FROM-ADDRESS -Trustee " + p.Address + " -AccessRights SendAs"}
+		return []string{"Add-RecipientPermission -Identity FROM-ADDRESS -Trustee " + p.signsIn() + " -AccessRights SendAs"}
 	case "sender_not_verified":
 		return []string{"gatepost accounts aliases " + p.Address}
 	case "permission_missing", "access_policy":
@@ -199,9 +199,25 @@ func (p *Patient) again() []string {
 	case "google_user":
 		return []string{"gatepost connect gmail " + p.Address + p.bySMTP()}
 	case "microsoft_user":
-		return []string{"gatepost connect microsoft " + p.Address + " --consent" + p.bySMTP()}
+		return []string{"gatepost connect microsoft " + p.Address + " --consent" + p.sharedWith() + p.bySMTP()}
 	}
 	return nil
+}
+
+// sharedWith names who signs in for a shared mailbox.
+func (p *Patient) sharedWith() string {
+	if p.Shared == "" {
+		return ""
+	}
+	return " --shared-with " + p.User
+}
+
+// signsIn is the mailbox whose rights Exchange looks at.
+func (p *Patient) signsIn() string {
+	if p.Shared != "" {
+		return p.User
+	}
+	return p.Address
 }
 
 func (p *Patient) bySMTP() string {
