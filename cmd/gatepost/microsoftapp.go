@@ -154,6 +154,17 @@ func (a appFlags) app(ctx context.Context, g *guide, credential string) (string,
 	return g.keepApp(ctx, n)
 }
 
+// replacedBy is what a stored app has from now on.
+func replacedBy(n client.NewCredential) string {
+	switch {
+	case n.Certificate != "":
+		return "with this certificate from now on"
+	case n.ClientSecret != "":
+		return "with this secret from now on"
+	}
+	return "without a secret from now on"
+}
+
 // keepApp stores the app; one that is there already gets the new secret, which
 // gatepost tries first.
 func (g *guide) keepApp(ctx context.Context, n client.NewCredential) (string, error) {
@@ -168,7 +179,7 @@ func (g *guide) keepApp(ctx context.Context, n client.NewCredential) (string, er
 		n.Name = list.Data[i].Name
 		old, err := g.ReplaceCredential(ctx, list.Data[i].ID, n)
 		if err == nil {
-			g.note("%s app registration: checked; it is stored already, as %s, with this secret from now on", g.in(green, "✓"), old.ID)
+			g.note("%s app registration: checked; it is stored already, as %s, %s", g.in(green, "✓"), old.ID, replacedBy(n))
 		}
 		return list.Data[i].ID, err
 	}

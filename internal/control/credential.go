@@ -117,12 +117,18 @@ func (c *Control) replace(ctx context.Context, row *store.Credential, n NewCrede
 		wrong.add("kind", "cannot be changed: this credential is of the kind %s; make a new one", row.Kind)
 	}
 	n.Kind = row.Kind
-	n = c.sameAccount(n.sameApp(row.Public), row.Public)
+	n, err := c.sameSecret(ctx, row, c.sameAccount(n.sameApp(row.Public), row.Public))
+	if err != nil {
+		return err
+	}
 	s := c.secret(n, &wrong)
 	if err := c.checkSameClient(ctx, row, s, &wrong); err != nil {
 		return err
 	}
 	if err := c.checkStillByItself(ctx, row, s, &wrong); err != nil {
+		return err
+	}
+	if err := c.checkSameCloud(ctx, row, s, &wrong); err != nil {
 		return err
 	}
 	if err := wrong.err(); err != nil || n.OnlyCheck {

@@ -104,3 +104,32 @@ func TestMicrosoftSetup(t *testing.T) {
 	_, err = w.SetupSteps(t.Context(), w.grant, SetupQuery{Kind: SetupMicrosoft, Transport: transportGmail})
 	wantInvalid(t, err, "transport", "is not for this set-up")
 }
+
+// A stored app that is in use stays in its cloud, and the same secret, given again without
+// its end, keeps the end that was said of it; another secret does not.
+func TestAppGivenAgain(t *testing.T) {
+	w := startGoogle(t, store.Options{Dir: t.TempDir()})
+	app := w.entraApp(t)
+	n := microsoftApp(app)
+	n.SecretExpires = "2099-01-01"
+	made, err := w.CreateCredential(t.Context(), w.grant, n)
+	must(t, err)
+	_, err = w.CreateAccount(t.Context(), w.grant, NewAccount{Address: contoso, Transport: transportMicrosoft, Credential: made.ID})
+	must(t, err)
+	again := NewCredential{ClientSecret: email.NewSecret(app.Secret), Cloud: "us_gov_l4"}
+	_, err = w.ReplaceCredential(t.Context(), w.grant, made.ID, again)
+	wantInvalid(t, err, "cloud", "where "+contoso+" uses this app")
+	again.Cloud = ""
+	_, err = w.ReplaceCredential(t.Context(), w.grant, made.ID, again)
+	must(t, err)
+	if end := w.public(t, made.ID, "expires_at"); end != "2099-01-01T00:00:00Z" {
+		t.Errorf("the same secret ends on %q", end)
+	}
+	row, err := w.cfg.Store.Credential(t.Context(), w.grant.Team, made.ID)
+	must(t, err)
+	other, err := w.sameSecret(t.Context(), &row, NewCredential{Kind: KindMicrosoftApp, ClientSecret: email.NewSecret("another8Q~secret-of-the-app")})
+	must(t, err)
+	if other.SecretExpires != "" {
+		t.Errorf("another secret ends on %q, as the old one", other.SecretExpires)
+	}
+}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,7 +141,7 @@ func (c *Control) appProof(ctx context.Context, t trial) (Proof, error) {
 	steps := []Step{{Name: "app", OK: true, Detail: appDetail(app, t.row)}}
 	if err := app.AppOnly(); err != nil {
 		return proofOf(append(steps, Step{
-			Name: "token", Optional: true, Cause: "app_not_by_itself", Text: "The app cannot act by itself: " + err.Error() + ".",
+			Name: "token", Optional: true, Cause: "app_not_by_itself", Text: "The credential " + notByItself(t.row) + ".",
 			Fix: "It can ask users for consent: gatepost connect microsoft ADDRESS --consent.",
 		})), nil
 	}
@@ -226,4 +227,47 @@ func (c *Control) checkStillByItself(ctx context.Context, row *store.Credential,
 		}
 	}
 	return nil
+}
+
+// checkSameCloud refuses another cloud for an app that is in use: nothing is shared
+// between clouds, so all that use it would fail
+// (learn.microsoft.com/graph/deployments).
+func (c *Control) checkSameCloud(ctx context.Context, row *store.Credential, s secret, wrong *problems) error {
+	if row.Kind != KindMicrosoftApp || s.public == nil || publicOf(s.public, "cloud") == publicOf(row.Public, "cloud") {
+		return nil
+	}
+	users, err := c.usersOf(ctx, row.Team, row.ID)
+	if err != nil {
+		return err
+	}
+	all, err := c.cfg.Store.Accounts(ctx, row.Team)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.Credential == row.ID || slices.Contains(users, a.Credential) {
+			wrong.add("cloud", "is another one than %s, where %s uses this app, and an app is known in one cloud alone: leave it out, or give the app that is registered in the other cloud",
+				publicOf(row.Public, "cloud"), a.Address)
+			return nil
+		}
+	}
+	return nil
+}
+
+// sameSecret keeps what was said of a client secret's end, where the same secret is given
+// again without it.
+func (c *Control) sameSecret(ctx context.Context, row *store.Credential, n NewCredential) (NewCredential, error) {
+	end := publicOf(row.Public, "expires_at")
+	if n.Kind != KindMicrosoftApp || n.SecretExpires != "" || n.ClientSecret.Empty() || end == "" {
+		return n, nil
+	}
+	app, err := c.app(ctx, row.Team, row.ID)
+	if err != nil {
+		return n, err
+	}
+	at, err := time.Parse(time.RFC3339, end)
+	if err == nil && c.cfg.Now().Before(at) && app.HasSecret(n.ClientSecret) {
+		n.SecretExpires = end
+	}
+	return n, nil
 }

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -193,14 +194,19 @@ func secretProblem(secret string) string {
 		return "is the secret's ID, not its Value: " + newSecret
 	case strings.Contains(secret, "***"):
 		return "is masked with stars: " + newSecret
+	case strings.HasPrefix(trimmed, "-----BEGIN"):
+		return "is a PEM file: give it as the certificate or its key"
 	case trimmed != secret || strings.ContainsAny(secret, "\r\n\x00"):
 		return "begins or ends with a space, or holds a line break: copy it again"
-	case strings.HasPrefix(secret, "-----BEGIN"):
-		return "is a PEM file: give it as the certificate or its key"
 	case len(secret) > 1000:
 		return "is longer than 1000 bytes: no client secret is"
 	}
 	return ""
+}
+
+// HasSecret tells whether this is the app's client secret.
+func (a *App) HasSecret(s email.Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(a.secret.Reveal()), []byte(s.Reveal())) == 1
 }
 
 // AppOnly tells why this app cannot act by itself, as an oauth.KeyFileError; nil where

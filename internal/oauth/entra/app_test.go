@@ -59,6 +59,7 @@ func TestWrongApps(t *testing.T) {
 		"space":            {func(f *AppFields) { f.Secret = email.NewSecret(secretOf + " ") }, "client_secret", "copy it again"},
 		"line break":       {func(f *AppFields) { f.Secret = email.NewSecret("Q~8canary\nX") }, "client_secret", "copy it again"},
 		"PEM as secret":    {func(f *AppFields) { f.Secret = email.NewSecret("-----BEGIN CERTIFICATE-----MII-----END") }, "client_secret", "as the certificate"},
+		"PEM with lines":   {func(f *AppFields) { f.Secret = email.NewSecret("-----BEGIN CERTIFICATE-----\nMII\n-----END") }, "client_secret", "as the certificate"},
 		"huge secret":      {func(f *AppFields) { f.Secret = email.NewSecret(strings.Repeat("x", 1001)) }, "client_secret", "1000"},
 		"display name":     {func(f *AppFields) { f.Tenant = "Default Directory" }, "tenant", "neither a GUID nor a domain"},
 		"one word":         {func(f *AppFields) { f.Tenant = "contoso" }, "tenant", "neither a GUID nor a domain"},
