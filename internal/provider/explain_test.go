@@ -305,11 +305,19 @@ func TestExplainKeepsSecrets(t *testing.T) {
 	for _, secret := range []string{
 		"ya29.a0AfH6SMBx-1234567890", "eyJ0eXAiOiJKV1QiLCJub25jZSI6IjEy.eyJhdWQiOiJodHRwczovL2dyYXBo.c2lnbmF0dXJl",
 		"0.AXoAZZ1234567890abcdefghijklmnopqrstuvwxyzABCDEFGH.AgABAAEAAAD", "1.AXoAZZ1234567890abcdefghijklmnopqrstuvwxyzABCDEFGH",
-		"abc8Q~abcdefghijklmnopqrstuvwxyz0123456789",
+		"abc8Q~abcdefghijklmnopqrstuvwxyz0123456789", "GOCSPX-abcdefghijklmnopqrstuvwx",
 	} {
-		for _, e := range Explain("535 5.7.3 Authentication unsuccessful token "+secret+" x", noon) {
-			if strings.Contains(e.Error.Reply+e.Error.Text+e.Error.Fix, secret) {
-				t.Errorf("%s is repeated: %s", secret, e.Error.Reply)
+		for _, text := range []string{
+			"535 5.7.3 Authentication unsuccessful token " + secret + " x",
+			"AADSTS7000215: Invalid client secret provided. client_secret=" + secret,
+			"AADSTS50011: The redirect URI 'https://x.example/cb?code=" + secret + "' does not match",
+			"GET https://gmail.googleapis.com/x?access_token=" + secret + " : Gmail API has not been used in project 1 before",
+			"GET https://gmail.googleapis.com/x?access_token=" + secret + " : Gmail API has not been used in project 1 before. Enable it by visiting https://console.example/x?project=1 .",
+		} {
+			for _, e := range Explain(text, noon) {
+				if strings.Contains(e.Error.Reply+e.Error.Text+e.Error.Fix+e.Error.Link, secret) {
+					t.Errorf("%s is repeated: %s %s", secret, e.Error.Reply, e.Error.Fix)
+				}
 			}
 		}
 	}

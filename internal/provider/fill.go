@@ -24,8 +24,8 @@ func fill(s string, a Answer) string {
 		"{scopes}", cmp.Or(strings.Join(about.Scopes, ","), "the scopes that gatepost asks for"),
 		"{subject}", cmp.Or(about.Subject, "the user"),
 		"{sender}", cmp.Or(about.Sender, "the address in From"),
-		"{redirect_uri}", cmp.Or(about.RedirectURI, "the address that gatepost printed"),
-		"{link}", cmp.Or(firstLink(a.Text), "the link in the reply"),
+		"{redirect_uri}", cmp.Or(withoutSecrets(about.RedirectURI), "the address that gatepost printed"),
+		"{link}", cmp.Or(withoutSecrets(firstLink(a.Text)), "the link in the reply"),
 		"{offset}", offsetWords(about.ClockOffset),
 		// For commands and addresses.
 		"{mailbox}", cmp.Or(about.Subject, "MAILBOX"),

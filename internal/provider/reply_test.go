@@ -19,13 +19,23 @@ import (
 
 func TestCleanReply(t *testing.T) {
 	for in, want := range map[string]string{
-		"two\r\nlines\tand \x00 controls": "two lines and controls",
-		"token ya29.a0Af-x_Y.z refused":   "token [redacted] refused",
-		`{"refresh":"1//0abc-D_e"}`:       `{"refresh":"[redacted]"}`,
-		"jwt eyJhbGciOi.eyJpc3Mi.c2ln":    "jwt [redacted]",
-		"Authorization: Bearer abcdefgh":  "Authorization: [redacted]",
-		"bad \xff byte":                   "bad \uFFFD byte",
-		strings.Repeat("é", 400):          strings.Repeat("é", 256),
+		"two\r\nlines\tand \x00 controls":                                "two lines and controls",
+		"token ya29.a0Af-x_Y.z refused":                                  "token [redacted] refused",
+		`{"refresh":"1//0abc-D_e"}`:                                      `{"refresh":"[redacted]"}`,
+		"jwt eyJhbGciOi.eyJpc3Mi.c2ln":                                   "jwt [redacted]",
+		"Authorization: Bearer abcdefgh":                                 "Authorization: [redacted]",
+		"secret GOCSPX-abcdefGHIJK_0123 x":                               "secret [redacted] x",
+		"?client_id=1&client_secret=s3cr3t-value&scope=a":                "?client_id=1&client_secret=[redacted]&scope=a",
+		`{"refresh_token": "0.AAAAshort", "scope":"a"}`:                  `{"refresh_token": "[redacted]", "scope":"a"}`,
+		`{\"client_secret\":\"s3cr3t-value\"}`:                           `{\"client_secret\":\"[redacted]\"}`,
+		"AUTH PLAIN AGFwcABodW50ZXIy ok":                                 "[redacted] ok",
+		"AUTH LOGIN XOAUTH2 OAUTHBEARER":                                 "AUTH LOGIN XOAUTH2 OAUTHBEARER",
+		"Username and Password not accepted. password: wrong!":           "Username and Password not accepted. password: [redacted]",
+		"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- x": "[redacted] x",
+		"-----BEGIN RSA PRIVATE KEY-----\nMIIE":                          "[redacted]",
+		"code 4/0AeanS0abcdefghijklmnopqrst x":                           "code [redacted] x",
+		"bad \xff byte":                                                  "bad \uFFFD byte",
+		strings.Repeat("é", 400):                                         strings.Repeat("é", 256),
 	} {
 		if got := CleanReply(in); got != want {
 			t.Errorf("CleanReply(%q) = %q, want %q", in, got, want)

@@ -356,7 +356,7 @@ var entraRows = []row{
 		vendor: microsoftsOnly, stages: "token", reason: "invalid_grant",
 		class: Hold, cause: "token_revoked", rest: true,
 		says: "Microsoft does not accept the access to {subject} any more.",
-		fix:  "Read the reply. " + consentAgain,
+		fix:  "Read the reply, then connect the mailbox again: gatepost connect microsoft.",
 		link: entraPage,
 	},
 	{

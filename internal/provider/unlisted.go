@@ -39,7 +39,12 @@ func clip(s string, most int) string {
 
 // What is taken out, in this order. Enhanced status codes and short numbers stay.
 var (
-	urlShapes     = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.\-]*://[^\s"'<>]+`)
+	urlShapes = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.\-]*://[^\s"'<>]+`)
+	// quotedShapes are what stands in brackets or quotation marks by itself: names of users,
+	// tenants and files. JSON has its own words in such marks.
+	bracketShapes = regexp.MustCompile(`<[^<>]{1,100}>`)
+	quotedShapes  = regexp.MustCompile(`(^|[\s(=:])(?:"[^"]{1,100}"|'[^']{1,100}')`)
+	plainWord     = regexp.MustCompile(`^\W*/?[a-z_]+\W*$`)
 	addressShapes = regexp.MustCompile(`[^\s<>"'(),:;\[\]=]+@[^\s<>"'(),:;\[\]=]+`)
 	networkShapes = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,}\b`)
 	timeShapes    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ][0-9:.]+(?:Z|[+-]\d\d:?\d\d)?`)
@@ -54,6 +59,10 @@ var (
 func anonymous(reply string) string {
 	s := CleanReply(reply)
 	s = urlShapes.ReplaceAllString(s, "[link]")
+	s = bracketShapes.ReplaceAllStringFunc(s, unnamed)
+	if !strings.Contains(s, "{") {
+		s = quotedShapes.ReplaceAllStringFunc(s, unnamed)
+	}
 	s = addressShapes.ReplaceAllString(s, "[address]")
 	s = timeShapes.ReplaceAllString(s, "[time]")
 	s = networkShapes.ReplaceAllString(s, "[ip]")
@@ -65,4 +74,15 @@ func anonymous(reply string) string {
 		return word
 	})
 	return longNumber.ReplaceAllString(s, "[number]")
+}
+
+// unnamed is what is left of a quotation: plain words are a provider's own.
+func unnamed(quoted string) string {
+	if plainWord.MatchString(quoted) {
+		return quoted
+	}
+	if at := strings.IndexAny(quoted, `"'<`); at > 0 {
+		return quoted[:at] + "[name]"
+	}
+	return "[name]"
 }

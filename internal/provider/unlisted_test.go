@@ -29,6 +29,16 @@ func TestUnlistedAnswersNameNobody(t *testing.T) {
 			}
 		}
 	}
+	for quoted, want := range map[string]string{
+		"Tenant 'Contoso Ltd' is odd":                     "tenant [name] is odd",
+		`User "Ada Lovelace" <Ada> of the user's odd box`: "user [name] [name] of the user's odd box",
+		"The field 'scope' isn't 'odd'":                   "the field 'scope' isn't 'odd'",
+		`"ada lovelace"@acme.example is odd`:              "[name]@[host] is odd",
+	} {
+		if u, _ := AsUnlisted(&Error{Unlisted: true, Reply: quoted}); u.Words != want {
+			t.Errorf("%s: %q", quoted, u.Words)
+		}
+	}
 	words := func(text string) string {
 		u, _ := AsUnlisted(Classify(Answer{Stage: StageBody, Code: 554, Text: text}, time.Now()))
 		return u.Words

@@ -533,3 +533,13 @@ func key(e provider.Entry) string {
 	parts := []string{string(e.Vendor), strings.Join(stages, ","), strings.Join(e.Codes, ","), strings.Join(e.Reasons, ","), strings.Join(e.Texts, ","), e.Cause}
 	return strings.Join(parts, " / ")
 }
+
+// What a person is to do stands whole with the message and with the account: neither cut
+// nor taken for a secret.
+func TestAdviceIsWhole(t *testing.T) {
+	for _, e := range provider.Catalogue() {
+		if got := about(&provider.Error{Text: e.Meaning, Fix: e.Fix}); got.Text != e.Meaning || got.Fix != e.Fix {
+			t.Errorf("%s: %q %q, want %q %q", e.Cause, got.Text, got.Fix, e.Meaning, e.Fix)
+		}
+	}
+}

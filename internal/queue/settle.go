@@ -489,6 +489,6 @@ func (s *settling) event(kind email.EventKind, data store.EventData) store.Event
 // some bytes, and an outcome that cannot be written would be tried for ever.
 func about(err *provider.Error) store.EventData {
 	return store.EventData{
-		Cause: err.Cause, Text: provider.CleanReply(err.Text), Fix: provider.CleanReply(err.Fix), Reply: provider.CleanReply(err.Reply),
+		Cause: err.Cause, Text: provider.CleanAdvice(err.Text), Fix: provider.CleanAdvice(err.Fix), Reply: provider.CleanReply(err.Reply),
 	}
 }
