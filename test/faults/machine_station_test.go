@@ -197,10 +197,18 @@ func (s *station) relay(addresses ...string) {
 	}
 }
 
+// create makes what a test begins with. A 503 says that nothing was kept, and to come
+// again: a machine short of something is busy while it starts.
 func (s *station) create(path string, v any) string {
 	s.t.Helper()
-	status, answer, err := s.call(http.MethodPost, path, v)
-	s.must(err)
+	var status int
+	var answer []byte
+	s.until("POST "+path+" is taken", 30*time.Second, func() bool {
+		var err error
+		status, answer, err = s.call(http.MethodPost, path, v)
+		s.must(err)
+		return status != http.StatusServiceUnavailable
+	})
 	var made struct{ ID string }
 	if status/100 != 2 || json.Unmarshal(answer, &made) != nil || made.ID == "" {
 		s.t.Fatalf("POST %s: %d: %s\n%s", path, status, answer, s.lastWords())
