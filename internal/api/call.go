@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	pathpkg "path"
 	"runtime/debug"
 	"slices"
@@ -186,7 +187,10 @@ func (c *call) query(allowed ...string) (map[string][]string, error) {
 		return nil, nil
 	}
 	var wrong []email.Problem
-	values := c.r.URL.Query()
+	values, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		wrong = append(wrong, email.Problem{Field: "query", Message: "cannot be read: write %, ; and & in values as %25, %3B and %26"})
+	}
 	for name := range values {
 		if !slices.Contains(allowed, name) {
 			wrong = append(wrong, email.Problem{Field: clip(name), Message: "unknown query parameter"})

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatepost/client"
@@ -15,10 +16,14 @@ func (s *server) listErrors(c *call) error {
 	if err != nil {
 		return err
 	}
+	text, asked := one["text"], c.r.URL.Query().Has("text")
+	if asked && strings.TrimSpace(text) == "" {
+		wrong.add("text", "is empty; without it, all that is known is listed")
+	}
 	if len(wrong) > 0 {
 		return wrong
 	}
-	if text := one["text"]; text != "" {
+	if asked {
 		return c.answer(http.StatusOK, ExplainError(text, time.Now()))
 	}
 	return c.answer(http.StatusOK, knownErrors())

@@ -48,4 +48,6 @@ func TestErrorIsExplained(t *testing.T) {
 	}
 	w.get("/v1/errors?text=a&text=b").want(http.StatusUnprocessableEntity)
 	w.get("/v1/errors?words=a").want(http.StatusUnprocessableEntity)
+	w.get("/v1/errors?text=").want(http.StatusUnprocessableEntity)
+	w.get("/v1/errors?text=100%zz").want(http.StatusUnprocessableEntity)
 }
