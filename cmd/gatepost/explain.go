@@ -49,15 +49,18 @@ Exit codes, for scripts:
 	return cmd
 }
 
-// maxLog is how much of the standard input is read.
-const maxLog = 1 << 20
+// maxLog is how much of the standard input is read: more than one error has.
+const maxLog = 32 << 10
 
 func textToExplain(env environment, args []string) (string, error) {
 	text := strings.Join(args, " ")
 	if text == "-" {
-		b, err := io.ReadAll(io.LimitReader(env.stdin, maxLog))
+		b, err := io.ReadAll(io.LimitReader(env.stdin, maxLog+1))
 		if err != nil {
 			return "", fmt.Errorf("read the standard input: %w", err)
+		}
+		if len(b) > maxLog {
+			fmt.Fprintln(env.stderr, "Only the first 32 KiB were read: give the lines of one error, such as by  tail -20")
 		}
 		text = string(b)
 	}

@@ -9,6 +9,17 @@ import (
 	"gatepost/client"
 )
 
+// A whole log is too much: that its end was not read is said.
+func TestExplainReadsOneError(t *testing.T) {
+	code, out, errs := explained(t, strings.Repeat("x", 40<<10)+"\n550 5.4.5 Daily user sending limit exceeded.\n", "-")
+	if code != exitFailed || !strings.Contains(out, "names no error") || !strings.Contains(errs, "32 KiB") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if _, _, errs := explained(t, "550 5.4.5 Daily user sending limit exceeded.\n", "-"); errs != "" {
+		t.Errorf("%s", errs)
+	}
+}
+
 // explained runs gatepost explain with a standard input.
 func explained(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()

@@ -21,7 +21,7 @@ func AsUnlisted(e *Error) (Unlisted, bool) {
 		return Unlisted{}, false
 	}
 	sample := anonymous(e.Reply)
-	return Unlisted{Stage: e.Stage, Code: e.Code, Words: clip(digitRuns.ReplaceAllString(strings.ToLower(sample), "#"), maxWords), Sample: clip(sample, maxSample)}, true
+	return Unlisted{Stage: e.Stage, Code: e.Code, Words: clip(digitRuns.ReplaceAllStringFunc(strings.ToLower(sample), butEntra("#")), maxWords), Sample: clip(sample, maxSample)}, true
 }
 
 // What is kept of an answer.
@@ -50,8 +50,8 @@ var (
 	timeShapes    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ][0-9:.]+(?:Z|[+-]\d\d:?\d\d)?`)
 	hostShapes    = regexp.MustCompile(`\b[\p{L}\p{N}_\-]+(?:\.[\p{L}\p{N}_\-]+)*\.\p{L}[\p{L}\p{N}\-]+\b`)
 	idShapes      = regexp.MustCompile(`[\p{L}\p{N}_+/=\-]{8,}`)
-	digitRuns     = regexp.MustCompile(`\d+`)
-	longNumber    = regexp.MustCompile(`\d{5,}`)
+	digitRuns     = regexp.MustCompile(`(?i)(?:aadsts)?\d+`)
+	longNumber    = regexp.MustCompile(`(?i)(?:aadsts)?\d{5,}`)
 )
 
 // anonymous takes out of a reply what names somebody or one case. A word of eight
@@ -69,11 +69,22 @@ func anonymous(reply string) string {
 	s = hostShapes.ReplaceAllString(s, "[host]")
 	s = idShapes.ReplaceAllStringFunc(s, func(word string) string {
 		if strings.ContainsAny(word, "0123456789") || len(word) >= 24 {
-			return "[id]"
+			return butEntra("[id]")(word)
 		}
 		return word
 	})
-	return longNumber.ReplaceAllString(s, "[number]")
+	return longNumber.ReplaceAllStringFunc(s, butEntra("[number]"))
+}
+
+// butEntra replaces what was found, unless it is the number of an error of Entra ID: that
+// says more than its words.
+func butEntra(by string) func(string) string {
+	return func(found string) string {
+		if entraNumbers.FindString(found) == found {
+			return found
+		}
+		return by
+	}
 }
 
 // unnamed is what is left of a quotation: plain words are a provider's own.

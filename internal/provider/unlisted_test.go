@@ -30,6 +30,7 @@ func TestUnlistedAnswersNameNobody(t *testing.T) {
 		}
 	}
 	for quoted, want := range map[string]string{
+		"400 invalid_grant AADSTS12345678: odd, 12345678": "# invalid_grant aadsts12345678: odd, [id]",
 		"Tenant 'Contoso Ltd' is odd":                     "tenant [name] is odd",
 		`User "Ada Lovelace" <Ada> of the user's odd box`: "user [name] [name] of the user's odd box",
 		"The field 'scope' isn't 'odd'":                   "the field 'scope' isn't 'odd'",
