@@ -207,7 +207,7 @@ func (l *logText) usual(code int) []Stage {
 
 // signingIn are the stages of a sign-in, the likelier first.
 func (l *logText) signingIn() []Stage {
-	if l.has("password", "app password") && !l.has("oauth") {
+	if l.has("password", "authentication data", "error: authentication failed") && !l.has("oauth", "token") {
 		return []Stage{StageAuth, StageBearer}
 	}
 	return []Stage{StageBearer, StageAuth}

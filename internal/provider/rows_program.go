@@ -11,6 +11,12 @@ var programRows = []row{
 		link: "https://nodemailer.com/smtp/oauth2/",
 	},
 	{
+		stages: "program", text: "smtp error: could not authenticate|failed to authenticate on smtp server|no authentication type succeeded",
+		class: Hold, cause: "credential_refused",
+		says: "The program could not sign in; what the server answered, it does not say here.",
+		fix:  "Have the program log the conversation (PHPMailer: SMTPDebug = 2) and explain the line that begins with 535, 534, 530 or 504.",
+	},
+	{
 		no: "74l", stages: "program", text: "smtp connect() failed|could not connect to smtp host|couldn't connect to host|couldn't connect to server|failed to connect to|unable to connect to|error connecting to",
 		class: Retry, cause: "unreachable",
 		says: "The program could not connect to the server; why, it does not say.",

@@ -37,10 +37,11 @@ func leftOut() map[string]string {
 		"microsoft / send,upload,call /  /  / inactive, soft-deleted,rest api is not yet supported for this mailbox / mailbox_not_enabled":                                                                        code,
 		"microsoft / send,upload,call /  /  / /me request is only valid with delegated / mailbox_not_named":                                                                                                       "74g: gatepost names the mailbox itself wherever an app asks, so this is not about sending",
 		" / program /  /  / missing credentials for / client_credentials_missing":                                                                                                                                 nobody,
+		" / program /  /  / smtp error: could not authenticate,failed to authenticate on smtp server,no authentication type succeeded / credential_refused":                                                       nobody,
 		" / program /  /  / smtp connect() failed,could not connect to smtp host,couldn't connect to host,couldn't connect to server,failed to connect to,unable to connect to,error connecting to / unreachable": "a program's own words; gatepost's connections say why",
-		" / program /  /  /  / unexpected_answer":                                                                                                                                                                 nobody,
-		" / connect /  /  / x509:  / tls_certificate_refused":                                                                                                                                                     "crypto/tls wraps what it finds wrong with a certificate, so the row before it decides; logs of others show it bare",
-		" / connect /  /  / context canceled / interrupted":                                                                                                                                                       "a send outlives the stop of its process: nobody but a test could cancel it",
+		" / program /  /  /  / unexpected_answer":             nobody,
+		" / connect /  /  / x509:  / tls_certificate_refused": "crypto/tls wraps what it finds wrong with a certificate, so the row before it decides; logs of others show it bare",
+		" / connect /  /  / context canceled / interrupted":   "a send outlives the stop of its process: nobody but a test could cancel it",
 	}
 }
 
