@@ -93,6 +93,8 @@ func (r *remote) bundled(ctx context.Context) (files []bundleFile, domains []str
 	add("queue.json", queue, err)
 	ends, err := r.Expiries(ctx)
 	add("expiries.json", ends, err)
+	unlisted, err := r.UnlistedErrors(ctx)
+	add("unknown-answers.json", unlisted, err)
 	for i, a := range accounts.Data {
 		domains = append(domains, domainsOf(append(a.Senders, a.Address)...)...)
 		if i >= maxHealth {

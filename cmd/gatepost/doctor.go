@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +21,9 @@ type examining struct {
 	strict bool
 	asJSON bool
 }
+
+// doctorPatience is longer than an examination takes, whatever does not answer it.
+const doctorPatience = 30 * time.Second
 
 func doctorCommand(env environment) *cobra.Command {
 	x := &examining{}
@@ -53,7 +58,7 @@ Exit codes, for monitoring:
 	f.BoolVar(&x.strict, "strict", false, "warnings make the exit code 1, too")
 	f.BoolVar(&x.asJSON, "json", false, "print JSON")
 	defineFlags(f, forClient)
-	timeoutFlag(cmd)
+	f.Duration("timeout", doctorPatience, "give up after this `time` without an answer")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			x.Account = args[0]
@@ -133,12 +138,16 @@ func (p *printer) diagnosis(d client.Diagnosis) {
 	default:
 		p.line("%s  What is well:", p.in(red, "Mend the first thing first, then ask again."))
 	}
-	for _, c := range d.Checked {
+	for _, c := range shortened(d.Checked) {
 		if c.Not == "" {
 			p.line("  %s %-12s %s", p.in(green, "✓"), c.Check, c.Seen)
 		} else {
 			p.line("  %s %-12s not looked at: %s", p.in(yellow, "–"), c.Check, c.Not)
 		}
+	}
+	if n := len(d.Tokens); n > manyLines {
+		p.line("  %s %-12s %d were read: name an account to see its own", p.in(dim, "·"), "token", n)
+		return
 	}
 	for _, t := range d.Tokens {
 		p.line("  %s %-12s %s (%s): %s", p.in(dim, "·"), "token", t.Address, t.For, tokenWords(t))
@@ -170,27 +179,70 @@ func (p *printer) finding(f client.Finding, indent string) {
 		tell("said", f.Reply)
 	}
 	tell("to do", f.Fix)
-	for _, c := range f.Commands {
+	for i, c := range f.Commands {
+		if i == manyCommands {
+			p.line("%s    %-8s … and so for the other accounts, %d lines more: --json has them", painted(indent), "", len(f.Commands)-i)
+			break
+		}
 		p.line("%s    %-8s %s", painted(indent), "", p.in(bold, "$ "+c))
 	}
 	tell("who", f.Who)
 	tell("page", f.Link)
-	if len(f.Accounts) > 1 {
-		tell("accounts", addressesOf(f.Accounts))
+	switch list := addressesOf(f.Accounts); {
+	case len(list) > 1:
+		tell("accounts", someOf(list))
+	case len(list) == 1 && !strings.Contains(f.What, list[0]):
+		tell("account", list[0])
 	}
-	for _, x := range f.Follows {
+	for i, x := range f.Follows {
+		if i == manyFollow {
+			p.line("%s    %s", painted(indent), p.in(dim, fmt.Sprintf("and %d things more follow from it", len(f.Follows)-i)))
+			break
+		}
 		p.line("%s    %s", painted(indent), p.in(dim, "follows from it, and is well once it is mended: "+x.What))
 	}
 }
 
-func addressesOf(list []client.Patient) string {
-	var words []string
+// How much is shown of what there can be hundreds of; --json has all of it.
+const (
+	manyLines    = 12 // of one check, and of tokens
+	manyCommands = 6
+	manyFollow   = 5
+	manyNames    = 8
+)
+
+// shortened counts what was looked at, where there is much of a kind.
+func shortened(all []client.Checked) (out []client.Checked) {
+	count := map[string]int{}
+	for _, c := range all {
+		count[c.Check+c.Not]++
+	}
+	for _, c := range all {
+		switch n := count[c.Check+c.Not]; {
+		case n <= manyLines:
+			out = append(out, c)
+		case n > 0 && !slices.ContainsFunc(out, func(o client.Checked) bool { return o.Check == c.Check && o.Not == c.Not }):
+			out = append(out, client.Checked{Check: c.Check, Not: c.Not, Seen: fmt.Sprintf("%d are well: --json names them", n)})
+		}
+	}
+	return out
+}
+
+// someOf are names, the first of many.
+func someOf(list []string) string {
+	if len(list) <= manyNames {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:manyNames], ", "), len(list)-manyNames)
+}
+
+func addressesOf(list []client.Patient) (words []string) {
 	for _, a := range list {
 		if !slices.Contains(words, a.Address) {
 			words = append(words, a.Address)
 		}
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 // tokenWords are what a token says of itself.

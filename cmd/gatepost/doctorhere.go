@@ -69,6 +69,9 @@ func (x localExam) unreached(s monitor.Sight) client.Finding {
 	case noName:
 		f.Check, f.Cause, f.What = "DNS", "host_not_found", "The name "+s.Place.Host+" of gatepost's address cannot be resolved by this machine."
 		f.Fix, f.Commands = "Correct --url (GATEPOST_URL), or this machine's DNS.", []string{"nslookup " + s.Place.Host}
+	case silent(s.Err):
+		f.Cause, f.What = "server_silent", "At "+x.s.url+" connections are taken, and nothing is answered: gatepost is frozen or overloaded there, or it is something else that listens."
+		f.Fix, f.Commands = "Look at the process and its log, then start it again.", []string{"systemctl status gatepost", "journalctl -u gatepost -n 50", "sudo systemctl restart gatepost"}
 	case s.Plain:
 		f.Check, f.Cause, f.What = "TLS", "tls_wrong_mode", "There is no TLS at "+x.s.url+"."
 		f.Fix, f.Commands = "Write http:// in --url (GATEPOST_URL).", nil
@@ -79,6 +82,12 @@ func (x localExam) unreached(s monitor.Sight) client.Finding {
 		f.Commands = []string{"gatepost doctor --ca-file FILE"}
 	}
 	return f
+}
+
+// silent tells of an error whether a connection was made, on which nothing came.
+func silent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "read" && op.Timeout()
 }
 
 // notReady asks what needs no key.
@@ -114,7 +123,7 @@ func (x localExam) refused() client.Finding {
 		f.Fix = "Put a key into GATEPOST_KEY, or name its file by GATEPOST_KEY_FILE. The first one is made where the server's data is."
 		f.Commands = []string{"gatepost keys create --name NAME"}
 	case errors.As(x.why, &refused) && refused.Status == http.StatusUnauthorized:
-		f.What = "The API key is wrong, or not one of this gatepost, so the accounts cannot be examined."
+		f.What = "gatepost does not take the API key, so the accounts cannot be examined."
 		f.Fix, f.Commands = "Give a key of this gatepost in GATEPOST_KEY (or GATEPOST_KEY_FILE).", []string{"gatepost keys create --name NAME"}
 	case errors.As(x.why, &refused) && refused.Status == http.StatusForbidden:
 		f.Cause, f.What = "key_lacks_scope", "The API key may not ask the doctor, or not from this network."

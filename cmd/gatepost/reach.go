@@ -74,7 +74,7 @@ func timeoutFlag(cmd *cobra.Command) {
 func patience(cmd *cobra.Command) ([]client.Option, error) {
 	limit, err := cmd.Flags().GetDuration("timeout")
 	switch {
-	case err != nil || !cmd.Flags().Changed("timeout"):
+	case err != nil || limit == 0 && !cmd.Flags().Changed("timeout"):
 		return nil, nil // it has no such flag
 	case limit <= 0:
 		return nil, usagef("--timeout %s: write a time, such as 30s", limit)

@@ -62,6 +62,7 @@ type examination struct {
 	g    access.Grant
 	at   monitor.Exam
 	rows []*store.Account
+	all  int // accounts of the team, those that are not examined too
 	ways []queue.Ways
 }
 
@@ -71,6 +72,7 @@ func (x *examination) accounts(ctx context.Context, q DoctorQuery) error {
 	if err != nil {
 		return err
 	}
+	x.all = len(rows)
 	if x.rows, err = wanted(rows, q.Account); err != nil {
 		return err
 	}

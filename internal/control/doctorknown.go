@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"gatepost/internal/access"
@@ -20,6 +19,7 @@ func (x *examination) known(ctx context.Context) {
 	x.proven()
 	pauses, _ := x.c.cfg.Store.Pauses(ctx, x.g.Team) // where it cannot be read, the database is a finding already
 	capacity, _, _ := x.c.cfg.Engine.Capacities(ctx, x.g)
+	x.at.Ends, _ = x.c.Expiries(ctx, x.g)
 	mayRead := x.g.May(access.ScopeMessagesRead)
 	var waiting queue.Queue
 	if mayRead {
@@ -33,13 +33,14 @@ func (x *examination) known(ctx context.Context) {
 	}
 	for i := range x.at.Patients {
 		p := &x.at.Patients[i]
-		pausedNow(p, pauses)
+		p.Pauses = toldPauses(p.ID, pauses)
 		p.Limits = usedUp(capacity, p.ID)
 		p.Waiting = waitingOf(waiting, p.ID)
 		if mayRead {
 			p.Failed = x.failed(ctx, p.ID)
 		}
 	}
+	x.routes(waiting, pauses)
 }
 
 // standing reads what a row says of its account.
@@ -51,18 +52,6 @@ func standing(p *monitor.Patient, row *store.Account, now time.Time) {
 		p.State, p.Until = "parked", row.ParkedUntil
 	case row.RestingUntil.After(now):
 		p.State, p.Until = "resting", row.RestingUntil
-	}
-}
-
-// pausedNow tells whether a person has paused an account.
-func pausedNow(p *monitor.Patient, all []queue.Pause) {
-	for i, lane := range []email.Lane{email.Urgent, email.Normal, email.Bulk} {
-		at := slices.IndexFunc(all, func(x queue.Pause) bool { return x.About(p.ID, lane) })
-		if at < 0 {
-			continue
-		}
-		p.PausedLanes = append(p.PausedLanes, lanesOfMail()[i])
-		p.Paused = strings.TrimPrefix(all[at].Reason+": "+queue.EndOf(all[at]), ": ")
 	}
 }
 

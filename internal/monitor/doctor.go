@@ -34,8 +34,7 @@ type Patient struct {
 	Until         time.Time // parked or resting until
 	State         string    // "", "parked" or "resting"
 	Cause, Reason string    // of the three
-	Paused        string    // how a person's pause ends; empty: there is none
-	PausedLanes   []string
+	Pauses        []Pause
 	Limits        []Limit
 	Waiting       []Waiting
 	Failed        []Failed
@@ -72,6 +71,8 @@ type Exam struct {
 	Patients []Patient
 	Sights   []Sight // of the servers of all accounts
 	Machine  Condition
+	Routes   []Route  // pools, where all is looked at
+	Ends     []Expiry // what ends
 	// Sender is an address for which an account was looked for; empty: none.
 	Sender     string
 	SenderOf   []Subject // the accounts that may send for it
@@ -117,6 +118,9 @@ func Diagnose(x Exam) Report {
 	for i := range x.Patients {
 		list = append(list, folded(x.findings(&x.Patients[i]))...)
 	}
+	for i := range x.Routes {
+		list = append(list, x.Routes[i].findings()...)
+	}
 	list = x.beneath(machine, merged(list))
 	list = append(list, x.sender()...)
 	slices.SortStableFunc(list, byDepth)
@@ -138,12 +142,18 @@ func (x *Exam) beneath(machine, list []Finding) []Finding {
 }
 
 // explains tells whether a fault of the machine is the cause of something: a clock that
-// is off makes signed requests refused and certificates invalid.
+// is off makes signed requests refused and certificates invalid, and a database that
+// takes no writes keeps no token.
 func explains(m, f *Finding) bool {
-	if m.Check != CheckClock || m.Severity != Broken {
+	switch {
+	case m.Severity != Broken:
 		return false
+	case m.Check == CheckClock:
+		return slices.Contains([]string{"clock_off", "key_refused", "certificate_refused", "tls_certificate_expired", "client_secret_expired", "token_refused"}, f.Cause)
+	case m.Check == CheckDatabase || m.Check == CheckDisk:
+		return ofTheVault(f.Cause)
 	}
-	return slices.Contains([]string{"clock_off", "key_refused", "certificate_refused", "tls_certificate_expired", "client_secret_expired", "token_refused"}, f.Cause)
+	return false
 }
 
 // findings are all about one account, in no order.
@@ -157,6 +167,7 @@ func (x *Exam) findings(p *Patient) []Finding {
 	list = append(list, p.steps(len(list) > 0)...)
 	list = append(list, p.tokens(list)...)
 	list = append(list, p.state()...)
+	list = append(list, x.ends(p)...)
 	for i := range list {
 		list[i].Accounts = []Subject{p.Subject}
 	}

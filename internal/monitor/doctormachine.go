@@ -44,19 +44,17 @@ func (x *Exam) machine() []Finding {
 			list = append(list, f)
 		}
 	}
-	say(c.Unready != nil, Finding{
+	full := c.Disk > 0 && c.Free < littleSpace
+	down := Finding{
 		Check: CheckDatabase, Severity: Broken, Cause: "database_down", Who: Machine, What: "The database takes no writes: no mail is taken, and none leaves.",
 		Why: fmt.Sprint(c.Unready), Fix: "Look at the database (" + c.Database + "), its disk and its log.",
-	})
+	}
+	say(c.Unready != nil && !(full && c.onDisk()), down)
 	say(c.Unready == nil && c.Took > slowWrite, Finding{
 		Check: CheckDatabase, Severity: Warning, Cause: "database_slow", Who: Machine, What: "The database is slow: a write took " + c.Took.Round(time.Millisecond).String() + ".",
 		Why: "Every message is written and synced before it is answered.", Fix: "Look at what else uses the disk, and at the database's log.",
 	})
-	say(c.Disk > 0 && c.Free < littleSpace, Finding{
-		Check: CheckDisk, Severity: Warning, Cause: "disk_full", Who: Machine,
-		What: fmt.Sprintf("The disk of the data folder has %d MB left.", c.Free>>20), Why: "When it is full, no mail is taken.",
-		Fix: "Make room on the disk of " + c.Folder + ".", Commands: []string{"df -h " + c.Folder},
-	})
+	say(full, c.diskFull(down))
 	say(c.Sealed != nil, Finding{
 		Check: CheckKey, Severity: Broken, Cause: "master_key", Who: Machine, What: "A stored secret does not open with the master key.",
 		Why: fmt.Sprint(c.Sealed), Fix: "Give gatepost the master key that the secrets were sealed with (master-key, master-key-file), and start it again.",
@@ -72,6 +70,22 @@ func (x *Exam) machine() []Finding {
 		})
 	}
 	return append(list, x.clock()...)
+}
+
+// onDisk tells whether the database is in the data folder.
+func (c *Condition) onDisk() bool { return c.Database == "sqlite" }
+
+// diskFull is a disk with little room, down what becomes of a database on it.
+func (c *Condition) diskFull(down Finding) Finding {
+	f := Finding{
+		Check: CheckDisk, Severity: Warning, Cause: "disk_full", Who: Machine,
+		What: fmt.Sprintf("The disk of the data folder has %d MB left.", c.Free>>20), Why: "When it is full, no mail is taken.",
+		Fix: "Make room on the disk of " + c.Folder + ".", Commands: []string{"df -h " + c.Folder},
+	}
+	if c.Unready != nil && c.onDisk() {
+		f.Severity, f.Why, f.Follows = Broken, fmt.Sprint(c.Unready), []Finding{down}
+	}
+	return f
 }
 
 func wordsOr(list []string, none string) string {

@@ -9,10 +9,7 @@ import (
 
 // state are the findings about what gatepost itself knows of an account.
 func (p *Patient) state() []Finding {
-	var list []Finding
-	if p.Paused != "" {
-		list = append(list, p.paused())
-	}
+	list := p.pauses()
 	switch {
 	case p.Held:
 		list = append(list, Finding{
@@ -34,21 +31,6 @@ func (p *Patient) state() []Finding {
 }
 
 func timeWords(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-func (p *Patient) paused() Finding {
-	f := Finding{
-		Check: CheckState, Severity: Broken, Cause: "paused", Who: You, What: p.Address + " is paused: somebody stopped its mail.",
-		Why: p.Paused, Fix: "Resume it.", Commands: []string{"gatepost queue resume --account " + p.Address},
-	}
-	if n := len(p.PausedLanes); n > 0 && n < 3 {
-		f.Severity, f.What = Warning, p.Address+" is paused in the lane "+strings.Join(p.PausedLanes, " and ")+"."
-		f.Commands = nil
-		for _, lane := range p.PausedLanes {
-			f.Commands = append(f.Commands, "gatepost queue resume --account "+p.Address+" --lane "+lane)
-		}
-	}
-	return f
-}
 
 // parked is an account that waits for a time that its provider named.
 func (p *Patient) parked() Finding {
@@ -110,21 +92,28 @@ func (p *Patient) failures() (list []Finding) {
 // waiting is mail that waits for something that can be mended.
 func (p *Patient) waiting() (list []Finding) {
 	for _, w := range p.Waiting {
-		if slices.Contains([]string{"turn", "sending", "schedule", "look"}, w.Why) {
-			continue
+		if !w.passes() {
+			list = append(list, w.finding(p.Address, p.Address))
 		}
-		f := Finding{
-			Check: CheckMail, Severity: Warning, Cause: w.Why, Who: You, outcome: true,
-			What: fmt.Sprintf("%s of %s in the lane %s: %s.", messagesWait(w.Messages), p.Address, w.Lane, strings.TrimSuffix(w.Text, ".")),
-			Fix:  "It leaves by itself once that is over.", Commands: []string{"gatepost queue --account " + p.Address},
-		}
-		if w.Why == "held" {
-			f.Fix = "Release or cancel it."
-			f.Commands = []string{"gatepost queue release --account " + p.Address}
-		}
-		list = append(list, f)
 	}
 	return list
+}
+
+// passes tells that nobody has to do anything for it.
+func (w *Waiting) passes() bool {
+	return slices.Contains([]string{"turn", "sending", "schedule", "look"}, w.Why)
+}
+
+func (w *Waiting) finding(of, account string) Finding {
+	f := Finding{
+		Check: CheckMail, Severity: Warning, Cause: w.Why, Who: You, outcome: true,
+		What: fmt.Sprintf("%s of %s in the lane %s: %s.", messagesWait(w.Messages), of, w.Lane, strings.TrimSuffix(w.Text, ".")),
+		Fix:  "It leaves by itself once that is over.", Commands: []string{"gatepost queue --account " + word(account)},
+	}
+	if w.Why == heldMail {
+		f.Fix, f.Commands = "Release or cancel it.", []string{"gatepost queue release --account " + word(account)}
+	}
+	return f
 }
 
 func messagesWait(n int64) string {

@@ -46,8 +46,8 @@ func (p *Patient) failed(step string, e *provider.Error) Finding {
 	if f.Check == CheckCredential && p.Credential != "" {
 		f.on = p.Credential
 	}
-	if e.Class == provider.Retry && ofTheWay(e.Cause) {
-		f.Who = Provider
+	if e.Class == provider.Retry {
+		f.passing(e.Cause)
 	}
 	if e.Cause == "scope_unknown" && p.Kind == "microsoft_app" || e.Cause == "mailbox_not_named" {
 		p.notAppOnly(&f)
@@ -56,6 +56,26 @@ func (p *Patient) failed(step string, e *provider.Error) Finding {
 		p.why573(&f)
 	}
 	return f
+}
+
+// passing is what no person can mend, where the way to the server is open: it is tried
+// again by itself.
+func (f *Finding) passing(cause string) {
+	switch {
+	case ofTheVault(cause):
+		f.Who = Machine
+	case cause == "timeout":
+		f.Who, f.Fix = Provider, "The way to it is open: gatepost tries again by itself. If it stays so, look whether a proxy between holds answers back."
+	case f.Fix == "":
+		f.Who, f.Fix = Provider, "It passes: gatepost tries again by itself."
+	case ofTheWay(cause):
+		f.Who = Provider
+	}
+}
+
+// ofTheVault tells whether a cause is that gatepost itself has no secret or token.
+func ofTheVault(cause string) bool {
+	return cause == "token_unavailable" || cause == "password_unavailable"
 }
 
 // notAppOnly is an account whose settings are for a user's consent, with an app that acts

@@ -56,6 +56,7 @@ const (
 	CheckLimits     Check = "limits"
 	CheckState      Check = "account"
 	CheckMail       Check = "mail"
+	CheckEnd        Check = "expiry"
 	CheckTooMany    Check = "least privilege"
 )
 
@@ -63,7 +64,7 @@ const (
 func Checks() []Check {
 	return []Check{
 		CheckServer, CheckDatabase, CheckDisk, CheckKey, CheckNode, CheckDoor, CheckClock, CheckDNS, CheckPort, CheckTLS, CheckSettings,
-		CheckCredential, CheckAudience, CheckScopes, CheckSignIn, CheckMailbox, CheckSender, CheckLimits, CheckState, CheckMail, CheckTooMany,
+		CheckCredential, CheckAudience, CheckScopes, CheckSignIn, CheckMailbox, CheckSender, CheckLimits, CheckState, CheckMail, CheckEnd, CheckTooMany,
 	}
 }
 
@@ -96,16 +97,29 @@ type Finding struct {
 	outcome bool   // it tells what came of something else: a held account, mail that waits
 }
 
-// same tells whether two findings are one, about several accounts.
+// same tells whether two findings are one, about several accounts: about the same thing
+// of theirs, or in the same words.
 func (f *Finding) same(o *Finding) bool {
-	return f.on != "" && f.on == o.on && f.Check == o.Check && f.Cause == o.Cause && f.Severity == o.Severity
+	if f.Check != o.Check || f.Cause != o.Cause || f.Severity != o.Severity {
+		return false
+	}
+	return f.on != "" && f.on == o.on || f.What == o.What && f.Fix == o.Fix
 }
+
+// heldMail is why a single message waits for a person.
+const heldMail = "held"
 
 // causes tells whether f explains another finding about the same account: what lies
 // below tokens and permissions explains all that is tried over it, those explain the
 // sign-in that needs them, and anything explains what came of it.
 func (f *Finding) causes(o *Finding) bool {
 	switch {
+	case o.Check == CheckMail && o.Cause == heldMail:
+		return false // it waits for a person, whatever is mended
+	case f.Check == CheckState: // mail waits for it, and nothing else
+		return o.Check == CheckMail && o.outcome && (o.Cause == "paused") == (f.Cause == "paused")
+	case o.Check == CheckEnd:
+		return f.Severity == Broken && f.Check == CheckCredential && o.Cause == endOver
 	case f.Severity != Broken || f.outcome || f.Check == CheckSender && !o.outcome:
 		return false
 	case o.outcome:
@@ -165,6 +179,11 @@ func merged(list []Finding) []Finding {
 		}
 		out[i].Accounts = append(out[i].Accounts, f.Accounts...)
 		out[i].Follows = append(out[i].Follows, f.Follows...)
+		for _, c := range f.Commands {
+			if out[i].on == "" && !slices.Contains(out[i].Commands, c) {
+				out[i].Commands = append(out[i].Commands, c)
+			}
+		}
 	}
 	return out
 }

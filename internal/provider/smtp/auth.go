@@ -97,6 +97,6 @@ func credentialError(err error, what string) *provider.Error {
 	}
 	return &provider.Error{
 		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: what + "_unavailable", Err: err,
-		Text: "gatepost could not get the account's " + what + ".", Fix: "See the log of the vault.",
+		Text: "gatepost could not get the account's " + what + ".", Fix: "Look in gatepost's log why. Where its database takes no writes, mend that first.",
 	}
 }

@@ -49,7 +49,7 @@ func Token(ctx context.Context, deps provider.Deps, scopes []string, renew bool)
 	}
 	return email.Secret{}, &provider.Error{
 		Class: provider.Retry, Scope: provider.ScopeAccount, Cause: "token_unavailable", Err: err,
-		Text: "gatepost could not get a token for the account.", Fix: "See the log of the vault.",
+		Text: "gatepost could not get a token for the account.", Fix: "Look in gatepost's log why. Where its database takes no writes, mend that first.",
 	}
 }
 
