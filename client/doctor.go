@@ -19,7 +19,7 @@ type Diagnosis struct {
 
 // Finding is something that is wrong, and what to do about it.
 type Finding struct {
-	Check    string    `json:"check" example:"sign-in" doc:"What was looked at: server, database, disk, master key, node, door, clock, DNS, port, TLS, settings, credential, audience, scopes, sign-in, mailbox, sender, limits, account, mail, least privilege."`
+	Check    string    `json:"check" example:"sign-in" doc:"What was looked at: server, database, disk, master key, node, door, clock, DNS, port, TLS, settings, credential, audience, scopes, sign-in, mailbox, sender, limits, account, mail, expiry, least privilege."`
 	Severity string    `json:"severity" enum:"broken,warning"`
 	Cause    string    `json:"cause" example:"smtp_auth_disabled" doc:"A stable word."`
 	What     string    `json:"what"`

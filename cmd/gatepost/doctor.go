@@ -211,18 +211,28 @@ const (
 	manyNames    = 8
 )
 
-// shortened counts what was looked at, where there is much of a kind.
+// shortened counts what was looked at, or was not, where there is much of a kind.
 func shortened(all []client.Checked) (out []client.Checked) {
-	count := map[string]int{}
+	type kind struct {
+		check string
+		not   bool
+	}
+	count := map[kind]int{}
 	for _, c := range all {
-		count[c.Check+c.Not]++
+		count[kind{c.Check, c.Not != ""}]++
 	}
 	for _, c := range all {
-		switch n := count[c.Check+c.Not]; {
+		of := kind{c.Check, c.Not != ""}
+		switch n := count[of]; {
+		case n == 0: // told already
 		case n <= manyLines:
 			out = append(out, c)
-		case n > 0 && !slices.ContainsFunc(out, func(o client.Checked) bool { return o.Check == c.Check && o.Not == c.Not }):
-			out = append(out, client.Checked{Check: c.Check, Not: c.Not, Seen: fmt.Sprintf("%d are well: --json names them", n)})
+		case of.not:
+			count[of] = 0
+			out = append(out, client.Checked{Check: c.Check, Not: fmt.Sprintf("%d of them; --json names them", n)})
+		default:
+			count[of] = 0
+			out = append(out, client.Checked{Check: c.Check, Seen: fmt.Sprintf("%d are well; --json names them", n)})
 		}
 	}
 	return out

@@ -89,17 +89,6 @@ func (w *world) entraApp(c *client.Client) string {
 	return made.ID
 }
 
-// appRegistration hands over an app that Entra ID knows, for users' consents, and returns
-// the credential's id.
-func (w *world) appRegistration(c *client.Client) string {
-	w.t.Helper()
-	app, err := w.google.AddApp(sandbox.AppOptions{Public: true, NoSecret: true})
-	w.must(err)
-	made, err := c.CreateCredential(w.t.Context(), client.NewCredential{Kind: "microsoft_app", Name: "app", Tenant: app.TenantID, ClientID: app.ClientID})
-	w.must(err)
-	return made.ID
-}
-
 // callback is where consents of connect links end.
 func (w *world) callback() string { return strings.TrimRight(w.url, "/") + "/connect/callback" }
 

@@ -1,6 +1,9 @@
 package monitor
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The causes of a finding about an end.
 const (
@@ -30,4 +33,17 @@ func (x *Exam) ends(p *Patient) (list []Finding) {
 		list = append(list, f)
 	}
 	return list
+}
+
+// renews tells whether what mends f also puts off an end: a new secret, a new consent.
+func (f *Finding) renews(end *Finding) bool {
+	switch kind, _, _ := strings.Cut(end.on, " "); kind {
+	case KindSecret:
+		return strings.HasPrefix(f.Cause, "client_secret")
+	case KindCertificate:
+		return strings.HasPrefix(f.Cause, "certificate")
+	case KindConsent, KindIdle:
+		return slices.Contains([]string{"token_revoked", "token_idle", "token_expired", "grant_refused"}, f.Cause)
+	}
+	return false
 }

@@ -124,14 +124,19 @@ func TestEndsAreToldOf(t *testing.T) {
 			t.Errorf("%s: %+v", name, r.Findings)
 		}
 	}
-	over := Finding{Check: CheckEnd, Severity: Warning, Cause: endOver}
-	soon := Finding{Check: CheckEnd, Severity: Warning, Cause: endSoon}
-	refused := Finding{Check: CheckCredential, Severity: Broken, Cause: "client_secret_expired"}
-	if list := folded([]Finding{over, soon, refused}); len(list) != 2 || len(list[0].Follows) != 1 || list[0].Follows[0].Cause != endOver {
-		t.Errorf("%+v", list)
-	}
-	if list := folded([]Finding{over, {Check: CheckDNS, Severity: Broken}}); len(list) != 2 {
-		t.Errorf("a wrong name server explains an end: %+v", list)
+	at := func(kind string) Finding { return Finding{Check: CheckEnd, Severity: Warning, on: kind + " cred_1"} }
+	for _, c := range []struct {
+		f, end Finding
+		roots  int
+	}{
+		{Finding{Check: CheckCredential, Severity: Broken, Cause: "client_secret_expired"}, at(KindSecret), 1},
+		{Finding{Check: CheckCredential, Severity: Broken, Cause: "token_revoked"}, at(KindConsent), 1},
+		{Finding{Check: CheckCredential, Severity: Broken, Cause: "token_revoked"}, at(KindSecret), 2},
+		{Finding{Check: CheckDNS, Severity: Broken}, at(KindCertificate), 2},
+	} {
+		if list := folded([]Finding{c.end, c.f}); len(list) != c.roots {
+			t.Errorf("%+v", list)
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func (f *Finding) causes(o *Finding) bool {
 	case f.Check == CheckState: // mail waits for it, and nothing else
 		return o.Check == CheckMail && o.outcome && (o.Cause == "paused") == (f.Cause == "paused")
 	case o.Check == CheckEnd:
-		return f.Severity == Broken && f.Check == CheckCredential && o.Cause == endOver
+		return f.Severity == Broken && f.Check == CheckCredential && f.renews(o)
 	case f.Severity != Broken || f.outcome || f.Check == CheckSender && !o.outcome:
 		return false
 	case o.outcome:

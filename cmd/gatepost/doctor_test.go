@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/client"
+)
+
+// A gatepost that takes connections and says nothing, as a frozen one does, is told from
+// one that is not there, and nobody waits longer than was said.
+func TestDoctorOfAFrozenGatepost(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	began := time.Now()
+	code, out, told := command(map[string]string{"GATEPOST_KEY": "gp_live_" + strings.Repeat("a", 36)}, "doctor", "--url", "http://"+l.Addr().String(), "--timeout", "200ms")
+	if code != exitFailed || !strings.Contains(out, "nothing is answered") || strings.Contains(out, "cannot be reached") {
+		t.Errorf("%d\n%s%s", code, out, told)
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// Of hundreds of accounts the beginning is printed, and each finding names whom it is about.
+func TestDiagnosisOfManyAccounts(t *testing.T) {
+	var d client.Diagnosis
+	f := client.Finding{What: "The server refused user name and password."}
+	for i := range 300 {
+		address := fmt.Sprintf("r%d@acme.example", i)
+		f.Accounts = append(f.Accounts, client.Patient{Address: address})
+		f.Commands = append(f.Commands, "gatepost credentials replace cred_"+address)
+		f.Follows = append(f.Follows, client.Finding{What: "mail of " + address + " waits"})
+		d.Checked = append(d.Checked, client.Checked{Check: "account", Seen: address}, client.Checked{Check: "port", Not: "the time was over " + address})
+		d.Tokens = append(d.Tokens, client.Token{Address: address})
+	}
+	d.Findings = []client.Finding{f, {What: "It does not answer.", Accounts: f.Accounts[:1]}, {What: "r0@acme.example is held.", Accounts: f.Accounts[:1]}}
+	d.Checked = append(d.Checked, client.Checked{Check: "database", Seen: "sqlite"})
+	var out strings.Builder
+	(&printer{out: &out}).diagnosis(d)
+	text := out.String()
+	for _, want := range []string{"r7@acme.example and 292 more", "294 lines more", "295 things more", "300 are well", "300 of them", "300 were read", "account  r0@acme.example", "database     sqlite"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if n := strings.Count(text, "\n"); n > 50 || strings.Count(text, "account  r0") != 1 {
+		t.Errorf("%d lines:\n%s", n, text)
+	}
+}
