@@ -23,7 +23,8 @@ func explainCommand(env environment) *cobra.Command {
 		Long: `Say what a provider's error means and what to do about it: an SMTP reply, the JSON
 of a token endpoint or an API, or what a mail library made of them, as it stands in
 a log. Where the text leaves open what was going on, each meaning is shown, the
-likeliest first. It needs no server and asks nobody. - reads the standard input.
+likeliest first; a cause that stands with a message or account is explained, too. It
+needs no server and asks nobody. - reads the standard input.
 
 What became of a message of gatepost's tells  gatepost messages explain MESSAGE-ID.
 

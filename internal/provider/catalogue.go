@@ -73,7 +73,11 @@ type About struct {
 // the mail; Error.Unlisted says so.
 func Classify(a Answer, now time.Time) *Error {
 	a.About.Vendor = vendorOf(a)
-	r := find(a)
+	return find(a).problem(a, now)
+}
+
+// problem is what an answer means that the row is about.
+func (r *row) problem(a Answer, now time.Time) *Error {
 	e := &Error{
 		Class: r.class, Scope: r.scope, Cause: r.cause, Action: r.action, No: r.no, Unlisted: r.rest, Row: place(r), Stage: a.Stage, Code: a.Code,
 		Text: fill(r.says, a), Fix: fill(r.fix, a), Link: fill(r.link, a), Reply: CleanReply(words(a)),

@@ -33,6 +33,9 @@ const (
 // stands first. None: the text names no error that the catalogue could be asked about.
 func Explain(text string, now time.Time) []Explanation {
 	l := newLog(text)
+	if named := l.cause(now); len(named) > 0 {
+		return named
+	}
 	var unknown []Explanation
 	for _, read := range []func(*logText) []Answer{tokenAnswers, apiAnswers, smtpAnswers} {
 		found := classifyAll(read(l), now)

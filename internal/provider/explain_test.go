@@ -335,3 +335,21 @@ func TestKeylessNamesAreFilledIn(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// The word for a cause, as it stands with messages and accounts, is explained too.
+func TestExplainCauses(t *testing.T) {
+	for _, e := range Catalogue() {
+		all := Explain(" "+strings.ToUpper(e.Cause)+"\n", time.Now())
+		if len(all) == 0 {
+			t.Errorf("%s: no explanation", e.Cause)
+		}
+		for _, of := range all {
+			if of.Error.Cause != e.Cause {
+				t.Errorf("%s is explained as %s", e.Cause, of.Error.Cause)
+			}
+		}
+	}
+	if all := Explain("no_such_cause", time.Now()); len(all) > 0 {
+		t.Errorf("a word that is no cause is explained as %s", all[0].Error.Cause)
+	}
+}

@@ -80,7 +80,7 @@ var gmailRows = []row{
 		no: "25", vendor: notMicrosofts, stages: "send|upload|call", code: "401",
 		class: Hold, cause: CauseTokenRefused, action: ActionRefresh,
 		says: "Gmail refuses a token that Google has just given.",
-		fix:  "Check that the user {subject} is active and the key still in use, then release the account.",
+		fix:  "Check that {subject} is active and the key still in use, then release the account.",
 		link: gmailErrorsPage,
 	},
 	{

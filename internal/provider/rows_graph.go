@@ -151,7 +151,7 @@ var graphRows = []row{
 		vendor: notGoogles, stages: "send|upload|call", code: "401", reason: "InvalidAuthenticationToken",
 		class: Hold, cause: CauseTokenRefused, action: ActionRefresh,
 		says: "Graph refuses a token that Microsoft has just given.",
-		fix:  "Check that the user {subject} is active and the consent or app still in force, then release the account.",
+		fix:  "Check that {subject} is active and the consent or app still in force, then release the account.",
 		link: graphPage,
 	},
 
@@ -214,7 +214,7 @@ var graphRows = []row{
 		vendor: microsoftsOnly, stages: "send|upload|call", code: "401",
 		class: Hold, cause: CauseTokenRefused, action: ActionRefresh,
 		says: "Graph refuses a token that Microsoft has just given.",
-		fix:  "Check that the user {subject} is active and the consent or app still in force, then release the account.",
+		fix:  "Check that {subject} is active and the consent or app still in force, then release the account.",
 		link: graphPage,
 	},
 	{

@@ -6,7 +6,7 @@ const (
 	googleRelayPage = "https://support.google.com/a/answer/2956491"
 )
 
-const bearerAdvice = "The token must be for {subject} itself and have the scope {scopes}. Connected by consent: connect again with purpose smtp. Service account: add that scope in https://admin.google.com/ac/owl/domainwidedelegation. Where only gmail.send is granted, use the transport gmail (Gmail API)."
+const bearerAdvice = "The token must be for {subject} itself, with {scopes}. Connected by consent: connect again with purpose smtp. Service account: add that scope in https://admin.google.com/ac/owl/domainwidedelegation. Where only gmail.send is granted, use the transport gmail (Gmail API)."
 
 // smtpRows are the answers of SMTP servers: first those that their texts or
 // enhanced codes tell apart, then the meaning of the digits (RFC 5321 section
