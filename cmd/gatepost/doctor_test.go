@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +28,28 @@ func TestDoctorOfAFrozenGatepost(t *testing.T) {
 	}
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// What a gatepost says to all who ask is told as its cause: a database that takes no
+// writes is one finding, and a network that is shut out is told so.
+func TestDoctorOfAGatepostThatRefuses(t *testing.T) {
+	for status, want := range map[int]string{http.StatusServiceUnavailable: "database_down", http.StatusTooManyRequests: "key_refused", http.StatusUnauthorized: "key_refused"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/readyz" && status != http.StatusServiceUnavailable {
+				fmt.Fprint(w, `{"status": "ready"}`)
+				return
+			}
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `{"type": "urn:gatepost:problem:x", "status": %d, "title": "No", "detail": "no"}`, status)
+		}))
+		defer server.Close()
+		code, out, told := command(map[string]string{"GATEPOST_KEY": "gp_live_" + strings.Repeat("a", 36)}, "doctor", "--url", server.URL, "--json")
+		var d client.Diagnosis
+		if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitFailed || len(d.Findings) != 1 || d.Findings[0].Cause != want || d.Findings[0].Fix == "" {
+			t.Errorf("%d: %d\n%s%s", status, code, out, told)
+		}
 	}
 }
 

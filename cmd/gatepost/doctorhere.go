@@ -33,12 +33,16 @@ func (x localExam) examine(ctx context.Context) client.Diagnosis {
 		return d
 	}
 	d.Checked = append(d.Checked, client.Checked{Check: "server", Seen: x.s.url + " is reached"})
-	if f := x.notReady(ctx); f != nil {
-		d.Findings = append(d.Findings, *f)
-	} else {
+	switch f, why := x.notReady(ctx), x.refused(); {
+	case f == nil:
 		d.Checked = append(d.Checked, client.Checked{Check: "database", Seen: "takes writes"})
+		d.Findings = append(d.Findings, why)
+	case why.Cause == noAnswer:
+		f.Follows = append(f.Follows, why)
+		d.Findings = append(d.Findings, *f)
+	default:
+		d.Findings = append(d.Findings, *f, why)
 	}
-	d.Findings = append(d.Findings, x.refused())
 	if sight.Dated && sight.Offset.Abs() > 30*time.Second {
 		d.Findings = append(d.Findings, client.Finding{
 			Check: "clock", Severity: "warning", Cause: "clock_off", Who: string(monitor.Machine),
@@ -104,7 +108,7 @@ func (x localExam) notReady(ctx context.Context) *client.Finding {
 	case errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable:
 		return &client.Finding{
 			Check: "database", Severity: "broken", Cause: "database_down", Who: string(monitor.Machine), What: "gatepost answers, and its database takes no writes.",
-			Why: refused.Error(), Fix: "Look at the database, its disk, and gatepost's log.",
+			Why: refused.Error(), Fix: "gatepost's log says what the database answers. Look at the database and its disk.", Commands: []string{"journalctl -u gatepost -n 50"},
 		}
 	}
 	return &client.Finding{
@@ -112,6 +116,9 @@ func (x localExam) notReady(ctx context.Context) *client.Finding {
 		Why: err.Error(), Fix: "Name gatepost's own address by --url or GATEPOST_URL.",
 	}
 }
+
+// noAnswer is the cause of what has none that can be seen from here.
+const noAnswer = "no_answer"
 
 // refused is why the question was not answered.
 func (x localExam) refused() client.Finding {
@@ -128,10 +135,13 @@ func (x localExam) refused() client.Finding {
 	case errors.As(x.why, &refused) && refused.Status == http.StatusForbidden:
 		f.Cause, f.What = "key_lacks_scope", "The API key may not ask the doctor, or not from this network."
 		f.Fix, f.Commands = "Give a key with the scopes accounts:read and messages:read.", []string{"gatepost keys create --name doctor --scopes accounts:read,messages:read"}
+	case errors.As(x.why, &refused) && refused.Status == http.StatusTooManyRequests:
+		f.What = "gatepost does not listen to this network for now: too many wrong API keys came from it."
+		f.Fix, f.Commands = "Look who gives a wrong key, give a right one in GATEPOST_KEY (or GATEPOST_KEY_FILE), and ask again in a minute.", []string{"gatepost keys create --name NAME"}
 	case errors.As(x.why, &refused) && refused.Status == http.StatusNotFound:
 		f.Cause, f.What, f.Fix = "server_older", "This gatepost is older than the command: it has no doctor.", "Bring the server up to date."
 	default:
-		f.Cause, f.What = "no_answer", "gatepost is reached, and did not answer the doctor's question."
+		f.Cause, f.What = noAnswer, "gatepost is reached, and did not answer the doctor's question."
 		f.Fix = "Look in gatepost's log, and ask again."
 	}
 	return f
