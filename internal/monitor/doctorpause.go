@@ -38,7 +38,7 @@ func (p *Patient) pauses() (list []Finding) {
 
 func (x *Pause) finding() Finding {
 	f := Finding{
-		Check: CheckState, Severity: Warning, Cause: "paused", Who: You, on: "pause " + x.Of + " " + x.Lane,
+		Check: CheckState, Severity: Warning, Cause: pausedMail, Who: You, on: "pause " + x.Of + " " + x.Lane,
 		Why: "Since " + timeWords(x.Since), Fix: "Resume it.",
 	}
 	if x.Reason != "" {

@@ -56,6 +56,16 @@ func TestAPauseDoesNotExplainAHold(t *testing.T) {
 	}
 }
 
+// What a person stopped does not go on because a sender is mended.
+func TestOnlyAPauseExplainsWhatIsPaused(t *testing.T) {
+	waits := Finding{Check: CheckMail, Severity: Warning, Cause: "paused", outcome: true}
+	for _, check := range []Check{CheckDNS, CheckCredential, CheckSender, CheckLimits} {
+		if list := folded([]Finding{waits, {Check: check, Severity: Broken}}); len(list) != 2 {
+			t.Errorf("%s explains it: %+v", check, list)
+		}
+	}
+}
+
 // Mail of a pool, and of an account that is gone, waits too.
 func TestMailOfPoolsIsToldOf(t *testing.T) {
 	r := Diagnose(Exam{Routes: []Route{

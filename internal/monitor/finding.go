@@ -106,8 +106,11 @@ func (f *Finding) same(o *Finding) bool {
 	return f.on != "" && f.on == o.on || f.What == o.What && f.Fix == o.Fix
 }
 
-// heldMail is why a single message waits for a person.
-const heldMail = "held"
+// Why mail waits for a person: a single message, and what is paused.
+const (
+	heldMail   = "held"
+	pausedMail = "paused"
+)
 
 // causes tells whether f explains another finding about the same account: what lies
 // below tokens and permissions explains all that is tried over it, those explain the
@@ -116,8 +119,10 @@ func (f *Finding) causes(o *Finding) bool {
 	switch {
 	case o.Check == CheckMail && o.Cause == heldMail:
 		return false // it waits for a person, whatever is mended
+	case o.Check == CheckMail && o.Cause == pausedMail:
+		return f.Check == CheckState && f.Cause == pausedMail
 	case f.Check == CheckState: // mail waits for it, and nothing else
-		return o.Check == CheckMail && o.outcome && (o.Cause == "paused") == (f.Cause == "paused")
+		return o.Check == CheckMail && o.outcome && f.Cause != pausedMail
 	case o.Check == CheckEnd:
 		return f.Severity == Broken && f.Check == CheckCredential && f.renews(o)
 	case f.Severity != Broken || f.outcome || f.Check == CheckSender && !o.outcome:
