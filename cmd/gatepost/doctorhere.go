@@ -134,7 +134,7 @@ func (x localExam) refused() client.Finding {
 		f.Fix, f.Commands = "Give a key of this gatepost in GATEPOST_KEY (or GATEPOST_KEY_FILE).", []string{"gatepost keys create --name NAME"}
 	case errors.As(x.why, &refused) && refused.Status == http.StatusForbidden:
 		f.Cause, f.What = "key_lacks_scope", "The API key may not ask the doctor, or not from this network."
-		f.Fix, f.Commands = "Give a key with the scopes accounts:read and messages:read.", []string{"gatepost keys create --name doctor --scopes accounts:read,messages:read"}
+		f.Fix, f.Commands = "Give a key with the scopes accounts:read and messages:read that may be used from this network.", []string{"gatepost keys create --name doctor --scopes accounts:read,messages:read"}
 	case errors.As(x.why, &refused) && refused.Status == http.StatusTooManyRequests:
 		f.What = "gatepost does not listen to this network for now: too many wrong API keys came from it."
 		f.Fix, f.Commands = "Look who gives a wrong key, give a right one in GATEPOST_KEY (or GATEPOST_KEY_FILE), and ask again in a minute.", []string{"gatepost keys create --name NAME"}

@@ -118,10 +118,11 @@ func Diagnose(x Exam) Report {
 	for i := range x.Patients {
 		list = append(list, folded(x.findings(&x.Patients[i]))...)
 	}
+	var routes []Finding
 	for i := range x.Routes {
-		list = append(list, x.Routes[i].findings()...)
+		routes = append(routes, x.Routes[i].findings()...)
 	}
-	list = x.beneath(machine, merged(list))
+	list = x.beneath(machine, beneathMembers(merged(list), routes))
 	list = append(list, x.sender()...)
 	slices.SortStableFunc(list, byDepth)
 	return Report{At: x.At, Findings: list, Checked: x.checked(list), Tokens: x.shown()}

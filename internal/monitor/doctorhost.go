@@ -94,7 +94,7 @@ func (s *Sight) swapped(f *Finding, p *Patient) {
 	f.Commands = []string{fmt.Sprintf("gatepost accounts change %s --port %s --tls %s", p.Address, port, mode)}
 	if p.Transport != "smtp" {
 		f.Fix = "Look at the address of the server in gatepost's settings; with no setting it is the provider's own."
-		f.Commands = []string{"gatepost config"}
+		f.Commands = []string{"gatepost config show"}
 	}
 }
 

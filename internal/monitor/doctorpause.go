@@ -83,13 +83,33 @@ func (r *Route) findings() (list []Finding) {
 			continue
 		}
 		f := w.finding(orElse(r.Name, "an account or a pool that was removed"), r.Name)
-		f.Severity = Broken
+		if w.Why == noMember || r.Name == "" {
+			f.Severity = Broken
+		}
 		if r.Name == "" {
 			f.Fix, f.Commands = "Have it sent by another account, or cancel it.", []string{"gatepost queue", "gatepost queue move --to ADDRESS --dry-run"}
 		}
 		list = append(list, f)
 	}
 	return folded(list)
+}
+
+// noMember is why mail of a pool waits where none of its accounts can send.
+const noMember = "no_member"
+
+// beneathMembers folds mail of pools beneath what keeps an account of theirs from sending.
+func beneathMembers(list, routes []Finding) []Finding {
+	for _, f := range routes {
+		i := slices.IndexFunc(list, func(m Finding) bool {
+			return m.Severity == Broken && slices.ContainsFunc(m.Accounts, func(a Subject) bool { return strings.Contains(f.What, a.Address) })
+		})
+		if f.Cause == noMember && i >= 0 {
+			list[i].Follows = append(list[i].Follows, f)
+			continue
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 // word is an argument as a shell takes it. Names have no quotation marks.

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,8 +47,11 @@ func (p *Patient) failed(step string, e *provider.Error) Finding {
 	if f.Check == CheckCredential && p.Credential != "" {
 		f.on = p.Credential
 	}
-	if e.Class == provider.Retry {
+	if e.Class == provider.Retry || e.Class == provider.Park {
 		f.passing(e.Cause)
+	}
+	if c := gcloud.FindString(f.Fix); c != "" && len(f.Commands) == 0 {
+		f.Commands = []string{c}
 	}
 	if e.Cause == "scope_unknown" && p.Kind == "microsoft_app" || e.Cause == "mailbox_not_named" {
 		p.notAppOnly(&f)
@@ -77,6 +81,9 @@ func (f *Finding) passing(cause string) {
 func ofTheVault(cause string) bool {
 	return cause == "token_unavailable" || cause == "password_unavailable"
 }
+
+// gcloud is a command in an advice, which is to be pasted as one line.
+var gcloud = regexp.MustCompile(`\bgcloud (?:[^ ,.;(]|[,.;][^ ])+(?: (?:[^ ,.;(]|[,.;][^ ])+)*`)
 
 // notAppOnly is an account whose settings are for a user's consent, with an app that acts
 // by itself: it would ask Graph for /me, which an app has not.
@@ -186,7 +193,8 @@ func (p *Patient) commands(cause string) []string {
 		return []string{"gatepost credentials replace " + p.Credential + " --certificate-file cert.pem --certificate-key key.pem"}
 	case "key_refused", "unknown_service_account", "key_unusable", "credential_unusable":
 		return []string{"gatepost credentials replace " + p.Credential + " --file new-key.json"}
-	case "token_revoked", "token_idle", "token_expired", "grant_refused", "scope_missing", "session_control", "scope_not_granted", "sign_in_frequency", "spa_token":
+	case "token_revoked", "token_idle", "token_expired", "grant_refused", "scope_missing", "session_control", "scope_not_granted", "sign_in_frequency", "spa_token",
+		"consent_needed":
 		return p.again()
 	case "smtp_auth_disabled":
 		return append([]string{"Set-CASMailbox -Identity " + p.Address + " -SmtpClientAuthenticationDisabled $false", release}, apiCommands(p)...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gatepost/internal/email"
+	"gatepost/internal/oauth"
 )
 
 // Severity says how bad a finding is.
@@ -125,6 +126,8 @@ func (f *Finding) causes(o *Finding) bool {
 		return o.Check == CheckMail && o.outcome && f.Cause != pausedMail
 	case o.Check == CheckEnd:
 		return f.Severity == Broken && f.Check == CheckCredential && f.renews(o)
+	case f.Check.depth() < CheckSettings.depth() && refusedHere(o.Cause):
+		return false // nobody was asked
 	case f.Severity != Broken || f.outcome || f.Check == CheckSender && !o.outcome:
 		return false
 	case o.outcome:
@@ -137,6 +140,12 @@ func (f *Finding) causes(o *Finding) bool {
 		return o.Check == CheckSignIn || o.Check == CheckMailbox
 	}
 	return o.Check == f.Check || f.Check == CheckMailbox
+}
+
+// refusedHere tells whether gatepost itself refuses a credential, whatever the way to its
+// provider is like.
+func refusedHere(cause string) bool {
+	return slices.Contains([]string{"credential_unusable", "key_unusable", oauth.CauseNotAllowed}, cause)
 }
 
 // folded puts the findings about one account into their order, what follows from

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatepost/internal/oauth"
+	"gatepost/internal/provider"
 )
 
 func patient(address string) Patient {
@@ -83,6 +86,54 @@ func TestMailOfPoolsIsToldOf(t *testing.T) {
 	}
 	if len(r.Findings[0].Follows) != 1 {
 		t.Errorf("what waits for the pause: %+v", r.Findings[0])
+	}
+}
+
+// What gatepost refuses by itself has nothing to do with the way to the provider.
+func TestAWayDoesNotExplainASetting(t *testing.T) {
+	for cause, want := range map[string]int{"credential_unusable": 2, oauth.CauseNotAllowed: 2, "token_refused": 1} {
+		if list := folded([]Finding{{Check: CheckCredential, Severity: Broken, Cause: cause}, {Check: CheckTLS, Severity: Broken}}); len(list) != want {
+			t.Errorf("%s: %+v", cause, list)
+		}
+	}
+}
+
+// Mail of a pool follows from what keeps its accounts from sending, and from nothing else.
+func TestMailOfAPoolFollowsFromItsMembers(t *testing.T) {
+	held := patient("ada@acme.example")
+	held.Held, held.Cause = true, "gmail_off"
+	for text, want := range map[string]int{"for an account that can send: ada@acme.example (held)": 1, "for an account that can send: it has none": 2} {
+		r := Diagnose(Exam{Patients: []Patient{held}, Routes: []Route{{Name: "shop", Waiting: []Waiting{{Messages: 1, Lane: "normal", Why: "no_member", Text: text}}}}})
+		if len(r.Findings) != want || r.Findings[0].Cause != "gmail_off" && want == 1 {
+			t.Errorf("%s: %+v", text, r.Findings)
+		}
+	}
+	if r := Diagnose(Exam{Routes: []Route{{Name: "shop", Waiting: []Waiting{{Messages: 1, Why: "limit", Text: "for a limit"}}}}}); r.Worst() != Warning {
+		t.Errorf("mail that waits for a limit is %s", r.Worst())
+	}
+}
+
+// What passes is told so, and a command in an advice is one line to paste.
+func TestAdviceIsToBePasted(t *testing.T) {
+	p := patient("ada@acme.example")
+	for fix, want := range map[string]string{
+		"Run: gcloud iam service-accounts add-iam-policy-binding a@b.example --member='principal://x/y' (the role is needed).":                        "gcloud iam service-accounts add-iam-policy-binding a@b.example --member='principal://x/y'",
+		"Enable it: gcloud services enable iamcredentials.googleapis.com, in the project":                                                             "gcloud services enable iamcredentials.googleapis.com",
+		"Compare it with: gcloud iam workload-identity-pools providers describe PROVIDER --workload-identity-pool=POOL --location=global. The number": "gcloud iam workload-identity-pools providers describe PROVIDER --workload-identity-pool=POOL --location=global",
+		"Look.": "",
+	} {
+		f := p.failed("token", &provider.Error{Class: provider.Hold, Cause: "other", Fix: fix})
+		if got := strings.Join(f.Commands, "; "); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	for class, want := range map[provider.Class]Who{provider.Retry: Provider, provider.Park: Provider, provider.Hold: You} {
+		if f := p.failed("token", &provider.Error{Class: class, Cause: "other"}); f.Who != want || (f.Fix == "") != (class == provider.Hold) {
+			t.Errorf("%v: %+v", class, f)
+		}
+	}
+	if f := p.failed("token", &provider.Error{Class: provider.Retry, Cause: "token_unavailable", Fix: "Look in the log."}); f.Who != Machine {
+		t.Errorf("%+v", f)
 	}
 }
 
