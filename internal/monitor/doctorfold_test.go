@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,6 +135,16 @@ func TestAdviceIsToBePasted(t *testing.T) {
 	}
 	if f := p.failed("token", &provider.Error{Class: provider.Retry, Cause: "token_unavailable", Fix: "Look in the log."}); f.Who != Machine {
 		t.Errorf("%+v", f)
+	}
+}
+
+// An account whose turn did not come is no broken one.
+func TestATurnThatDidNotCome(t *testing.T) {
+	late, broken := patient("ada@acme.example"), patient("eve@acme.example")
+	late.Unable, broken.Unable = fmt.Errorf("prove: %w", context.DeadlineExceeded), errors.New("no settings")
+	r := Diagnose(Exam{Patients: []Patient{late, broken}})
+	if len(r.Findings) != 1 || !strings.HasPrefix(r.Findings[0].What, "eve@") || len(r.Checked) != 1 || r.Checked[0].Not != "ada@acme.example: the time was over" {
+		t.Errorf("%+v\n%+v", r.Findings, r.Checked)
 	}
 }
 

@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +13,9 @@ import (
 // steps are the findings of what was tried live, one for each cause. Where the way to
 // the servers is broken, what failed for that is told there.
 func (p *Patient) steps(wayBroken bool) (list []Finding) {
+	if p.late() {
+		return nil
+	}
 	if p.Unable != nil {
 		return []Finding{{
 			Check: CheckSettings, Severity: Broken, Cause: "not_opened", Who: You, What: p.Address + " cannot be tried.", Why: p.Unable.Error(),
@@ -25,6 +30,12 @@ func (p *Patient) steps(wayBroken bool) (list []Finding) {
 		list = append(list, p.failed(s.Name, e))
 	}
 	return list
+}
+
+// late tells that the time was over before the account's turn came: with hundreds of
+// accounts and a provider that hardly answers.
+func (p *Patient) late() bool {
+	return errors.Is(p.Unable, context.DeadlineExceeded) || errors.Is(p.Unable, context.Canceled)
 }
 
 // ofTheWay tells whether a cause is of the network or of TLS, which have findings of

@@ -59,6 +59,9 @@ func (x *Exam) servers(found []Finding) (list []Checked) {
 
 // checked is a line about an account that is well.
 func (p *Patient) checked(found []Finding) []Checked {
+	if p.late() {
+		return []Checked{{Check: CheckState, Not: p.Address + ": the time was over", Well: true}}
+	}
 	if p.broken(found) || len(p.Steps) == 0 {
 		return nil
 	}
