@@ -38,7 +38,7 @@ type ProviderChange struct {
 	Read     string `json:"read" doc:"The month in which it was read." example:"2026-11"`
 }
 
-// Expiries is what ends, the soonest first, and the table of providers' changes.
+// Expiries is what ends, the soonest first, changes that have come last, and the table of providers' changes.
 type Expiries struct {
 	Data    []Expiry         `json:"data"`
 	Changes []ProviderChange `json:"changes"`

@@ -74,13 +74,17 @@ func (r *remote) accountTable(list []client.Account) {
 	r.table([]string{"ADDRESS", "BY", "STATUS", "ID", "WHY"}, rows)
 }
 
-// endsSoon is what of an account ends soon.
-func endsSoon(a client.Account) []string {
-	var out []string
+// endsSoon is what of an account ends soon; came is what its provider has changed, which
+// is no reason by itself: whether it does harm the account's state tells.
+func endsSoon(a client.Account) (ends, came []string) {
 	for _, e := range a.Expiries {
-		out = append(out, e.Summary)
+		if hasCome(e) {
+			came = append(came, e.Summary)
+		} else {
+			ends = append(ends, e.Summary)
+		}
 	}
-	return out
+	return ends, came
 }
 
 // whyNot is why an account does not send, or some lanes of it do not, or soon will not.
@@ -95,7 +99,8 @@ func whyNot(a client.Account) string {
 	if len(a.PausedLanes) > 0 {
 		why = append(why, pausedLanes(a.PausedLanes))
 	}
-	return strings.Join(append(why, endsSoon(a)...), ", ")
+	ends, _ := endsSoon(a)
+	return strings.Join(append(why, ends...), ", ")
 }
 
 // pausedLanes tells which lanes are paused; no words for none.
@@ -143,6 +148,7 @@ func (r *remote) accountLimits(limits []client.CapacityLimit) {
 }
 
 func (r *remote) accountFacts(a client.Account) {
+	ends, came := endsSoon(a)
 	r.line("%s  %s", r.in(bold, a.Address), r.state(a.Status))
 	for _, f := range [][2]string{
 		{"id", a.ID},
@@ -160,7 +166,8 @@ func (r *remote) accountFacts(a client.Account) {
 		{"waits until", whenAt(a.ParkedUntil)},
 		{"paused", pausedLanes(a.PausedLanes)},
 		{"why", inCommands(a.Reason)},
-		{"ends", strings.Join(endsSoon(a), "; ")},
+		{"ends", strings.Join(ends, "; ")},
+		{"notice", strings.Join(came, "; ")},
 	} {
 		if f[1] != "" {
 			r.line("  %s%s", r.in(dim, (f[0] + "            ")[:13]), f[1])

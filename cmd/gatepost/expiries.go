@@ -42,10 +42,12 @@ What Google and Microsoft change, and when: gatepost changes`,
 
 // pressing tells whether something is over or ends within some days.
 func pressing(e client.Expiry, within int) bool {
-	if e.At == nil || e.Kind == "provider_change" && *e.DaysLeft == 0 {
-		return false
-	}
-	return *e.DaysLeft <= within
+	return e.At != nil && !hasCome(e) && *e.DaysLeft <= within
+}
+
+// hasCome tells whether it is a provider's change whose day is past.
+func hasCome(e client.Expiry) bool {
+	return e.Kind == "provider_change" && e.At != nil && *e.DaysLeft == 0
 }
 
 func (r *remote) expiries(list []client.Expiry) {
@@ -57,7 +59,7 @@ func (r *remote) expiries(list []client.Expiry) {
 	for _, e := range list {
 		on, left := "no date", "-"
 		if e.At != nil {
-			on, left = e.At.UTC().Format(time.DateOnly), fmt.Sprint(*e.DaysLeft)
+			on, left = e.At.UTC().Format(time.DateOnly), daysTo(e, time.Now())
 		}
 		rows = append(rows, []string{on, left, e.Severity, e.Summary, whose(e)})
 	}
@@ -69,6 +71,19 @@ func (r *remote) expiries(list []client.Expiry) {
 			r.indented(inCommands(e.Fix), e.Link)
 		}
 	}
+}
+
+// daysTo is how many days are left, or how long ago it was: by the clock here, which an
+// end that is over is far from.
+func daysTo(e client.Expiry, now time.Time) string {
+	if *e.DaysLeft > 0 {
+		return fmt.Sprint(*e.DaysLeft)
+	}
+	ago := int(now.Sub(e.At.Time) / (24 * time.Hour))
+	if ago <= 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d ago", ago)
 }
 
 // whose names the accounts that an end concerns, or the credential where none uses it.

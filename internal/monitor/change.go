@@ -40,6 +40,7 @@ type Affects struct {
 	Credentials []string `json:"credentials"` // kinds
 	Hosts       []string `json:"hosts"`       // of the SMTP server
 	UnitsAbove  int      `json:"units_above"` // what is set as units_per_minute
+	UnitsUpTo   int      `json:"units_up_to"` // the same
 }
 
 // Changes is the table, in the order of the file.
@@ -79,7 +80,12 @@ func (c Change) concerns(a *store.Account, kind string) bool {
 	_ = json.Unmarshal(a.Config, &s) // the transport's own, which may have more
 	host := strings.TrimSuffix(strings.ToLower(s.Host), ".")
 	return among(c.Affects.Transports, a.Transport) && among(c.Affects.Credentials, kind) && among(c.Affects.Hosts, host) &&
-		(c.Affects.UnitsAbove == 0 || s.Limits.UnitsPerMinute > c.Affects.UnitsAbove)
+		c.Affects.units(s.Limits.UnitsPerMinute)
+}
+
+// units tells whether a limit that is set lies within the bounds.
+func (a *Affects) units(set int) bool {
+	return (a.UnitsAbove == 0 || set > a.UnitsAbove) && (a.UnitsUpTo == 0 || set <= a.UnitsUpTo)
 }
 
 // among tells whether a list names a value; an empty list names all.

@@ -49,8 +49,8 @@ type Expiry struct {
 // Owner is an account that something is about.
 type Owner struct{ ID, Address email.ID }
 
-// Expiries tells what of a team's credentials and accounts ends, the soonest first, and
-// then what has no date.
+// Expiries tells what of a team's credentials and accounts ends, the soonest first, then
+// what has no date, and last the changes that have come.
 func (w *Watch) Expiries(ctx context.Context, team email.ID) ([]Expiry, error) {
 	credentials, err := w.cfg.Store.Credentials(ctx, team)
 	if err != nil {
@@ -123,14 +123,20 @@ func (v view) expiries() []Expiry {
 	return all
 }
 
+// sooner orders ends: those with a date, those without one, and last the changes that
+// have come, of which nothing is ahead.
 func sooner(a, b Expiry) int {
-	if a.At.IsZero() != b.At.IsZero() {
-		if a.At.IsZero() {
-			return 1
-		}
-		return -1
+	return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.At.Compare(b.At), strings.Compare(a.subject, b.subject))
+}
+
+func (e *Expiry) rank() int {
+	switch {
+	case e.come():
+		return 2
+	case e.At.IsZero():
+		return 1
 	}
-	return cmp.Or(a.At.Compare(b.At), strings.Compare(a.subject, b.subject))
+	return 0
 }
 
 // changes are the rows of the table that concern accounts.

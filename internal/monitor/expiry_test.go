@@ -57,9 +57,9 @@ func TestExpiries(t *testing.T) {
 		w.account("acc_4", "relay@example.org", "smtp", "cred_pw", `{"host":"smtp.example.org","port":587}`)
 		w.account("acc_5", "bulk@example.org", "gmail", "cred_idle", `{"limits":{"units_per_minute":15000}}`)
 		w.account("acc_6", "few@example.org", "gmail", "cred_user000", `{"limits":{"units_per_minute":6000}}`)
+		w.account("acc_8", "increased@example.org", "gmail", "cred_user000", `{"limits":{"units_per_minute":15001}}`)
 		w.account("acc_7", "hve@contoso.example", "smtp", "cred_pw", `{"host":"smtp-hve.office365.com"}`)
 		want := []string{
-			"notice bulk@example.org: the old quota of the Gmail API: since 2026-06-30, 0 days",
 			"over cred_gone: client secret ended on 2026-11-21, 0 days",
 			"critical ada@contoso.example: unused consent ends within a day, 1 days",
 			"critical cred_said: consent ends within a day, 1 days",
@@ -71,6 +71,7 @@ func TestExpiries(t *testing.T) {
 			"ok cred_late: client secret ends in 400 days, 400 days",
 			"notice hve@contoso.example: the old name of High Volume Email's server, 0 days",
 			"ok cred_unsaid: client secret, whose end nobody has said, 0 days",
+			"notice bulk@example.org: the old quota of the Gmail API: since 2026-06-30, 0 days",
 		}
 		got := w.expiries()
 		if diff := cmp.Diff(want, words(got)); diff != "" {
@@ -81,11 +82,11 @@ func TestExpiries(t *testing.T) {
 				t.Errorf("%s: what %q, fix %q, link %q", e.Summary, e.What, e.Fix, e.Link)
 			}
 		}
-		soon := got[6] // the user's consent goes by the app's secret, too
+		soon := got[5] // the user's consent goes by the app's secret, too
 		if len(soon.Accounts) != 2 || soon.Accounts[1].Address != "ada@contoso.example" || !strings.Contains(soon.Fix, "gatepost credentials replace cred_soon --secret-file FILE") {
 			t.Errorf("%+v", soon)
 		}
-		if fix := got[2].Fix; !strings.Contains(fix, "gatepost connect microsoft ada@contoso.example --consent --smtp") {
+		if fix := got[1].Fix; !strings.Contains(fix, "gatepost connect microsoft ada@contoso.example --consent --smtp") {
 			t.Error(fix)
 		}
 		w.wantOfOne(got)
@@ -133,16 +134,20 @@ func TestMarks(t *testing.T) {
 		{KindConsent, 3, 3},
 		{KindConsent, 0, 0},
 		{KindChange, 30, 30},
+		{KindChange, 0, 0},
+		{KindChange, -30, 0},
+		{KindChange, -31, -1},
+		{KindSecret, -31, 0},
 		{KindIdle, 14, 14},
 	} {
 		e := Expiry{Kind: c.kind, At: start.Add(time.Duration(c.days) * day)}
 		e.dated(start)
-		got, ok := e.mark()
+		got, ok := e.mark(start)
 		if want := max(c.want, 0); got != want || ok != (c.want >= 0) {
 			t.Errorf("%s, %d days: %d, %v; want %d", c.kind, c.days, got, ok, c.want)
 		}
 	}
-	if _, ok := (&Expiry{Kind: KindChange}).mark(); ok {
+	if _, ok := (&Expiry{Kind: KindChange}).mark(start); ok {
 		t.Error("what has no date is told ahead of it")
 	}
 }

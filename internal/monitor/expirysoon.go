@@ -69,9 +69,13 @@ func (e *Expiry) marks() []int {
 	return []int{0, 1, 3, 14, 30}
 }
 
+// news is how long a change that has come is one to warn of: who connects an account
+// later meets it as it is.
+const news = 30 * day
+
 // mark is the one that has come; ok is false while none has.
-func (e *Expiry) mark() (days int, ok bool) {
-	if e.At.IsZero() {
+func (e *Expiry) mark(now time.Time) (days int, ok bool) {
+	if e.At.IsZero() || e.come() && now.Sub(e.At) > news {
 		return 0, false
 	}
 	for _, m := range e.marks() {

@@ -44,7 +44,7 @@ func (w *Watch) warnTeam(ctx context.Context, team email.ID) error {
 		last[told{x.Subject, x.Kind}] = x
 	}
 	for _, e := range ends {
-		x, ok := e.warning(team)
+		x, ok := e.warning(team, w.now())
 		if !ok || said(last, x) {
 			continue
 		}
@@ -63,8 +63,8 @@ func said(last map[told]store.Warning, x store.Warning) bool {
 }
 
 // warning is the mark of an end that has come. Of changes each has a row of its own.
-func (e *Expiry) warning(team email.ID) (store.Warning, bool) {
-	days, ok := e.mark()
+func (e *Expiry) warning(team email.ID, now time.Time) (store.Warning, bool) {
+	days, ok := e.mark(now)
 	kind := e.Kind
 	if e.Change != "" {
 		kind += " " + e.Change
