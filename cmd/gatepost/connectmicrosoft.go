@@ -121,15 +121,31 @@ func (m *microsoft365) asks() bool { return m.consent || m.headless || m.device 
 
 // fits tells what of the flags does not go together.
 func (m *microsoft365) fits(address string) error {
+	if ways := m.ways(); len(ways) > 1 {
+		return usagef("%s and %s: each is a way of its own to ask the mailbox's user: give one of them", ways[0], ways[1])
+	}
 	switch {
-	case m.device && (m.headless || m.link):
-		return usagef("--device: it is a way of its own, without --headless and --link")
+	case m.headless && (m.device || m.link):
+		return usagef("--headless and %s: --headless is for --consent alone", m.ways()[0])
 	case m.shared != "" && (m.link || !m.asks()):
 		return usagef("--shared-with: it says who signs in, with --consent or --device; an app that acts by itself needs the shared mailbox's ADDRESS alone")
 	case m.shared != "" && address == "":
 		return usagef("--shared-with: say which mailbox is shared, for instance gatepost connect microsoft orders@contoso.com --consent --shared-with %s", m.shared)
 	}
 	return nil
+}
+
+// ways are the flags that say how the user is asked.
+func (m *microsoft365) ways() (given []string) {
+	for _, w := range []struct {
+		given bool
+		flag  string
+	}{{m.consent, "--consent"}, {m.device, "--device"}, {m.link, "--link"}} {
+		if w.given {
+			given = append(given, w.flag)
+		}
+	}
+	return given
 }
 
 // byConsent connects the mailbox by its user's consent.
