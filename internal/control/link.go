@@ -1,8 +1,11 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"time"
 
 	"gatepost/internal/access"
@@ -140,9 +143,24 @@ func (ps *problems) callback(client asker, public string) {
 	if client == nil {
 		return
 	}
-	if err := client.redirectProblem(public + callbackPath); err != nil {
+	err := client.redirectProblem(public + callbackPath)
+	switch {
+	case err == nil:
+	case client.vendor().name() == (atMicrosoft{}).name(): // which looks at the address alone
+		ps.add("public-url", "%v. It is a setting of the server: gatepost serve --public-url %s", err, takenByEntra(public))
+	default:
 		ps.add("credential", "%v", err)
 	}
+}
+
+// takenByEntra is a public address in place of one that cannot be registered with Entra
+// ID: localhost for this machine, else one with TLS.
+func takenByEntra(public string) string {
+	u, err := url.Parse(public)
+	if err != nil || !onThisMachine(u.Hostname()) {
+		return "https://…"
+	}
+	return "http://" + net.JoinHostPort("localhost", cmp.Or(u.Port(), "80"))
 }
 
 func (c *Control) publicURL() string {

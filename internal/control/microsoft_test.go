@@ -58,6 +58,33 @@ func TestBadAppRegistrations(t *testing.T) {
 	}
 }
 
+// A transport that cannot be is told once, and a public address that Entra ID does not
+// take is the server's setting, not the credential's fault.
+func TestConsentsOfApps(t *testing.T) {
+	w := startGoogle(t, store.Options{Dir: t.TempDir()})
+	app, err := w.CreateCredential(t.Context(), w.grant, microsoftApp(w.entraApp(t)))
+	must(t, err)
+	for transport, says := range map[string]string{"smtp": "not one that a user's consent can serve", transportGmail: "is not one of Microsoft"} {
+		_, err = w.StartConsent(t.Context(), w.grant, NewConsent{Credential: app.ID, RedirectURI: "http://localhost:5000", Address: contoso, Transport: transport})
+		wantInvalid(t, err, "transport", says)
+		if n := strings.Count(err.Error(), "transport: "); n != 1 {
+			t.Errorf("the transport is told %d times: %v", n, err)
+		}
+	}
+	for public, says := range map[string]string{
+		"http://127.0.0.1:8025":       "gatepost serve --public-url http://localhost:8025",
+		"http://[::1]:8025":           "gatepost serve --public-url http://localhost:8025",
+		"http://mail.contoso.example": "gatepost serve --public-url https://…",
+	} {
+		w.moveTo(public)
+		_, err = w.CreateLink(t.Context(), w.grant, NewLink{Credential: app.ID, Address: contoso})
+		wantInvalid(t, err, "public-url", says)
+	}
+	w.moveTo("http://localhost:8025")
+	_, err = w.CreateLink(t.Context(), w.grant, NewLink{Credential: app.ID, Address: contoso})
+	must(t, err)
+}
+
 // An app that acts by itself has no /me, and one that cannot serves no account, not
 // even in the place of one that could.
 func TestAccountsOfApps(t *testing.T) {

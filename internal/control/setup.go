@@ -75,10 +75,10 @@ func (c *Control) SetupSteps(ctx context.Context, g access.Grant, q SetupQuery) 
 	s := setup{query: q, public: c.publicURL()}
 	transport := setupTransport(q.Kind)
 	if q.Transport != "" && q.Kind != SetupRelay {
-		transport = c.transport(q.Transport, &wrong)
-	}
-	if v := vendorOf(setupTransport(q.Kind)); vendorOf(transport) != v && q.Kind != SetupRelay {
-		wrong.add("transport", "is not for this set-up: %s or %s", v.api(), v.smtp())
+		transport = q.Transport
+		if v := vendorOf(setupTransport(q.Kind)); c.consents(transport, &wrong) && vendorOf(transport) != v {
+			wrong.add("transport", "is not for this set-up: %s or %s", v.api(), v.smtp())
+		}
 	}
 	s.purposes = wrong.purposes(q.Purposes, transport)
 	s.scopes = vendorOf(transport).scopes(s.purposes)

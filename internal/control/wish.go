@@ -67,13 +67,14 @@ func purposesOf(list []string) []oauth.Purpose {
 	return out
 }
 
-// transport checks the transport of a consent.
-func (c *Control) transport(name string, wrong *problems) string {
-	kind, ok := c.kinds[name]
+// consents tells whether a user's consent can serve a transport.
+func (c *Control) consents(transport string, wrong *problems) bool {
+	kind, ok := c.kinds[transport]
 	if !ok || !slices.ContainsFunc(kind.Credentials, isUser) {
 		wrong.add("transport", "not one that a user's consent can serve: one of %s", strings.Join(consentTransports(), ", "))
+		return false
 	}
-	return name
+	return true
 }
 
 // wish checks what a consent is to lead to. With a problem the client may be nil.
@@ -88,8 +89,8 @@ func (c *Control) wish(ctx context.Context, g access.Grant, w store.Wish, wrong 
 	} else if w.Transport != "" {
 		v = vendorOf(w.Transport)
 	}
-	w.Transport = c.transport(cmp.Or(w.Transport, v.api()), wrong)
-	if vendorOf(w.Transport).name() != v.name() {
+	w.Transport = cmp.Or(w.Transport, v.api())
+	if c.consents(w.Transport, wrong) && vendorOf(w.Transport).name() != v.name() {
 		wrong.add("transport", "is not one of %s, whose client this is: %s or %s", v.name(), v.api(), v.smtp())
 	}
 	w.Purposes = words(wrong.purposes(w.Purposes, w.Transport))
