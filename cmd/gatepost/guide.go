@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -179,7 +178,7 @@ func (g *guide) keyFile(flag, given, question string) ([]byte, error) {
 	if err != nil {
 		return nil, usagef("%s: %w", flag, err)
 	}
-	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), nil // editors of Windows put it before a text
+	return textOf(b), nil
 }
 
 // stored finds a credential of a kind by what is public of it.

@@ -208,5 +208,5 @@ func readSecret(from, path string) (given, error) {
 	if err != nil {
 		return given{}, fmt.Errorf("%s: %w", from, err)
 	}
-	return given{text: strings.TrimSpace(string(b)), from: from, path: path}, nil
+	return given{text: strings.TrimSpace(string(textOf(b))), from: from, path: path}, nil
 }

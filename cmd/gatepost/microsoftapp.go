@@ -114,14 +114,14 @@ func readSmall(path string) ([]byte, error) {
 	if err == nil && len(b) > maxSecretFile {
 		err = fmt.Errorf("%s has more than 64 KiB, which no secret and no certificate has", path)
 	}
-	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), err
+	return textOf(b), err
 }
 
 // firstLine is a secret as files have it: with a line break at its end. More lines
 // are kept, for gatepost to say what is wrong.
 func firstLine(r io.Reader) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxSecretFile))
-	return strings.TrimRight(string(b), "\r\n"), err
+	return strings.TrimRight(string(textOf(b)), "\r\n"), err
 }
 
 // askClientSecret reads a secret without showing what is typed.
