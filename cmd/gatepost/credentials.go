@@ -48,10 +48,16 @@ func credentialsListCommand(env environment) *cobra.Command {
 // credentialOf tells credentials of one kind apart.
 func credentialOf(c client.Credential) string {
 	whose := cmp.Or(c.Public["email"], c.Public["client_email"], c.Public["client_id"])
+	if whose == "" && c.Public["source"] == "metadata" {
+		whose = "this machine's own service account"
+	}
 	if tenant := c.Public["tenant"]; tenant != "" && c.Kind == kindApp {
 		whose += " of " + tenant
 	}
-	return short(whose, 80)
+	if thumbprint := c.Public["thumbprint"]; thumbprint != "" {
+		whose += ", certificate " + thumbprint
+	}
+	return short(whose, 160)
 }
 
 func credentialsCheckCommand(env environment) *cobra.Command {

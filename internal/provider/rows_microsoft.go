@@ -39,7 +39,7 @@ var entraRows = []row{
 		no: "55", vendor: notGoogles, stages: "token", text: "aadsts700027|aadsts700024|aadsts700023|aadsts50027",
 		class: Hold, cause: "certificate_refused",
 		says: "Microsoft does not accept the assertion that certificate {key_id} signed: the certificate is not registered with app {client_id}, has expired, or {offset}.",
-		fix:  registrationsPage + " > Certificates & secrets: the certificate must stand there with the thumbprint that gatepost credentials shows, and be valid; upload it, or store the one that stands there. Set this machine's clock (NTP).",
+		fix:  registrationsPage + " > Certificates & secrets: the certificate must stand there with the thumbprint that gatepost credentials list shows, and be valid; upload it, or store the one that stands there. Set this machine's clock (NTP).",
 		link: entraPage,
 	},
 	{
