@@ -46,7 +46,7 @@ func gmailFaults() map[string]gmailFault {
 		"401 once": {once(refusal(401, "authError", "Invalid Credentials")), seen{copies: 1}},
 		"401 for ever": {
 			always(refusal(401, "authError", "Invalid Credentials")),
-			held("token_refused", "Gmail refuses a token that Google has just given", "Check that the user"),
+			held("token_refused", "Gmail refuses a token that Google has just given", "is active and the key still in use"),
 		},
 		"403 of the user's rate": {once(refusal(403, "userRateLimitExceeded", "User Rate Limit Exceeded", "Retry-After: 3")), parked("user_quota", 4*time.Second, "API quota of this minute")},
 		"403 of the domain's policy": {
