@@ -82,7 +82,7 @@ func (c *Control) app(ctx context.Context, team, id email.ID) (*entra.App, error
 	if err != nil {
 		return nil, fmt.Errorf("app registration %s: %w", id, err)
 	}
-	return app, nil
+	return app.StoredAs(id), nil
 }
 
 // tryApp asks for a token of the app itself: it is given whatever the app may do, so

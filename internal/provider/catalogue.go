@@ -57,6 +57,7 @@ type About struct {
 	RedirectURI string // where the browser was to be sent back to
 	Login       string // base URL of Microsoft's sign-in, of the account's cloud
 	ClientID    string // id of the OAuth client, app registration or service account
+	Credential  string // id of gatepost's credential that holds it
 	KeyID       string // id of the key that signed
 	// ServiceAccount is its address. Member is the identity that has Google sign for it, as
 	// IAM names it, and Audience the provider of its workload identity pool; both are empty

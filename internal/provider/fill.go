@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,6 +31,8 @@ func fill(s string, a Answer) string {
 		// For commands and addresses.
 		"{mailbox}", cmp.Or(about.Subject, "MAILBOX"),
 		"{from}", cmp.Or(about.Sender, "FROM-ADDRESS"),
+		"{credential}", cmp.Or(about.Credential, "CREDENTIAL-ID"),
+		"{smtp}", smtpFlag(about.Scopes),
 		"{app}", cmp.Or(about.ClientID, "CLIENT-ID"),
 		"{tenant}", cmp.Or(about.Tenant, "TENANT"),
 		"{account}", cmp.Or(about.ServiceAccount, "SERVICE-ACCOUNT"),
@@ -39,6 +42,14 @@ func fill(s string, a Answer) string {
 		"{login}", cmp.Or(strings.TrimSuffix(about.Login, "/"), loginPage),
 		"{aadsts}", entraNumber(a.Text),
 	).Replace(s)
+}
+
+// smtpFlag is what connects the mailbox for SMTP again, where that was asked for.
+func smtpFlag(scopes []string) string {
+	if slices.ContainsFunc(scopes, func(s string) bool { return strings.HasSuffix(s, "/SMTP.Send") }) {
+		return " --smtp"
+	}
+	return ""
 }
 
 var entraNumbers = regexp.MustCompile(`(?i)AADSTS(\d{4,8})`)

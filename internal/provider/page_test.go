@@ -112,7 +112,7 @@ func advice(fix, link string) string {
 // names are what stands in the texts where the program fills in the account's own.
 var names = strings.NewReplacer("{client_id}", "*client id*", "{key_id}", "*key id*", "{scopes}", "*the scopes*", "{subject}", "*the user*",
 	"{offset}", "*how far the clock is off*", "{sender}", "*the sender*",
-	"{redirect_uri}", "*the address that gatepost prints*", "{mailbox}", "*mailbox*", "{from}", "*From*", "{app}", "*client id*", "{tenant}", "*tenant*",
+	"{redirect_uri}", "*the address that gatepost prints*", "{mailbox}", "*mailbox*", "{smtp}", "", "{credential}", "*credential*", "{from}", "*From*", "{app}", "*client id*", "{tenant}", "*tenant*",
 	"{account}", "*service account*", "{member}", "*who signs*", "{audience}", "*the provider of the pool*", "{object_id}", "*object id of the enterprise application*", "{login}", loginPage,
 	"{link}", "*the link in the answer*", "|", "\\|")
 

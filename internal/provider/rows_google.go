@@ -3,8 +3,8 @@ package provider
 // The advice that several rows give.
 const (
 	delegationAdvice = "In https://admin.google.com/ac/owl/domainwidedelegation add {scopes} to the list of scopes of client id {client_id}; what is on the list stays. A client id that is not there yet: Add new."
-	scopeAdvice      = "Service account: in https://admin.google.com/ac/owl/domainwidedelegation add {scopes} to the list of scopes of client id {client_id}; what is on the list stays. Mailbox connected by consent: connect it again and leave every box ticked (gatepost connect gmail)."
-	sessionAdvice    = "Connect again (gatepost connect gmail). So that it lasts: exempt the app as trusted in Admin > Security > Google Cloud session control, or use a service account."
+	scopeAdvice      = "Service account: in https://admin.google.com/ac/owl/domainwidedelegation add {scopes} to the list of scopes of client id {client_id}; what is on the list stays. Mailbox connected by consent: connect it again and leave every box ticked (gatepost connect gmail {mailbox})."
+	sessionAdvice    = "Connect again (gatepost connect gmail {mailbox}). So that it lasts: exempt the app as trusted in Admin > Security > Google Cloud session control, or use a service account."
 )
 
 // Google's pages about them.
@@ -22,7 +22,7 @@ var googleRows = []row{
 		no: "1", vendor: notMicrosofts, stages: "token", reason: "invalid_grant", text: "expired or revoked",
 		class: Hold, cause: "token_revoked",
 		says: "Google says that the access to {subject} has expired or was revoked.",
-		fix:  "Connect it again: gatepost connect gmail. If this happens every 7 days, publish the OAuth app (\"In production\") or make it Internal first. Other causes: the user removed the access or changed the password, six months without use, or more than 100 grants of this client for one user.",
+		fix:  "Connect it again: gatepost connect gmail {mailbox}. If this happens every 7 days, publish the OAuth app (\"In production\") or make it Internal first. Other causes: the user removed the access or changed the password, six months without use, or more than 100 grants of this client for one user.",
 		link: googleOAuthPage,
 	},
 	{
@@ -106,7 +106,7 @@ var googleRows = []row{
 		no: "2", vendor: notMicrosofts, stages: "token", reason: "invalid_grant", text: "bad request", by: byConsent,
 		class: Hold, cause: "grant_refused",
 		says: "Google does not accept the grant: it was used twice, has expired, or belongs to another client than {client_id}.",
-		fix:  "Connect again with the same client id: gatepost connect gmail.",
+		fix:  "Connect again with the same client id: gatepost connect gmail {mailbox}.",
 		link: googleOAuthPage,
 	},
 	{
@@ -218,21 +218,21 @@ var googleRows = []row{
 		no: "1", vendor: notMicrosofts, stages: "token", reason: "invalid_token",
 		class: Hold, cause: "token_revoked",
 		says: "Google says that the token has expired or was revoked.",
-		fix:  "Connect the mailbox again: gatepost connect gmail.",
+		fix:  "Connect the mailbox again: gatepost connect gmail {mailbox}.",
 		link: googleOAuthPage,
 	},
 	{
 		no: "1", vendor: notMicrosofts, stages: "token", reason: "interaction_required|consent_required|login_required|account_selection_required",
 		class: Hold, cause: "consent_needed",
 		says: "Google wants {subject} to sign in or consent again.",
-		fix:  "Connect it again: gatepost connect gmail.",
+		fix:  "Connect it again: gatepost connect gmail {mailbox}.",
 		link: googleConsentPage,
 	},
 	{
 		no: "1|2", vendor: notMicrosofts, stages: "token", code: "4yz", reason: "invalid_grant", by: byConsent,
 		class: Hold, cause: "token_revoked", rest: true,
 		says: "Google does not accept the access to {subject} any more.",
-		fix:  "Read the reply. Connect the mailbox again with the same client id: gatepost connect gmail. If this happens every 7 days, publish the OAuth app (\"In production\") or make it Internal first.",
+		fix:  "Read the reply. Connect the mailbox again with the same client id: gatepost connect gmail {mailbox}. If this happens every 7 days, publish the OAuth app (\"In production\") or make it Internal first.",
 		link: googleOAuthPage,
 	},
 	{

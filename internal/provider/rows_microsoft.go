@@ -6,14 +6,14 @@ const (
 	// registrationsPage has the app's secrets, certificates, permissions and redirects.
 	registrationsPage = "https://entra.microsoft.com > App registrations > {app}"
 
-	consentAgain  = "Connect the mailbox again: gatepost connect microsoft. "
+	consentAgain  = "Connect the mailbox again: gatepost connect microsoft {mailbox} --consent{smtp}. "
 	adminConsent  = "An administrator opens {login}/{tenant}/adminconsent?client_id={app} and accepts; then connect again."
 	tenantAdvice  = "Give the tenant's id (a GUID, on the Overview of https://entra.microsoft.com) or one of its domains in place of common, organizations or consumers."
 	noUserPolicy  = "An app that sends without a user (app-only, by client credentials) is not subject to the policies for users."
 	oneResource   = "Ask for the scopes of one resource in one request: those of https://graph.microsoft.com or those of https://outlook.office.com; app-only, for exactly one scope that ends in /.default."
 	waitForEntra  = "Microsoft's sign-in service has trouble."
-	secretAdvice  = registrationsPage + " > Certificates & secrets > New client secret; copy its Value at once (it is shown once) and store it in place of this one: gatepost credentials replace."
-	storedAsGiven = "gatepost credentials replace"
+	secretAdvice  = registrationsPage + " > Certificates & secrets > New client secret; copy its Value at once (it is shown once) and store it in place of this one: gatepost credentials replace {credential} --secret-file FILE."
+	storedAsGiven = "gatepost credentials replace {credential}"
 )
 
 // entraRows are the errors of Microsoft's sign-in service, Entra ID. The number says
@@ -39,7 +39,7 @@ var entraRows = []row{
 		no: "55", vendor: notGoogles, stages: "token", text: "aadsts700027|aadsts700024|aadsts700023|aadsts50027",
 		class: Hold, cause: "certificate_refused",
 		says: "Microsoft does not accept the assertion that certificate {key_id} signed: the certificate is not registered with app {client_id}, has expired, or {offset}.",
-		fix:  registrationsPage + " > Certificates & secrets: the certificate must stand there with the thumbprint that gatepost credentials list shows, and be valid; upload it, or store the one that stands there. Set this machine's clock (NTP).",
+		fix:  registrationsPage + " > Certificates & secrets: the certificate must stand there with the thumbprint that gatepost credentials list shows, and be valid; upload it, or store the one that stands there (" + storedAsGiven + " --certificate-file FILE --certificate-key FILE). Set this machine's clock (NTP).",
 		link: entraPage,
 	},
 	{
@@ -53,7 +53,7 @@ var entraRows = []row{
 		no: "54", vendor: notGoogles, stages: "token", text: "aadsts700025|public clients can't send a client secret",
 		class: Hold, cause: "client_is_public",
 		says: "App {client_id} is a public client and must not send a secret.",
-		fix:  "Store the app without its secret (" + storedAsGiven + "); or, for a server: " + registrationsPage + " > Authentication: register the redirect address under Web, not under Mobile and desktop applications.",
+		fix:  "Store the app without its secret (gatepost connect microsoft {mailbox} --consent{smtp} --tenant {tenant} --client-id {app} --public); or, for a server: " + registrationsPage + " > Authentication: register the redirect address under Web, not under Mobile and desktop applications.",
 		link: entraPage,
 	},
 	{
@@ -180,7 +180,7 @@ var entraRows = []row{
 		no: "58", vendor: notGoogles, stages: "token", text: "aadsts530035|security defaults",
 		class: Hold, cause: "security_defaults",
 		says: "The organisation's security defaults block this sign-in.",
-		fix:  "Sign in by a browser (gatepost connect microsoft), not by password. " + noUserPolicy,
+		fix:  "Sign in by a browser (gatepost connect microsoft {mailbox} --consent{smtp}), not by password. " + noUserPolicy,
 		link: entraPage,
 	},
 	{
@@ -208,7 +208,7 @@ var entraRows = []row{
 		no: "58", vendor: notGoogles, stages: "token", text: "aadsts50055",
 		class: Hold, cause: "password_expired",
 		says: "The password of {subject} has expired.",
-		fix:  "Sign in by a browser, set a new one, and connect again: gatepost connect microsoft.",
+		fix:  "Sign in by a browser, set a new one, and connect again: gatepost connect microsoft {mailbox} --consent{smtp}.",
 		link: entraPage,
 	},
 	{
@@ -356,7 +356,7 @@ var entraRows = []row{
 		vendor: microsoftsOnly, stages: "token", reason: "invalid_grant",
 		class: Hold, cause: "token_revoked", rest: true,
 		says: "Microsoft does not accept the access to {subject} any more.",
-		fix:  "Read the reply, then connect the mailbox again: gatepost connect microsoft.",
+		fix:  "Read the reply, then connect the mailbox again: gatepost connect microsoft {mailbox} --consent{smtp}.",
 		link: entraPage,
 	},
 	{

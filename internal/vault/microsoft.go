@@ -114,7 +114,7 @@ func readApp(id email.ID, secret email.Secret) (*entra.App, error) {
 	if err != nil {
 		return nil, unusable(id, err, "Store the app registration again in place of this one.")
 	}
-	return app, nil
+	return app.StoredAs(id), nil
 }
 
 // refresh asks with what a user consented to.

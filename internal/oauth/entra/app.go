@@ -30,6 +30,7 @@ type App struct {
 	cloud       Cloud
 	secret      email.Secret
 	certificate *certificate // nil: none
+	stored      email.ID     // see StoredAs
 }
 
 // The ways in which an app shows that it is the one.
@@ -41,6 +42,13 @@ const (
 
 // ID is the client id, which is no secret.
 func (a *App) ID() string { return a.id }
+
+// StoredAs names the credential that holds the app, for advice.
+func (a *App) StoredAs(id email.ID) *App {
+	named := *a
+	named.stored = id
+	return &named
+}
 
 // Tenant is the tenant where tokens are asked for, in lower case.
 func (a *App) Tenant() string { return a.tenant }

@@ -101,7 +101,7 @@ func (q question) refusal(resp *http.Response, body []byte, a answer, parsed boo
 func (q question) about() provider.About {
 	return provider.About{
 		Vendor: provider.VendorMicrosoft, Tenant: q.tenantOrOwn(), Login: q.at.Login(q.app.cloud), RedirectURI: q.redirect,
-		ClientID: q.app.id, KeyID: q.app.Thumbprint(), Scopes: q.scopes, Subject: q.subject,
+		ClientID: q.app.id, Credential: q.app.stored, KeyID: q.app.Thumbprint(), Scopes: q.scopes, Subject: q.subject,
 	}
 }
 

@@ -198,14 +198,22 @@ func TestErrorsOfTheEndpoint(t *testing.T) {
 // TestErrorsNameTheCase: the advice holds the user's own ids.
 func TestErrorsNameTheCase(t *testing.T) {
 	p := newIDP(t)
-	a := made(t, withCertificate(t))
+	a := made(t, withCertificate(t)).StoredAs("cred_1")
 	p.header.Set("Date", noon.Add(-time.Hour).Format(http.TimeFormat))
 	p.says(401, entraError("invalid_client", "700027", "The certificate is not registered on application."))
 	_, err := a.Token(t.Context(), p.Client(), p.at(), []string{graphApp}, noon)
 	e := wantError(t, "certificate", err, provider.Hold, "certificate_refused")
-	for _, part := range []string{appID, a.Thumbprint(), "1h0m0s ahead"} {
+	for _, part := range []string{appID, a.Thumbprint(), "1h0m0s ahead", "gatepost credentials replace cred_1 --certificate-file"} {
 		if !strings.Contains(e.Text+e.Fix, part) {
 			t.Errorf("%q is not in %s %s", part, e.Text, e.Fix)
+		}
+	}
+	for scope, again := range map[string]string{graphSend: "ada@contoso.example --consent.", smtpSend: "ada@contoso.example --consent --smtp."} {
+		p.says(400, entraError("invalid_grant", "700082", "The refresh token has expired due to inactivity."))
+		user := User{App: a, Refresh: email.NewSecret("1.canary"), Email: "ada@contoso.example", Tenant: tenantID}
+		_, _, _, err = user.Token(t.Context(), p.Client(), p.at(), []string{scope}, noon)
+		if e := wantError(t, "idle", err, provider.Hold, "token_idle"); !strings.Contains(e.Fix, "gatepost connect microsoft "+again) {
+			t.Errorf("%s: %s", scope, e.Fix)
 		}
 	}
 	answer := entraError("invalid_grant", "50076", "You must use multi-factor authentication.")
