@@ -189,7 +189,19 @@ func (g *guide) keepApp(ctx context.Context, n client.NewCredential) (string, er
 	}
 	g.made = made.ID
 	g.note("%s app registration: checked and sealed as %s", g.in(green, "✓"), made.ID)
+	g.sameApp(list.Data, made)
 	return made.ID, nil
+}
+
+// sameApp tells of the same app under another name of a tenant: most often it is the same
+// tenant, by its id and by a domain, and one of the two is too much.
+func (g *guide) sameApp(before []client.Credential, made client.Credential) {
+	for _, c := range before {
+		if c.Kind == kindApp && strings.EqualFold(c.Public["client_id"], made.Public["client_id"]) {
+			g.note("The same app is stored as %s, too, for the tenant %s. Where that is the same tenant as %s one of them is enough: connect with --credential %s, and then gatepost credentials remove %s",
+				c.ID, c.Public["tenant"], made.Public["tenant"], c.ID, made.ID)
+		}
+	}
 }
 
 // stored is the one app registration there is.
@@ -205,5 +217,9 @@ func (a appFlags) stored(ctx context.Context, g *guide) (string, error) {
 	case 1:
 		return apps[0].ID, nil
 	}
-	return "", usagef("--credential: %d app registrations are stored: say which one; gatepost credentials list shows them", len(apps))
+	which := make([]string, len(apps))
+	for i, c := range apps {
+		which[i] = fmt.Sprintf("%s (app %s)", c.ID, credentialOf(c))
+	}
+	return "", usagef("--credential: %d app registrations are stored: say which one: %s", len(apps), strings.Join(which, ", "))
 }
