@@ -79,3 +79,18 @@ func TestDiagnosisOfManyAccounts(t *testing.T) {
 		t.Errorf("%d lines:\n%s", n, text)
 	}
 }
+
+// Roles in a token of Graph are those of Entra, which reach every mailbox; that is said
+// with them. A user's scopes reach the user's own.
+func TestDoctorSaysHowFarRolesReach(t *testing.T) {
+	for want, token := range map[string]client.Token{
+		"roles Mail.Send (granted in Entra: for every mailbox":         {Audience: "https://graph.microsoft.com", Roles: []string{"Mail.Send"}},
+		"audience https://outlook.office365.com, roles SMTP.SendAsApp": {Audience: "https://outlook.office365.com", Roles: []string{"SMTP.SendAsApp"}},
+		"audience https://graph.microsoft.com, scopes Mail.Send":       {Audience: "https://graph.microsoft.com", Scopes: []string{"Mail.Send"}},
+	} {
+		got := tokenWords(token)
+		if !strings.Contains(got, want) || strings.Contains(got, "every mailbox") != strings.Contains(want, "every mailbox") {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}

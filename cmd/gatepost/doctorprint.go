@@ -154,11 +154,22 @@ func tokenWords(t client.Token) string {
 		{"user ", t.User},
 		{"object id ", t.Object},
 		{"scopes ", strings.Join(t.Scopes, " ")},
-		{"roles ", strings.Join(t.Roles, " ")},
+		{"roles ", rolesOf(t)},
 	} {
 		if w[1] != "" && w != [2]string{"app ", t.Audience} {
 			words = append(words, w[0]+w[1])
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+// rolesOf says how far roles of Graph reach: a token has those that were granted in Entra,
+// not those of RBAC for Applications
+// (learn.microsoft.com/exchange/permissions-exo/application-rbac).
+func rolesOf(t client.Token) string {
+	roles := strings.Join(t.Roles, " ")
+	if roles != "" && strings.Contains(t.Audience, "graph") {
+		roles += " (granted in Entra: for every mailbox of the organisation, unless a policy of Exchange keeps the app out)"
+	}
+	return roles
 }
