@@ -54,6 +54,9 @@ func TestCertificateByACME(t *testing.T) {
 	}
 	g.refuses(t, a.root, unproven)
 	g.refuses(t, a.root, unproven) // within the minute that a failure is kept
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(g.log.String(), "port 443") && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // its lines come by a pipe, after the refusal
+	}
 	if n := strings.Count(g.log.String(), "name="+unproven); n != 1 || !strings.Contains(g.log.String(), "port 443") {
 		t.Errorf("the log tells %d times of the name that could not be proved:\n%s", n, g.log)
 	}
